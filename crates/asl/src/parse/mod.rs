@@ -1,0 +1,206 @@
+//! From a definition's text to a plan.
+//!
+//! One pass over the parsed JSON reports what is wrong and builds the plan side by side. What is wrong with the graph of
+//! states (targets, ends, reachability, names) is only told of a definition whose fields are right, as AWS does: a
+//! state that couldn't be read says nothing about where it leads.
+
+mod choice;
+mod fields;
+mod graph;
+mod intrinsic;
+mod map;
+mod node;
+mod query;
+mod retry;
+mod scope;
+mod state;
+mod task;
+mod template;
+mod variable;
+
+use std::collections::HashSet;
+
+use newel_value::{ParseErrorKind, Str, Value};
+
+use crate::catalog::ResourceCatalog;
+use crate::diagnostic::{Code, Diagnostics};
+use crate::limits::Limits;
+use crate::machine_type::MachineType;
+use crate::plan::Plan;
+use fields::QueryLanguage;
+use node::Node;
+
+/// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
+/// doesn't publish it; this one keeps recursion far from the stack's end.
+const MAX_NESTING: usize = 64;
+
+/// How many characters of a definition the description of a JSON fault repeats.
+const SOURCE_EXCERPT: usize = 500;
+
+/// Compiles a definition.
+///
+/// # Errors
+/// All that is wrong with it; its `Display` is the message of AWS's `InvalidDefinition`.
+pub fn compile(
+    definition: &str,
+    machine_type: MachineType,
+    catalog: &dyn ResourceCatalog,
+    limits: &Limits,
+) -> Result<Plan, Diagnostics> {
+    let (plan, found) = read(definition, machine_type, catalog, limits);
+    match plan {
+        Some(plan) if !found.is_refusal() => Ok(plan),
+        _ => Err(found),
+    }
+}
+
+/// What there is to say about a definition: errors and warnings.
+#[must_use]
+pub fn validate(
+    definition: &str,
+    machine_type: MachineType,
+    catalog: &dyn ResourceCatalog,
+    limits: &Limits,
+) -> Diagnostics {
+    read(definition, machine_type, catalog, limits).1
+}
+
+/// The plan, if all of it could be built, and what was found. No plan means that an error was found.
+fn read(
+    definition: &str,
+    machine_type: MachineType,
+    catalog: &dyn ResourceCatalog,
+    limits: &Limits,
+) -> (Option<Plan>, Diagnostics) {
+    let mut compiler = Compiler {
+        catalog,
+        machine_type,
+        found: Diagnostics::default(),
+        graph: Diagnostics::default(),
+        names: HashSet::new(),
+        targets: Vec::new(),
+        variables: Vec::new(),
+        depth: 0,
+    };
+    let plan = compiler.definition(definition, limits);
+    let mut found = compiler.found;
+    if !found.is_refusal() {
+        compiler.graph.into_vec().into_iter().for_each(|diagnostic| found.push(diagnostic));
+    }
+    (plan, found)
+}
+
+/// What is known while a definition is read.
+struct Compiler<'a> {
+    catalog: &'a dyn ResourceCatalog,
+    machine_type: MachineType,
+    found: Diagnostics,
+    /// What is wrong with the graph of states, told if nothing else is wrong.
+    graph: Diagnostics,
+    /// The names of all states so far.
+    names: HashSet<Str>,
+    /// Where the state being read leads.
+    targets: Vec<Target>,
+    /// The variables assigned in each scope around the state being read, outermost first.
+    variables: Vec<HashSet<Str>>,
+    /// How many scopes are around the state being read.
+    depth: usize,
+}
+
+/// A transition to a state, and where it is written.
+#[derive(Debug)]
+struct Target {
+    to: Str,
+    location: String,
+}
+
+impl Compiler<'_> {
+    fn definition(&mut self, definition: &str, limits: &Limits) -> Option<Plan> {
+        if definition.len() > limits.definition_bytes {
+            let message = format!("Definition must not be larger than {} bytes", limits.definition_bytes);
+            self.found.report(Code::SchemaValidationFailed, message, None);
+            return None;
+        }
+        let value = self.json(definition)?;
+        let Some(object) = value.as_object() else {
+            self.not_an_object();
+            return None;
+        };
+        let node = Node { object, location: String::new() };
+        self.known_fields(
+            &node,
+            &[&["Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"]],
+        );
+        self.comment(&node);
+        self.one_of(&node, "Version", &["1.0"]);
+        // AWS takes 0 here, unlike in a Task, and it says no more than an absent field.
+        let timeout_seconds =
+            self.integer(&node, "TimeoutSeconds", node::SECONDS).filter(|seconds| *seconds > 0);
+        let language = self.query_language(&node);
+        if !self.required(&node, &["States", "StartAt"]) {
+            return None;
+        }
+        if language == QueryLanguage::Jsonata {
+            self.refuse_jsonata_machine(&node);
+            return None;
+        }
+        let root = self.scope(&node)?;
+        Some(Plan { root, timeout_seconds })
+    }
+
+    fn json(&mut self, definition: &str) -> Option<Value> {
+        let error = match Value::parse(definition) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let passed = match error.kind() {
+            ParseErrorKind::Empty => {
+                self.not_an_object();
+                return None;
+            }
+            // AWS's parser names the place behind what it stumbled over.
+            ParseErrorKind::UnrecognizedToken(token) => token.chars().count(),
+            ParseErrorKind::UnexpectedCharacter(..) => 1,
+            _ => 0,
+        };
+        let source = source(definition);
+        let location = format!(
+            "[Source: (String){source}; line: {}, column: {}]",
+            error.line(),
+            error.column().saturating_add(passed)
+        );
+        let message = format!("{error}\n at {location}");
+        self.found.report(Code::InvalidJsonDescription, message, Some(location));
+        None
+    }
+
+    fn not_an_object(&mut self) {
+        self.found.report(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None);
+    }
+
+    /// Reports a part of the language that isn't run yet.
+    fn unsupported(&mut self, what: &str, location: String) {
+        self.fault(format!("{what} is not supported by this release of Newel"), location);
+    }
+
+    /// Notes that the state being read leads to another.
+    fn target(&mut self, to: &Str, location: String) {
+        self.targets.push(Target { to: to.clone(), location });
+    }
+
+    /// Reports something nested past [`MAX_NESTING`].
+    fn too_deep(&mut self, what: &str, location: String) {
+        let message = format!("{what} are nested deeper than {MAX_NESTING} levels");
+        self.found.report(Code::TooDeeplyNested, message, Some(location));
+    }
+}
+
+/// The beginning of a text in quotes, and how much of it is left out, as AWS's parser describes its source.
+fn source(text: &str) -> String {
+    let mut characters = text.chars();
+    let excerpt: String = characters.by_ref().take(SOURCE_EXCERPT).collect();
+    match characters.count() {
+        0 => format!("\"{excerpt}\""),
+        left => format!("\"{excerpt}\"[truncated {left} chars]"),
+    }
+}

@@ -1,0 +1,166 @@
+//! A state: what all types have, and the types that are simple.
+
+use std::sync::Arc;
+
+use newel_value::{Str, Value};
+
+use super::Compiler;
+use super::fields::{QueryLanguage, StateType};
+use super::node::{self, Node};
+use crate::diagnostic::Code;
+use crate::plan::{Fail, Kind, Parallel, Pass, Scope, Setting, State, Transition, Wait, WaitUntil};
+use crate::timestamp::Timestamp;
+
+impl Kind {
+    /// Whether a scope may end with it.
+    pub(super) const fn is_terminal(&self) -> bool {
+        let transition = match self {
+            Self::Succeed | Self::Fail(_) => return true,
+            Self::Choice(_) => return false,
+            Self::Pass(state) => &state.transition,
+            Self::Task(state) => &state.transition,
+            Self::Wait(state) => &state.transition,
+            Self::Parallel(state) => &state.transition,
+            Self::Map(state) => &state.transition,
+        };
+        matches!(transition, Transition::End)
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn state(&mut self, name: &Str, value: &Value, location: String) -> Option<State> {
+        let node = self.node(value, location)?;
+        if self.query_language(&node) == QueryLanguage::Jsonata {
+            self.unsupported("QueryLanguage 'JSONata'", node.at("QueryLanguage"));
+            return None;
+        }
+        let state_type = self.state_type(&node)?;
+        self.comment(&node);
+        let input_path = self.data_path(&node, "InputPath");
+        let output_path = self.data_path(&node, "OutputPath");
+        let assign = self.assign(&node);
+        let kind = match state_type {
+            StateType::Task => self.task(&node).map(|task| Kind::Task(Box::new(task))),
+            StateType::Wait => self.wait(&node).map(Kind::Wait),
+            StateType::Pass => self.pass(&node).map(Kind::Pass),
+            StateType::Succeed => Some(Kind::Succeed),
+            StateType::Fail => Some(Kind::Fail(self.fail(&node))),
+            StateType::Choice => self.choice(&node).map(Kind::Choice),
+            StateType::Parallel => self.parallel(&node).map(|parallel| Kind::Parallel(Box::new(parallel))),
+            StateType::Map => self.map(&node).map(|map| Kind::Map(Box::new(map))),
+        }?;
+        Some(State { name: name.clone(), kind, input_path, output_path, assign })
+    }
+
+    /// `Next` or `End`.
+    pub(super) fn transition(&mut self, node: &Node<'_>) -> Option<Transition> {
+        let next = self.string(node, "Next");
+        let end = self.boolean(node, "End");
+        match (node.has("Next"), end) {
+            (true, Some(true)) => {
+                self.at_most_one(node, &["Next", "End"]);
+                None
+            }
+            (true, _) => {
+                let next = next?;
+                self.target(&next, node.at("Next"));
+                Some(Transition::Next(next))
+            }
+            (false, Some(true)) => Some(Transition::End),
+            (false, None) if node.has("End") => None,
+            (false, _) => {
+                self.fault_in(node, "This object should have only one of the following fields: [Next, End]");
+                None
+            }
+        }
+    }
+
+    fn pass(&mut self, node: &Node<'_>) -> Option<Pass> {
+        let result = node.get("Result").cloned();
+        if result.as_ref().is_some_and(super::template::has_computed_names) {
+            let message = "The Result of a Pass state is taken as it is: paths in it are not evaluated";
+            self.found.report(Code::PassResultIsStatic, message, Some(node.at("Result")));
+        }
+        let parameters = self.template(node, "Parameters");
+        let result_path = self.result_path(node);
+        Some(Pass { result, parameters, result_path, transition: self.transition(node)? })
+    }
+
+    fn wait(&mut self, node: &Node<'_>) -> Option<Wait> {
+        let transition = self.transition(node);
+        if !self.exactly_one(node, &["SecondsPath", "Seconds", "TimestampPath", "Timestamp"]) {
+            return None;
+        }
+        let until = if node.has("Seconds") {
+            self.integer(node, "Seconds", node::SECONDS).map(WaitUntil::Seconds)
+        } else if node.has("Timestamp") {
+            self.string(node, "Timestamp")
+                .and_then(|text| self.timestamp(&text, || node.at("Timestamp")))
+                .map(WaitUntil::Timestamp)
+        } else if node.has("SecondsPath") {
+            self.reference_in_data(node, "SecondsPath").map(WaitUntil::SecondsPath)
+        } else {
+            self.reference_in_data(node, "TimestampPath").map(WaitUntil::TimestampPath)
+        };
+        Some(Wait { until: until?, transition: transition? })
+    }
+
+    /// A timestamp that is written in the definition.
+    pub(super) fn timestamp(&mut self, text: &str, location: impl FnOnce() -> String) -> Option<Timestamp> {
+        let timestamp = Timestamp::parse(text);
+        if timestamp.is_none() {
+            self.fault("String does not match RFC3339 timestamp", location());
+        }
+        timestamp
+    }
+
+    fn fail(&mut self, node: &Node<'_>) -> Fail {
+        let mut setting = |field, path| {
+            self.at_most_one(node, &[field, path]);
+            if node.has(path) {
+                return self.reference_or_intrinsic(node, path).map(Setting::Path);
+            }
+            let text = self.string(node, field)?;
+            if super::query::looks_computed(&text) {
+                let message =
+                    format!("Field '{field}' looks like a path, but its name does not end with 'Path'");
+                self.found.report(Code::NoPath, message, Some(node.at(field)));
+            }
+            Some(Setting::Value(text))
+        };
+        Fail { error: setting("Error", "ErrorPath"), cause: setting("Cause", "CausePath") }
+    }
+
+    fn parallel(&mut self, node: &Node<'_>) -> Option<Parallel> {
+        let parameters = self.template(node, "Parameters");
+        let result_selector = self.template(node, "ResultSelector");
+        let result_path = self.result_path(node);
+        let retry = self.retry(node);
+        let catch = self.catch(node);
+        let transition = self.transition(node);
+        if !self.required(node, &["Branches"]) {
+            return None;
+        }
+        let written = self.nonempty_array(node, "Branches")?;
+        let mut branches = Vec::with_capacity(written.len());
+        for (index, branch) in written.iter().enumerate() {
+            let branch = self.node(branch, node.at_index("Branches", index));
+            branches.extend(branch.and_then(|branch| self.inner_scope(&branch, &[])));
+        }
+        if branches.len() < written.len() {
+            return None;
+        }
+        let transition = transition?;
+        Some(Parallel { branches, parameters, result_selector, result_path, retry, catch, transition })
+    }
+
+    /// The scope of a branch or item processor, which has these fields too.
+    pub(super) fn inner_scope(&mut self, node: &Node<'_>, fields: &[&str]) -> Option<Arc<Scope>> {
+        self.known_fields(node, &[&["Comment", "StartAt", "States"], fields]);
+        self.comment(node);
+        if !self.required(node, &["States", "StartAt"]) {
+            return None;
+        }
+        self.scope(node)
+    }
+}

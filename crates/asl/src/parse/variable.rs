@@ -1,0 +1,65 @@
+//! `Assign`: which variables a state sets.
+
+use std::collections::HashSet;
+
+use newel_value::{Object, Str, Value};
+
+use super::Compiler;
+use super::node::Node;
+use crate::diagnostic::Code;
+use crate::name::{self, NameError};
+use crate::plan::Template;
+
+/// The suffix of the name of a computed member.
+pub(super) const COMPUTED: &str = ".$";
+
+impl Compiler<'_> {
+    /// `Assign` of a state, choice rule or catcher.
+    pub(super) fn assign(&mut self, node: &Node<'_>) -> Option<Template> {
+        let written = self.object(node, "Assign")?;
+        for key in written.object.keys() {
+            self.variable(key.strip_suffix(COMPUTED).unwrap_or(key), &written);
+        }
+        self.template(node, "Assign")
+    }
+
+    fn variable(&mut self, variable: &str, written: &Node<'_>) {
+        let location = || Some(written.location.clone());
+        let invalid = |why: &str| format!("Invalid variable name '{variable}': {why}.");
+        match name::check_variable(variable) {
+            Ok(()) => {}
+            Err(NameError::Reserved) => {
+                let message = format!("Cannot assign to reserved variable '${variable}'.");
+                self.found.report(Code::ReservedVariableName, message, location());
+            }
+            Err(NameError::TooLong(max)) => {
+                let message = invalid(&format!("the variable name has more than {max} characters"));
+                self.found.report(Code::InvalidVariableName, message, location());
+            }
+            Err(NameError::Empty | NameError::Character(_)) => {
+                let message = invalid("the variable name contains invalid characters");
+                self.found.report(Code::InvalidVariableName, message, location());
+            }
+        }
+        let outer = self.variables.split_last().map_or(&[][..], |(_, outer)| outer);
+        if outer.iter().any(|scope| scope.contains(variable)) {
+            let message =
+                format!("Variable '{variable}' is assigned in an outer scope and can't be assigned here");
+            self.fault_in(written, message);
+        }
+    }
+}
+
+/// The variables that the states of a `States` map assign, their choice rules and catchers included.
+pub(super) fn assigned(states: &Object) -> HashSet<Str> {
+    let mut names = HashSet::new();
+    for state in states.values() {
+        let lists = ["Choices", "Catch"].into_iter().filter_map(|field| state.get(field)?.as_array());
+        for holder in std::iter::once(state).chain(lists.flatten()) {
+            let assign = holder.get("Assign").and_then(Value::as_object);
+            let keys = assign.into_iter().flat_map(|assign| assign.keys());
+            names.extend(keys.map(|key| Str::from(key.strip_suffix(COMPUTED).unwrap_or(key))));
+        }
+    }
+    names
+}

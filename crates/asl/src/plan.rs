@@ -1,0 +1,427 @@
+//! The plan: a definition compiled for the interpreter.
+//!
+//! A plan is immutable and shared by all executions of a revision. States are found by their scope and name, never by
+//! an index into the plan, because what is stored of an execution must outlive a change of this layout.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use newel_jsonpath::{JsonPath, ReferencePath};
+use newel_value::{Number, Str, Value};
+
+use crate::catalog::Resource;
+use crate::intrinsic::Call;
+use crate::timestamp::Timestamp;
+
+/// A compiled definition.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The outermost `States` map.
+    pub root: Arc<Scope>,
+    /// `TimeoutSeconds` of the whole machine.
+    pub timeout_seconds: Option<u64>,
+}
+
+/// One `States` map: the machine's, a Parallel branch's or a Map's item processor.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Where it begins.
+    pub start_at: Str,
+    /// Its states by name.
+    pub states: HashMap<Str, Arc<State>>,
+}
+
+/// A state.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Its name, unique in the definition.
+    pub name: Str,
+    /// What it is and does.
+    pub kind: Kind,
+    /// `InputPath`.
+    pub input_path: DataPath,
+    /// `OutputPath`.
+    pub output_path: DataPath,
+    /// `Assign`: variables set when the state is left. Choice rules and catchers have their own.
+    pub assign: Option<Template>,
+}
+
+/// The eight state types.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// `Pass`
+    Pass(Pass),
+    /// `Task`
+    Task(Box<Task>),
+    /// `Choice`
+    Choice(Choice),
+    /// `Wait`
+    Wait(Wait),
+    /// `Succeed`
+    Succeed,
+    /// `Fail`
+    Fail(Fail),
+    /// `Parallel`
+    Parallel(Box<Parallel>),
+    /// `Map`
+    Map(Box<Map>),
+}
+
+impl Kind {
+    /// The type's name as definitions and history events have it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pass(_) => "Pass",
+            Self::Task(_) => "Task",
+            Self::Choice(_) => "Choice",
+            Self::Wait(_) => "Wait",
+            Self::Succeed => "Succeed",
+            Self::Fail(_) => "Fail",
+            Self::Parallel(_) => "Parallel",
+            Self::Map(_) => "Map",
+        }
+    }
+}
+
+/// Where a state leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// `Next`
+    Next(Str),
+    /// `End: true`
+    End,
+}
+
+/// `InputPath` or `OutputPath`.
+#[derive(Clone, Debug)]
+pub enum DataPath {
+    /// Absent or `$`: the whole.
+    Whole,
+    /// `null`: an empty object.
+    Empty,
+    /// A path.
+    Path(Query),
+}
+
+/// `ResultPath`.
+#[derive(Clone, Debug)]
+pub enum ResultPath {
+    /// Absent or `$`: the result replaces the input.
+    Replace,
+    /// `null`: the result is dropped.
+    Discard,
+    /// The result goes there in the input.
+    At(ReferencePath),
+}
+
+/// Where a value comes from at run time. A JSONata expression will be one more variant.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// `$…`: a path into the state's data.
+    Input(JsonPath),
+    /// `$$…`: a path into the context object; the path is kept without its first `$`.
+    Context(JsonPath),
+    /// `$name…`: a variable, and the path into it.
+    Variable(Str, JsonPath),
+    /// An intrinsic function call.
+    Intrinsic(Box<Call>),
+}
+
+/// An expression and the text it was written as, for messages.
+#[derive(Clone, Debug)]
+pub struct Expression {
+    /// As the definition has it.
+    pub source: Str,
+    /// What it means.
+    pub query: Query,
+}
+
+/// A payload template (`Parameters`, `ResultSelector`, `ItemSelector`, `Assign` …).
+#[derive(Clone, Debug)]
+pub enum Template {
+    /// Nothing in it is computed.
+    Literal(Value),
+    /// An object with computed members somewhere below.
+    Object(Vec<(Str, TemplateMember)>),
+    /// An array with computed elements somewhere below.
+    Array(Vec<Self>),
+}
+
+/// A member of an object template.
+#[derive(Clone, Debug)]
+pub enum TemplateMember {
+    /// A nested template under this name.
+    Nested(Template),
+    /// `"name.$"`: computed; the name is without the suffix, `field` is with it.
+    Computed {
+        /// The name as written, `.$` included, for messages.
+        field: Str,
+        /// What computes it.
+        expression: Expression,
+    },
+}
+
+/// A number that is written in the definition or read from the state's data.
+#[derive(Clone, Debug)]
+pub enum Setting<T> {
+    /// As written.
+    Value(T),
+    /// `…Path`: read when the state is entered.
+    Path(Expression),
+}
+
+/// `Pass`.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// `Result`.
+    pub result: Option<Value>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// `Task`.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What it calls.
+    pub resource: Resource,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`.
+    pub timeout_seconds: Option<Setting<u64>>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
+    pub heartbeat_seconds: Option<Setting<u64>>,
+    /// `Credentials`: its `RoleArn` once evaluated is the role assumed for the call.
+    pub credentials: Option<Template>,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// `Choice`.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The rules in order.
+    pub rules: Vec<ChoiceRule>,
+    /// `Default`.
+    pub default: Option<Str>,
+}
+
+/// One rule of a Choice.
+#[derive(Clone, Debug)]
+pub struct ChoiceRule {
+    /// When it applies.
+    pub condition: Condition,
+    /// Where it leads.
+    pub next: Str,
+    /// Its `Assign`, which replaces the state's when the rule applies.
+    pub assign: Option<Template>,
+}
+
+/// A condition of a Choice rule.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// `And`
+    And(Vec<Self>),
+    /// `Or`
+    Or(Vec<Self>),
+    /// `Not`
+    Not(Box<Self>),
+    /// A test of one variable.
+    Test {
+        /// `Variable`.
+        variable: Expression,
+        /// The operator and what it compares with.
+        test: Test,
+    },
+}
+
+/// An operator of a Choice rule with its operand.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// `IsBoolean` … `IsTimestamp`: whether the type is that one, against the expected answer.
+    Is(TypeTest, bool),
+    /// `StringEquals` …
+    String(Comparison, Operand<Str>),
+    /// `StringMatches`, a pattern with `*`.
+    Matches(Str),
+    /// `NumericEquals` …
+    Numeric(Comparison, Operand<Number>),
+    /// `BooleanEquals`
+    Boolean(Operand<bool>),
+    /// `TimestampEquals` …
+    Timestamp(Comparison, Operand<Timestamp>),
+}
+
+/// What an operator compares with.
+#[derive(Clone, Debug)]
+pub enum Operand<T> {
+    /// As written.
+    Literal(T),
+    /// `…Path`: read from the state's data.
+    Path(Expression),
+}
+
+/// The five comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `Equals`
+    Equal,
+    /// `LessThan`
+    Less,
+    /// `LessThanEquals`
+    LessOrEqual,
+    /// `GreaterThan`
+    Greater,
+    /// `GreaterThanEquals`
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether an ordering satisfies it.
+    #[must_use]
+    pub const fn holds(self, ordering: std::cmp::Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+/// The type tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeTest {
+    /// `IsBoolean`
+    Boolean,
+    /// `IsNull`
+    Null,
+    /// `IsNumeric`
+    Numeric,
+    /// `IsPresent`
+    Present,
+    /// `IsString`
+    String,
+    /// `IsTimestamp`
+    Timestamp,
+}
+
+/// `Wait`.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// Until when.
+    pub until: WaitUntil,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// The four forms of a Wait.
+#[derive(Clone, Debug)]
+pub enum WaitUntil {
+    /// `Seconds`
+    Seconds(u64),
+    /// `SecondsPath`
+    SecondsPath(Expression),
+    /// `Timestamp`
+    Timestamp(Timestamp),
+    /// `TimestampPath`
+    TimestampPath(Expression),
+}
+
+/// `Fail`.
+#[derive(Clone, Debug)]
+pub struct Fail {
+    /// `Error` or `ErrorPath`.
+    pub error: Option<Setting<Str>>,
+    /// `Cause` or `CausePath`.
+    pub cause: Option<Setting<Str>>,
+}
+
+/// `Parallel`.
+#[derive(Clone, Debug)]
+pub struct Parallel {
+    /// `Branches`.
+    pub branches: Vec<Arc<Scope>>,
+    /// `Parameters`.
+    pub parameters: Option<Template>,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// An inline `Map`. A distributed one will be a kind of its own: it is a map run, not frames of this execution.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// `ItemProcessor` (or the older `Iterator`).
+    pub processor: Arc<Scope>,
+    /// `ItemsPath`.
+    pub items_path: Option<Expression>,
+    /// `ItemSelector` (or the older `Parameters`).
+    pub item_selector: Option<Template>,
+    /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 means no limit of the user's.
+    pub max_concurrency: Setting<u64>,
+    /// `ToleratedFailureCount` or its `…Path`.
+    pub tolerated_failure_count: Option<Setting<u64>>,
+    /// `ToleratedFailurePercentage` or its `…Path`.
+    pub tolerated_failure_percentage: Option<Setting<f64>>,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `Retry`.
+    pub retry: Vec<Retrier>,
+    /// `Catch`.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// One retrier.
+#[derive(Clone, Debug)]
+pub struct Retrier {
+    /// `ErrorEquals`.
+    pub error_equals: Vec<Str>,
+    /// `IntervalSeconds`, 1 unless written.
+    pub interval_seconds: u64,
+    /// `MaxAttempts`, 3 unless written; 0 means never.
+    pub max_attempts: u64,
+    /// `BackoffRate`, 2.0 unless written.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`.
+    pub max_delay_seconds: Option<u64>,
+    /// `JitterStrategy: FULL`.
+    pub full_jitter: bool,
+}
+
+/// One catcher.
+#[derive(Clone, Debug)]
+pub struct Catcher {
+    /// `ErrorEquals`.
+    pub error_equals: Vec<Str>,
+    /// Where it leads.
+    pub next: Str,
+    /// `ResultPath`: where the error output goes.
+    pub result_path: ResultPath,
+    /// Its `Assign`, which replaces the state's.
+    pub assign: Option<Template>,
+}

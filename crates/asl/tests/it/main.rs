@@ -1,0 +1,9 @@
+//! Whole definitions in, plans or diagnostics out.
+
+mod catalog;
+mod conformance;
+mod diagnostics;
+mod graph;
+mod plans;
+mod robustness;
+mod rules;
