@@ -1,0 +1,73 @@
+//! How a state fails.
+
+use newel_asl::error;
+use newel_jsonpath::QueryError;
+use newel_value::Str;
+
+use crate::event::Fault;
+
+/// Why a state failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateError {
+    /// What the user reads.
+    pub(crate) fault: Fault,
+    /// The name that Retry and Catch are matched with, where it isn't the one the user reads.
+    pub(crate) matched_as: Option<&'static str>,
+}
+
+impl StateError {
+    pub(crate) fn new(error: &str, cause: impl Into<Str>) -> Self {
+        Self { fault: Fault { error: Some(error.into()), cause: Some(cause.into()) }, matched_as: None }
+    }
+
+    /// A missed deadline. AWS gives no cause.
+    pub(crate) fn timeout(matched_as: &'static str) -> Self {
+        Self {
+            fault: Fault { error: Some(error::TIMEOUT.into()), cause: None },
+            matched_as: Some(matched_as),
+        }
+    }
+
+    /// A payload over the limit; `what` is a state's name or a task's resource.
+    pub(crate) fn too_large(what: &str) -> Self {
+        Self::new(
+            error::DATA_LIMIT_EXCEEDED,
+            format!(
+                "The state/task '{what}' returned a result with a size exceeding the maximum number of bytes service limit."
+            ),
+        )
+    }
+
+    /// The name that Retry and Catch are matched with.
+    pub(crate) fn name(&self) -> &str {
+        self.matched_as.or(self.fault.error.as_deref()).unwrap_or_default()
+    }
+}
+
+impl From<Fault> for StateError {
+    fn from(fault: Fault) -> Self {
+        Self { fault, matched_as: None }
+    }
+}
+
+/// Why an expression gave no value; becomes a [`StateError`] once the state is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EvalError {
+    pub(crate) error: &'static str,
+    pub(crate) message: String,
+}
+
+impl EvalError {
+    pub(crate) fn runtime(message: impl Into<String>) -> Self {
+        Self { error: error::RUNTIME, message: message.into() }
+    }
+
+    pub(crate) fn intrinsic(message: impl Into<String>) -> Self {
+        Self { error: error::INTRINSIC_FAILURE, message: message.into() }
+    }
+
+    /// `Invalid path '$.a' : No results for path: $['a']`
+    pub(crate) fn invalid_path(source: &str, why: &QueryError) -> Self {
+        Self::runtime(format!("Invalid path '{source}' : {why}"))
+    }
+}

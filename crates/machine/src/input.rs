@@ -1,0 +1,110 @@
+//! What makes an execution move, and what a turn produces.
+
+use newel_asl::catalog::Resource;
+use newel_asl::timestamp::Timestamp;
+use newel_value::{Payload, Str};
+
+use crate::event::{Event, Fault};
+use crate::execution::FramePath;
+use crate::world::TaskKey;
+
+/// Something that happened to an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// It begins.
+    Start,
+    /// Time has passed: what is due is carried out, as far as the budget goes; the rest stays due. Harmless when nothing is.
+    Clock,
+    /// It is stopped from outside.
+    Stop(Fault),
+    /// A worker reports on a task attempt.
+    Task(TaskKey, TaskReport),
+    /// A task token came back. The secret shows that it is the open attempt's.
+    Token(TaskKey, [u8; 16], TaskReport),
+}
+
+/// What became of a task attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskReport {
+    /// The service accepted the job or the callback's call.
+    Submitted {
+        /// The job's id in the service.
+        external_ref: Str,
+        /// The call's answer.
+        output: Payload,
+    },
+    /// It is alive.
+    Heartbeat,
+    /// Its result.
+    Succeeded(Payload),
+    /// Its error.
+    Failed(Fault),
+}
+
+/// What a turn did with an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It counted.
+    Accepted,
+    /// It came too late, or the execution knows nothing of it. Nothing has changed.
+    Stale,
+}
+
+/// Something to be done outside once the turn is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Hand a new attempt to a worker.
+    Schedule(Box<ScheduledTask>),
+    /// The job is running: watch it.
+    Watch {
+        /// Which attempt.
+        task: TaskKey,
+        /// The job's id in the service.
+        external_ref: Str,
+    },
+    /// The attempt is over by what the service or a token said, or nothing is left to do for it but to wait for the token.
+    Settle(TaskKey),
+    /// The attempt is over by what happened here: let it go, and stop its job.
+    Abandon {
+        /// Which attempt.
+        task: TaskKey,
+        /// The job's id in the service, if it is known.
+        external_ref: Option<Str>,
+        /// Whether the pattern is one that has a job to stop.
+        job: bool,
+    },
+}
+
+/// A new task attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduledTask {
+    /// Which.
+    pub task: TaskKey,
+    /// The state's name.
+    pub state: Str,
+    /// What it calls.
+    pub resource: Resource,
+    /// With which parameters.
+    pub parameters: Payload,
+    /// `Credentials.RoleArn`.
+    pub role_arn: Option<Str>,
+    /// When it times out.
+    pub deadline: Option<Timestamp>,
+    /// `HeartbeatSeconds`.
+    pub heartbeat_seconds: Option<u64>,
+}
+
+/// What a turn produced. All of it becomes durable together.
+#[derive(Clone, Debug, Default)]
+pub struct Turn {
+    /// New events, ids dense after the execution's earlier ones.
+    pub events: Vec<Event>,
+    /// Effects in order.
+    pub effects: Vec<Effect>,
+    /// Frames that are new or changed and still there.
+    pub changed: Vec<FramePath>,
+    /// Frames that are gone.
+    pub removed: Vec<FramePath>,
+    /// What became of each input, in order.
+    pub replies: Vec<Reply>,
+}

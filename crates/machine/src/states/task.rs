@@ -1,0 +1,292 @@
+//! Task: an attempt is scheduled, started, submitted, and ends by a report, a token or a clock.
+
+use newel_asl::catalog::{Pattern, TaskOrigin};
+use newel_asl::error;
+use newel_asl::plan::{Kind, Setting, State, Task};
+use newel_value::{Payload, Str, Value};
+
+use crate::eval::{EvalResult, Scope};
+use crate::event::{Detail, Fault, TaskResource};
+use crate::execution::{Attempt, FramePath, Phase};
+use crate::fault::{EvalError, StateError};
+use crate::input::{Effect, ScheduledTask, TaskReport};
+use crate::transition::{Extra, state_error};
+use crate::turn::{Runner, Step, after_seconds};
+use crate::world::TaskKey;
+
+impl Runner<'_, '_> {
+    /// Schedules an attempt.
+    pub(super) fn schedule(&mut self, path: &FramePath, state: &State, task: &Task) -> Step {
+        let effective = self.effective_input(path, state)?;
+        let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
+        let key = TaskKey { frame: path.clone(), entry: frame.entered, attempt: frame.attempts };
+        let secret = match task.resource.pattern {
+            Pattern::RequestResponse => None,
+            Pattern::Job(_) | Pattern::Callback => Some(self.secret()),
+        };
+        let token = secret.map(|secret| self.world.tokens.issue(&key, secret));
+        let extra = Extra { token, ..Extra::default() };
+        let (parameters, settings) = self.evaluate_with(path, effective.value(), extra, |scope| {
+            let parameters = match &task.parameters {
+                Some(template) => scope.template(template)?,
+                None => scope.input.clone(),
+            };
+            Ok((parameters, Settings::evaluate(scope, task)?))
+        })?;
+        let parameters = self.prepare(path, task, parameters)?;
+        self.check_size(&parameters, &task.resource.resource_type)?;
+
+        let now = self.world.now;
+        let deadline = settings.timeout_seconds.map(|seconds| after_seconds(now, seconds));
+        let heartbeat_due = settings.heartbeat_seconds.map(|seconds| after_seconds(now, seconds));
+        let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
+        let detail = Detail::TaskScheduled {
+            task: resource(task),
+            region: self.execution.info.region.clone(),
+            parameters: parameters.clone(),
+            timeout_seconds: settings.timeout_seconds,
+            heartbeat_seconds: settings.heartbeat_seconds,
+            role_arn: settings.role_arn.clone(),
+        };
+        let scheduled = self.emit(detail, frame.previous);
+        self.update(path, |frame| {
+            frame.previous = scheduled;
+            frame.attempts += 1;
+            frame.phase = Phase::Task(Attempt {
+                number: key.attempt,
+                started: false,
+                deadline,
+                heartbeat_seconds: settings.heartbeat_seconds,
+                heartbeat_due,
+                secret,
+                external_ref: None,
+                submitted: false,
+            });
+        });
+        self.effect(Effect::Schedule(Box::new(ScheduledTask {
+            task: key,
+            state: state.name.clone(),
+            resource: task.resource.clone(),
+            parameters,
+            role_arn: settings.role_arn,
+            deadline,
+            heartbeat_seconds: settings.heartbeat_seconds,
+        })));
+        Ok(())
+    }
+
+    /// Checks and completes parameters that only the run time knows.
+    fn prepare(&self, path: &str, task: &Task, parameters: Value) -> Result<Payload, StateError> {
+        let info = &self.execution.info;
+        let origin = TaskOrigin {
+            execution_arn: &info.arn,
+            state_machine_arn: &info.machine_arn,
+            account: &info.account,
+            region: &info.region,
+        };
+        let shown = parameters.clone();
+        match (
+            self.world.catalog.prepare(&task.resource, parameters, origin),
+            self.execution.frames.get(path),
+        ) {
+            (Ok(prepared), _) => Ok(prepared.into()),
+            (Err(reasons), Some(frame)) => Err(state_error(
+                frame,
+                EvalError::runtime(format!(
+                    "The Parameters '{shown}' could not be used to start the Task: [{}]",
+                    reasons.join(", ")
+                )),
+            )),
+            (Err(_), None) => Ok(shown.into()),
+        }
+    }
+
+    fn secret(&self) -> [u8; 16] {
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&(self.world.random)().to_le_bytes());
+        secret[8..].copy_from_slice(&(self.world.random)().to_le_bytes());
+        secret
+    }
+
+    /// Records that a scheduled attempt has gone out.
+    pub(crate) fn start_task(&mut self, path: &FramePath) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let Kind::Task(task) = &state.kind else { return };
+        if !matches!(frame.phase, Phase::Task(Attempt { started: false, .. })) {
+            return;
+        }
+        let started = self.emit(Detail::TaskStarted(resource(task)), frame.previous);
+        self.update(path, |frame| {
+            frame.previous = started;
+            if let Phase::Task(attempt) = &mut frame.phase {
+                attempt.started = true;
+            }
+        });
+    }
+
+    /// What became of the open attempt, said by a worker or by whoever holds its token.
+    pub(crate) fn task_report(
+        &mut self,
+        key: &TaskKey,
+        attempt: &Attempt,
+        by_token: bool,
+        report: TaskReport,
+    ) {
+        let path = &key.frame;
+        // A report can overtake the step that records the start when the budget ended the turn in between.
+        self.start_task(path);
+        match report {
+            TaskReport::Heartbeat => self.beat(path),
+            TaskReport::Submitted { .. } if attempt.submitted || by_token => {}
+            TaskReport::Submitted { external_ref, output } => self.submitted(key, external_ref, output),
+            TaskReport::Succeeded(output) => self.succeeded(path, output),
+            TaskReport::Failed(fault) => {
+                self.settle(path);
+                self.task_failed(path, fault.into());
+            }
+        }
+    }
+
+    fn beat(&mut self, path: &FramePath) {
+        let now = self.world.now;
+        self.update(path, |frame| {
+            if let Phase::Task(attempt) = &mut frame.phase {
+                attempt.heartbeat_due = attempt.heartbeat_seconds.map(|seconds| after_seconds(now, seconds));
+            }
+        });
+    }
+
+    fn submitted(&mut self, key: &TaskKey, external_ref: Str, output: Payload) {
+        let path = &key.frame;
+        let Some((frame, state)) = self.current(path) else { return };
+        let (previous, Kind::Task(task)) = (frame.previous, &state.kind) else { return };
+        // The job's id first: whatever comes of its answer, it may have to be stopped.
+        self.update(path, |frame| {
+            if let Phase::Task(attempt) = &mut frame.phase {
+                attempt.submitted = true;
+                attempt.external_ref = Some(external_ref.clone());
+            }
+        });
+        if let Err(error) = self.check_size(&output, &task.resource.resource_type) {
+            self.abandon(path);
+            self.task_failed(path, error);
+            return;
+        }
+        let event = self.emit(Detail::TaskSubmitted { task: resource(task), output }, previous);
+        self.update(path, |frame| frame.previous = event);
+        self.beat(path);
+        self.effect(match task.resource.pattern {
+            Pattern::Job(_) => Effect::Watch { task: key.clone(), external_ref },
+            Pattern::Callback | Pattern::RequestResponse => Effect::Settle(key.clone()),
+        });
+    }
+
+    fn succeeded(&mut self, path: &FramePath, output: Payload) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let (previous, Kind::Task(task)) = (frame.previous, &state.kind) else { return };
+        self.settle(path);
+        if let Err(error) = self.check_size(&output, &task.resource.resource_type) {
+            self.task_failed(path, error);
+            return;
+        }
+        let event =
+            self.emit(Detail::TaskSucceeded { task: resource(task), output: output.clone() }, previous);
+        self.update(path, |frame| frame.previous = event);
+        if let Err(error) = self.conclude_task(path, &state, task, &output) {
+            self.fail(path, error);
+        }
+    }
+
+    fn conclude_task(&mut self, path: &FramePath, state: &State, task: &Task, raw: &Payload) -> Step {
+        let result = self.template_or(path, task.result_selector.as_ref(), raw)?;
+        let output = self.put(path, &task.result_path, &result)?;
+        self.conclude(path, state, output, raw, &task.transition)
+    }
+
+    fn task_failed(&mut self, path: &FramePath, error: StateError) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let Kind::Task(task) = &state.kind else { return };
+        let detail = Detail::TaskFailed { task: resource(task), fault: error.fault.clone() };
+        let failed = self.emit(detail, frame.previous);
+        self.update(path, |frame| frame.previous = failed);
+        self.fail(path, error);
+    }
+
+    /// The open attempt has missed its deadline or its heartbeat.
+    pub(crate) fn time_out(&mut self, path: &FramePath, attempt: &Attempt) {
+        self.start_task(path);
+        let Some((frame, state)) = self.current(path) else { return };
+        let (previous, Kind::Task(task)) = (frame.previous, &state.kind) else { return };
+        let missed = if attempt.deadline.is_some_and(|deadline| deadline <= self.world.now) {
+            error::TIMEOUT
+        } else {
+            error::HEARTBEAT_TIMEOUT
+        };
+        self.abandon(path);
+        let error = StateError::timeout(missed);
+        let detail = Detail::TaskTimedOut {
+            task: resource(task),
+            fault: Fault { cause: None, ..error.fault.clone() },
+        };
+        let timed_out = self.emit(detail, previous);
+        self.update(path, |frame| frame.previous = timed_out);
+        self.fail(path, error);
+    }
+
+    fn settle(&mut self, path: &FramePath) {
+        if let Some((key, _)) = self.take_attempt(path) {
+            self.effect(Effect::Settle(key));
+        }
+    }
+}
+
+/// What of a Task is read from the state's data.
+struct Settings {
+    timeout_seconds: Option<u64>,
+    heartbeat_seconds: Option<u64>,
+    role_arn: Option<Str>,
+}
+
+impl Settings {
+    fn evaluate(scope: &Scope<'_>, task: &Task) -> EvalResult<Self> {
+        let role_arn = match &task.credentials {
+            None => None,
+            Some(credentials) => match scope.template(credentials)?.get("RoleArn") {
+                Some(Value::String(arn)) => Some(arn.clone()),
+                _ => return Err(EvalError::runtime("The field 'RoleArn' of Credentials must give a string")),
+            },
+        };
+        Ok(Self {
+            timeout_seconds: seconds(scope, "TimeoutSecondsPath", task.timeout_seconds.as_ref())?,
+            heartbeat_seconds: seconds(scope, "HeartbeatSecondsPath", task.heartbeat_seconds.as_ref())?,
+            role_arn,
+        })
+    }
+}
+
+/// A positive number of seconds, written or read.
+fn seconds(scope: &Scope<'_>, field: &str, setting: Option<&Setting<u64>>) -> EvalResult<Option<u64>> {
+    match setting {
+        None => Ok(None),
+        Some(Setting::Value(seconds)) => Ok(Some(*seconds)),
+        Some(Setting::Path(expression)) => {
+            let value = scope.expression(expression)?;
+            match value
+                .as_i64()
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .filter(|seconds| *seconds > 0)
+            {
+                Some(seconds) => Ok(Some(seconds)),
+                None => Err(EvalError::runtime(format!(
+                    "The {field} parameter does not reference a positive integer: {} == {}",
+                    expression.source,
+                    super::plain(&value)
+                ))),
+            }
+        }
+    }
+}
+
+fn resource(task: &Task) -> TaskResource {
+    TaskResource { resource_type: task.resource.resource_type.clone(), action: task.resource.action.clone() }
+}
