@@ -1,0 +1,33 @@
+//! What the optimized integrations are, as data: for each resource its patterns, parameters, added members, the calls that
+//! start, describe and cancel its job, the job's ends, the shape of results and the names of errors.
+//!
+//! The orchestrator checks definitions and completes parameters with it ([`Integrations`] is the language's
+//! [`ResourceCatalog`](newel_asl::catalog::ResourceCatalog)); the workers make requests and read answers with it
+//! ([`Integration`]). Both read the same tables, so they can't disagree.
+//!
+//! Where to start: [`descriptor`] for the words of a table, [`families`] for the tables, [`Integration`] for what is done
+//! with them. The facts follow <https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html> and
+//! recordings of AWS; where neither says, the doc comment says what was chosen.
+//!
+//! Invariants:
+//! * INT-1: every member of the service's current API passes, in both directions; a table only adds and refuses.
+//! * INT-2: this crate makes no call and knows no clock.
+//! * INT-3: what Newel adds for its own sake (markers) never shows in a history or a result.
+
+mod arn;
+mod catalog;
+pub mod descriptor;
+mod failure;
+pub mod families;
+mod integration;
+mod job;
+pub mod marker;
+mod result;
+#[cfg(test)]
+mod tests;
+
+pub use catalog::Integrations;
+pub use failure::{ServiceError, TaskFailure};
+pub use integration::{Integration, WireRequest};
+pub use job::JobRef;
+pub use result::HttpAnswer;

@@ -1,0 +1,20 @@
+//! The tables at work, without the packed file.
+
+mod calls;
+mod models;
+mod parameters;
+mod results;
+
+use newel_value::Value;
+
+use crate::Integration;
+
+fn json(text: &str) -> Value {
+    Value::parse(text).unwrap()
+}
+
+/// Runs a test on the integration of `arn:aws:states:::<resource>`.
+fn with<T>(resource: &str, run: impl FnOnce(Integration<'_>) -> T) -> T {
+    let integrations = models::integrations();
+    run(integrations.find(&format!("arn:aws:states:::{resource}")).unwrap())
+}
