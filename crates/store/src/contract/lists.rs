@@ -1,0 +1,147 @@
+//! Executions and state machines: looking up, listing, counting.
+
+use std::sync::Arc;
+
+use super::fixture::{
+    A, B, Fixture, arn, at, closed, execution, id, machine, machine_id, page, record, revision,
+};
+use crate::{ExecutionRow, ExecutionStatus, ExecutionsPage, Id, MachineRow, MachinesPage, Op, Store};
+
+/// Reads page after page, and makes sure that each but the last is full.
+async fn all_pages(store: &dyn Store, mut page: ExecutionsPage) -> Vec<ExecutionRow> {
+    let mut all = Vec::new();
+    loop {
+        let rows = store.executions(page).await.expect("executions can be listed");
+        assert!(rows.len() <= page.limit);
+        let full = rows.len() == page.limit;
+        all.extend(rows);
+        match all.last() {
+            Some(last) if full => page.after = Some((last.sort_at, last.id)),
+            _ => return all,
+        }
+    }
+}
+
+pub(super) async fn executions_are_listed_newest_first_without_gaps(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let mut rows = Vec::new();
+    for number in 0..60 {
+        let shard = if number % 2 == 0 { A } else { B };
+        let status = ExecutionStatus::ALL[number as usize % ExecutionStatus::ALL.len()];
+        // Four to an instant, so that pages end between equals.
+        let row = ExecutionRow { status, sort_at: at(number / 4 - 3), ..execution(shard, number as u64) };
+        f.committed(shard, [Op::InsertExecution(row.clone())]).await;
+        rows.push(row);
+    }
+    let other = ExecutionRow { machine: id(A, 5_000), ..execution(A, 500) };
+    f.committed(A, [Op::InsertExecution(other.clone())]).await;
+    rows.sort_by_key(|row| std::cmp::Reverse((row.sort_at, row.id)));
+    for status in std::iter::once(None).chain(ExecutionStatus::ALL.map(Some)) {
+        let expect: Vec<_> =
+            rows.iter().filter(|row| status.is_none_or(|status| row.status == status)).cloned().collect();
+        for limit in [1, 3, 10, 59, 60, 1_000] {
+            let page = page(machine_id(), status, limit);
+            assert_eq!(all_pages(&*f.store, page).await, expect, "{status:?} by {limit}");
+        }
+    }
+    assert_eq!(all_pages(&*f.store, page(other.machine, None, 10)).await, [other]);
+    let nothing = [page(id(A, 1), None, 10), page(machine_id(), None, 0)];
+    for page in nothing {
+        assert_eq!(f.store.executions(page).await.expect("read"), []);
+    }
+    // Closing an execution moves it.
+    let moved = closed(rows[59].clone(), ExecutionStatus::Aborted, 9_999);
+    f.committed(moved.id.shard(), [Op::UpdateExecution(moved.clone())]).await;
+    assert_eq!(f.store.executions(page(machine_id(), None, 1)).await.expect("read"), [moved]);
+    assert_eq!(all_pages(&*f.store, page(machine_id(), None, 7)).await.len(), 60);
+}
+
+pub(super) async fn executions_are_found_by_id_and_arn(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let row = ExecutionRow { wake_at: Some(at(5)), ..execution(A, 1) };
+    f.committed(A, [Op::InsertExecution(row.clone())]).await;
+    assert_eq!(f.stored(row.id).await, Some(row.clone()));
+    assert_eq!(f.store.execution_by_arn(row.arn).await.expect("read"), Some(row.clone()));
+    assert_eq!(f.stored(id(A, 2)).await, None);
+    assert_eq!(f.store.execution_by_arn(arn(2)).await.expect("read"), None);
+    let end = closed(row, ExecutionStatus::TimedOut, -5);
+    f.committed(A, [Op::UpdateExecution(end.clone())]).await;
+    assert_eq!(f.stored(end.id).await, Some(end.clone()));
+    // A redrive opens it again, in its old place.
+    let open = ExecutionRow { record: record("again"), ..execution(A, 1) };
+    f.committed(A, [Op::UpdateExecution(open.clone())]).await;
+    assert_eq!(f.store.execution_by_arn(open.arn).await.expect("read"), Some(open.clone()));
+    assert_eq!(f.store.expired(A, at(i64::MAX), 9).await.expect("read"), []);
+    f.committed(A, [Op::DeleteExecution(open.id)]).await;
+    assert_eq!(f.store.execution_by_arn(open.arn).await.expect("read"), None);
+    assert_eq!(f.store.executions(page(machine_id(), None, 9)).await.expect("read"), []);
+}
+
+pub(super) async fn machines_are_listed_by_account_and_region_in_order_of_creation(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let mut rows = Vec::new();
+    for number in 0..20_u64 {
+        let shard = if number % 2 == 0 { A } else { B };
+        let row = MachineRow { created_at: at(20 - number as i64 / 3), ..machine(shard, number) };
+        f.committed(shard, [Op::InsertMachine(row.clone())]).await;
+        rows.push(row);
+    }
+    let foreign = [
+        MachineRow { account: "111111111111".into(), ..machine(A, 100) },
+        MachineRow { region: "eu-west-1".into(), ..machine(A, 101) },
+    ];
+    f.committed(A, foreign.clone().map(Op::InsertMachine)).await;
+    rows.sort_by_key(|row| (row.created_at, row.id));
+    for limit in [1, 7, 20, 100] {
+        let (mut all, mut after): (Vec<MachineRow>, Option<_>) = (Vec::new(), None);
+        loop {
+            let (account, region) = ("000000000000".into(), "us-east-1".into());
+            let page = MachinesPage { account, region, after, limit };
+            let got = f.store.machines(page).await.expect("machines can be listed");
+            let full = got.len() == limit;
+            all.extend(got);
+            after = all.last().map(|row| (row.created_at, row.id));
+            if !full {
+                break;
+            }
+        }
+        assert_eq!(all, rows, "by {limit}");
+    }
+    for row in foreign {
+        let page =
+            MachinesPage { account: row.account.clone(), region: row.region.clone(), after: None, limit: 9 };
+        assert_eq!(f.store.machines(page).await.expect("read"), [row]);
+    }
+}
+
+pub(super) async fn a_deleted_machine_leaves_its_revisions_and_its_name(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let old = machine(A, 1);
+    let rev = revision(old.id, 2);
+    f.committed(A, [Op::InsertMachine(old.clone()), Op::InsertRevision(rev.clone())]).await;
+    f.committed(A, [Op::DeleteMachine(old.id)]).await;
+    assert_eq!(f.store.machine(old.arn).await.expect("read"), None);
+    assert_eq!(f.store.revision(old.id, rev.id).await.expect("read"), Some(rev.clone()));
+    let again = MachineRow { arn: old.arn, ..machine(A, 3) };
+    f.committed(A, [Op::InsertMachine(again.clone())]).await;
+    assert_eq!(f.store.machine(old.arn).await.expect("read"), Some(again.clone()));
+    assert_eq!(f.store.revision(again.id, rev.id).await.expect("read"), None);
+}
+
+pub(super) async fn open_executions_are_counted(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let count = async |machine: Option<Id>| f.store.open_executions(machine).await.expect("counted");
+    assert_eq!(count(None).await, 0);
+    for number in 0..12 {
+        let row = ExecutionRow { machine: id(B, number % 3), ..execution(A, number) };
+        f.committed(A, [Op::InsertExecution(row)]).await;
+    }
+    for (number, status) in (0..5).zip(&ExecutionStatus::ALL[1..]) {
+        let row = ExecutionRow { machine: id(B, number % 3), ..execution(A, number) };
+        f.committed(A, [Op::UpdateExecution(closed(row, *status, 5))]).await;
+    }
+    assert_eq!(count(None).await, 7);
+    for (number, expect) in [(0, 2), (1, 2), (2, 3), (3, 0)] {
+        assert_eq!(count(Some(id(B, number))).await, expect, "{number}");
+    }
+}
