@@ -1,0 +1,312 @@
+//! Working on one execution: run turns on what waits for it, make each durable, let its effects go.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use newel_asl::timestamp::Timestamp;
+use newel_machine::{Budget, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
+use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
+use newel_value::Str;
+use tokio::sync::oneshot;
+
+use crate::effects::Orders;
+use crate::engine::Inner;
+use crate::mail::{Mail, What, answer};
+use crate::plans::Compiled;
+use crate::rows::changed_rows;
+use crate::shard::{Delivery, Shard};
+use crate::token::Issuer;
+use crate::{Error, ErrorKind};
+
+/// How long to wait before a commit that found no room is tried again.
+const ROOM_RETRY: Duration = Duration::from_millis(500);
+/// When an execution is looked at again that couldn't go on for a reason that passes.
+const AGAIN_MILLIS: i64 = 1_000;
+/// How long a turn may take that isn't moved to a thread of its own, in milliseconds.
+const BRIEF_MILLIS: u64 = 2;
+/// The largest input of an execution whose turns are taken to be brief, in bytes.
+const BRIEF_BYTES: usize = 16 << 10;
+
+/// An execution in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) id: Id,
+    pub(crate) machine: Id,
+    pub(crate) revision: Id,
+    pub(crate) epoch: Epoch,
+    pub(crate) execution: Execution,
+    pub(crate) plan: Arc<Compiled>,
+    pub(crate) trace_header: Option<Str>,
+    pub(crate) stopped_at: Option<Timestamp>,
+    /// Whether the store has a row for the root frame, large as it is.
+    pub(crate) root_apart: bool,
+}
+
+impl Loaded {
+    /// An execution that is about to start.
+    pub(crate) fn new(
+        id: Id,
+        machine: Id,
+        revision: Id,
+        epoch: Epoch,
+        plan: Arc<Compiled>,
+        info: Info,
+        trace_header: Option<Str>,
+    ) -> Self {
+        let execution = Execution::new(Arc::new(info));
+        Self { id, machine, revision, epoch, execution, plan, trace_header, stopped_at: None, root_apart: false }
+    }
+
+    /// Whether its next turn can be expected to be over at once.
+    fn is_brief(&self) -> bool {
+        let root = self.execution.frame("").map_or(0, |frame| frame.input.text().len());
+        self.plan.pace.is_brisk() && root.max(self.execution.info.input.text().len()) <= BRIEF_BYTES
+    }
+
+    /// What has happened, as the machine takes it.
+    fn input(&self, what: What) -> Input {
+        match what {
+            What::Input(input) => input,
+            What::Token { entry, attempt, secret, report } => {
+                let frame = self.execution.frames().find(|(_, frame)| frame.entered == entry);
+                // Without a frame the input is stale, which the machine tells by a path that no frame has.
+                let frame = frame.map_or_else(|| Str::from("\u{1}"), |(path, _)| path.clone());
+                Input::Token(TaskKey { frame, entry, attempt }, secret, report)
+            }
+        }
+    }
+}
+
+/// What a turn has to write, and what it made.
+struct Evaluated {
+    turn: Turn,
+    ops: Vec<Op>,
+}
+
+/// Whether a turn's execution is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    Insert,
+    Update,
+}
+
+/// Why a turn didn't count.
+#[derive(Debug)]
+pub(crate) enum NotDone {
+    /// An execution of that ARN exists.
+    Exists,
+    /// Anything else. What was in memory of the execution must be forgotten.
+    Failed(Error),
+}
+
+impl From<NotDone> for Error {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::Exists => Self::new(ErrorKind::Internal, "a turn's rows are there already"),
+            NotDone::Failed(error) => error,
+        }
+    }
+}
+
+impl Inner {
+    /// Delivers mail to an execution, and has it worked on.
+    pub(crate) fn deliver(self: &Arc<Self>, id: Id, mail: Mail) {
+        let Some(shard) = self.shard(id) else {
+            mail.answer(Ok(Reply::Stale));
+            return;
+        };
+        if shard.deliver(id, mail) == Delivery::Activate {
+            let inner = Arc::clone(self);
+            self.env.spawn(Box::pin(async move { inner.activate(id, None).await }));
+        }
+    }
+
+    /// Delivers mail and waits for the answer.
+    pub(crate) async fn ask(self: &Arc<Self>, id: Id, what: What) -> Result<Reply, Error> {
+        let (mail, answer) = Mail::asking(what);
+        self.deliver(id, mail);
+        answer.await.unwrap_or_else(|_| Err(Error::unavailable("the execution is changing hands; try again")))
+    }
+
+    /// Works on an execution until nothing waits for it. The shard counts it as active already.
+    pub(crate) async fn activate(self: Arc<Self>, id: Id, mut loaded: Option<Box<Loaded>>) {
+        let Some(shard) = self.shard(id) else { return };
+        loop {
+            let ready = loaded.as_ref().is_some_and(|loaded| loaded.execution.is_ready());
+            let Some(mail) = shard.take_mail(id, !ready, &mut loaded) else { return };
+            let (happened, askers): (Vec<_>, Vec<_>) =
+                mail.into_iter().map(|mail| (mail.what, mail.asker)).unzip();
+            match self.next_turn(shard, id, loaded.take(), happened).await {
+                Ok(Some((current, replies))) => {
+                    askers.into_iter().zip(replies).for_each(|(asker, reply)| answer(asker, Ok(reply)));
+                    loaded = Some(current);
+                }
+                Ok(None) => askers.into_iter().for_each(|asker| answer(asker, Ok(Reply::Stale))),
+                Err(error) => {
+                    askers.into_iter().for_each(|asker| answer(asker, Err(error.clone())));
+                    self.give_up(shard, id, &error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends an activation that can't go on.
+    fn give_up(&self, shard: &Shard, id: Id, error: &Error) {
+        shard.give_up(id).into_iter().for_each(|mail| mail.answer(Err(error.clone())));
+        if error.kind == ErrorKind::Internal {
+            tracing::error!(execution = %id, %error, "an execution can't go on");
+            return;
+        }
+        // What it was woken for is forgotten with its mail, so it is woken again.
+        let now = self.env.now();
+        self.timers.arm(id, Some(now.plus_millis(AGAIN_MILLIS)), now);
+    }
+
+    /// The next turn of an execution, which is loaded if need be; `None` if there is no such execution.
+    async fn next_turn(
+        self: &Arc<Self>,
+        shard: &Shard,
+        id: Id,
+        loaded: Option<Box<Loaded>>,
+        happened: Vec<What>,
+    ) -> Result<Option<(Box<Loaded>, Vec<Reply>)>, Error> {
+        // The shard is waited for before the permit: a shard that takes its time must not hold up the others.
+        let opened = self.stop.run_until_cancelled(shard.opened()).await.flatten();
+        let epoch = opened.ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
+        let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
+        let in_memory = loaded.or_else(|| shard.take_idle(id)).filter(|loaded| loaded.epoch == epoch);
+        let loaded = match in_memory {
+            Some(loaded) => loaded,
+            None => match self.load(id, epoch).await? {
+                Some(loaded) => loaded,
+                None => return Ok(None),
+            },
+        };
+        let inputs = happened.into_iter().map(|what| loaded.input(what)).collect();
+        let (loaded, turn) = self.run_turn(loaded, inputs, Write::Update).await?;
+        Ok(Some((loaded, turn.replies)))
+    }
+
+    /// Evaluates a turn, makes it durable, and lets its effects go.
+    pub(crate) async fn run_turn(
+        self: &Arc<Self>,
+        loaded: Box<Loaded>,
+        inputs: Vec<Input>,
+        write: Write,
+    ) -> Result<(Box<Loaded>, Turn), NotDone> {
+        let (loaded, Evaluated { mut turn, mut ops }) =
+            self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
+        if turn.events.is_empty() && turn.changed.is_empty() {
+            // A timer may have been in vain that took the place of a later one.
+            self.arm(&loaded);
+            return Ok((loaded, turn));
+        }
+        let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        self.env.failpoint("before-commit");
+        self.make_durable(&loaded, ops, write).await?;
+        self.env.failpoint("after-commit");
+        self.let_go(&loaded, &turn, write, orders);
+        Ok((loaded, turn))
+    }
+
+    /// Evaluates a turn here if it can be expected to be brief, and else where it holds up nobody.
+    async fn evaluate(
+        self: &Arc<Self>,
+        mut loaded: Box<Loaded>,
+        inputs: Vec<Input>,
+        write: Write,
+    ) -> Result<(Box<Loaded>, Evaluated), Error> {
+        let failed = || Error::new(ErrorKind::Internal, "evaluating the turn failed");
+        if loaded.is_brief() {
+            let evaluation = AssertUnwindSafe(|| {
+                let evaluated = self.step(&mut loaded, inputs, write, BRIEF_MILLIS);
+                (loaded, evaluated)
+            });
+            return catch_unwind(evaluation).map_err(|_| failed());
+        }
+        let inner = Arc::clone(self);
+        let (send, receive) = oneshot::channel();
+        self.env
+            .compute(Box::new(move || {
+                let evaluated = inner.step(&mut loaded, inputs, write, inner.options.turn_millis);
+                // The receiver is only gone if the whole engine is.
+                let _gone = send.send((loaded, evaluated));
+            }))
+            .await;
+        receive.await.map_err(|_| failed())
+    }
+
+    fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
+        let issuer =
+            Issuer { key: &self.tokens, account: &loaded.execution.info.account.clone(), execution: loaded.id };
+        let began = self.env.monotonic_millis();
+        let end = began.saturating_add(millis.min(self.options.turn_millis));
+        let now = self.env.now();
+        let world = World {
+            plan: &loaded.plan.plan,
+            limits: &self.limits,
+            catalog: &*self.catalog,
+            tokens: &issuer,
+            now,
+            random: &|| self.env.random(),
+            budget: Budget {
+                events: self.options.turn_events,
+                bytes: self.options.turn_bytes,
+                expired: &|| self.env.monotonic_millis() >= end,
+            },
+        };
+        let turn = turn(&mut loaded.execution, inputs, world);
+        if loaded.execution.outcome.is_some() && loaded.stopped_at.is_none() {
+            loaded.stopped_at = turn.events.last().map(|event| event.timestamp);
+        }
+        let ops = changed_rows(loaded, &turn, write, now);
+        loaded.plan.pace.took(self.env.monotonic_millis() - began < BRIEF_MILLIS);
+        Evaluated { turn, ops }
+    }
+
+    /// Commits. A new execution is refused when there is no room; what happens to an open one waits for room.
+    async fn make_durable(self: &Arc<Self>, loaded: &Loaded, ops: Vec<Op>, write: Write) -> Result<(), NotDone> {
+        let commit = Commit { shard: loaded.id.shard(), epoch: loaded.epoch, ops };
+        loop {
+            match (self.committer.commit(commit.clone()).await, write) {
+                (Outcome::Committed, _) => return Ok(()),
+                (Outcome::Rejected(Rejection::Exists), _) => return Err(NotDone::Exists),
+                (Outcome::Rejected(Rejection::Full), Write::Update) => {
+                    if self.stop.run_until_cancelled(tokio::time::sleep(ROOM_RETRY)).await.is_none() {
+                        return Err(NotDone::Failed(Error::shutting_down()));
+                    }
+                }
+                (refused, _) => return Err(NotDone::Failed(self.refused(commit.shard, commit.epoch, refused))),
+            }
+        }
+    }
+
+    /// After the commit: who watches hears of it, timers are armed, workers get their orders.
+    fn let_go(&self, loaded: &Loaded, turn: &Turn, write: Write, orders: Orders) {
+        let execution = &loaded.execution;
+        let closed = execution.outcome.is_some();
+        if let Some(last) = turn.events.last() {
+            self.watchers.announce(loaded.id, last.id);
+            self.observer.committed(&execution.info, loaded.id, &turn.events);
+        }
+        if closed {
+            self.watchers.close(loaded.id);
+        }
+        match (write, closed) {
+            (Write::Insert, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
+            (Write::Update, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
+            (Write::Insert, true) | (Write::Update, false) => {}
+        }
+        self.arm(loaded);
+        self.carry_out(loaded.id.shard(), loaded.epoch, orders);
+    }
+
+    /// Sets the timer to what the execution waits for; one that can go on by itself waits for none.
+    fn arm(&self, loaded: &Loaded) {
+        let wake = loaded.execution.next_due().filter(|_| !loaded.execution.is_ready());
+        self.timers.arm(loaded.id, wake, self.env.now());
+    }
+}

@@ -1,0 +1,305 @@
+//! How records look in the store.
+//!
+//! A record is two bytes, its version and its codec, then MessagePack in array form. Struct members may only be added at the
+//! end, with `#[serde(default)]`; anything else is a new version. Payloads are JSON text. Version and codec of every
+//! record are checked on reading, so a record of a later release is an error and never misread.
+
+use std::collections::HashMap;
+
+use newel_asl::timestamp::Timestamp;
+use newel_machine::{Event, Fault, Frame, Outcome};
+use newel_store::{ExecutionStatus, Id, Record};
+use newel_value::{Payload, Str};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::request::{Configuration, MachineType};
+use crate::task::Dispatch;
+
+const VERSION: u8 = 1;
+
+/// How the bytes after the header are kept. An encrypted form will be one more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Codec {
+    Plain = 0,
+    Zstd = 1,
+}
+
+/// Records from this size on are compressed.
+const COMPRESS_FROM: usize = 4 << 10;
+/// The fastest level: the engine's time is worth more than the last bytes.
+const LEVEL: i32 = 1;
+/// What a record may grow to when it is decompressed: far above what the limits of payload and turn allow.
+const LARGEST: usize = 1 << 30;
+
+/// Why bytes are no record of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored record can't be read: {0}")]
+pub(crate) struct Unreadable(String);
+
+impl Unreadable {
+    /// Something that a record refers to isn't there.
+    pub(crate) fn missing(what: &str) -> Self {
+        Self(format!("{what} is missing"))
+    }
+}
+
+impl From<Unreadable> for crate::Error {
+    fn from(error: Unreadable) -> Self {
+        Self::new(crate::ErrorKind::Internal, error.to_string())
+    }
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Record {
+    let mut bytes = vec![VERSION, Codec::Plain as u8];
+    // Our own types serialise into memory without fail; an empty record would be refused on reading.
+    if rmp_serde::encode::write(&mut bytes, value).is_err() {
+        bytes.truncate(2);
+    }
+    if bytes.len() >= COMPRESS_FROM
+        && let Ok(packed) = zstd::bulk::compress(&bytes[2..], LEVEL)
+        && packed.len() < bytes.len()
+    {
+        let mut record = vec![VERSION, Codec::Zstd as u8];
+        record.extend_from_slice(&packed);
+        return record.into();
+    }
+    bytes.into()
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(record: &[u8]) -> Result<T, Unreadable> {
+    let [version, codec, body @ ..] = record else {
+        return Err(Unreadable("it is empty".to_owned()));
+    };
+    if *version != VERSION {
+        return Err(Unreadable(format!("it has version {version}, and this release reads version {VERSION}")));
+    }
+    let unpacked;
+    let body = match *codec {
+        c if c == Codec::Plain as u8 => body,
+        c if c == Codec::Zstd as u8 => {
+            let size = zstd::bulk::Decompressor::upper_bound(body).unwrap_or(LARGEST).min(LARGEST);
+            unpacked = zstd::bulk::decompress(body, size).map_err(|why| Unreadable(why.to_string()))?;
+            &unpacked
+        }
+        other => return Err(Unreadable(format!("it has codec {other}"))),
+    };
+    rmp_serde::from_slice(body).map_err(|why| Unreadable(why.to_string()))
+}
+
+/// A state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MachineRecord {
+    pub(crate) arn: Str,
+    pub(crate) name: Str,
+    pub(crate) machine_type: MachineType,
+    pub(crate) deleting: bool,
+    pub(crate) revision: Id,
+    /// How many times it has been updated; the first revision is shown without an id.
+    pub(crate) updates: u64,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) configuration: Configuration,
+}
+
+/// A revision of a state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RevisionRecord {
+    pub(crate) definition: Str,
+    pub(crate) role_arn: Str,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updates: u64,
+    pub(crate) machine_type: MachineType,
+    pub(crate) machine_arn: Str,
+    pub(crate) machine_name: Str,
+    pub(crate) machine_created_at: Timestamp,
+    pub(crate) configuration: Configuration,
+}
+
+/// An execution. Payloads that are large are kept in rows of their own, so that rewriting this one stays cheap.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ExecutionRecord {
+    pub(crate) arn: Str,
+    pub(crate) name: Str,
+    pub(crate) machine_arn: Str,
+    pub(crate) machine_name: Str,
+    pub(crate) role_arn: Str,
+    pub(crate) account: Str,
+    pub(crate) region: Str,
+    pub(crate) started_at: Timestamp,
+    pub(crate) revision: Id,
+    pub(crate) trace_header: Option<Str>,
+    pub(crate) last_event: u64,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) input: Placed,
+    pub(crate) outcome: Option<StoredOutcome>,
+    /// The root frame, unless it is kept in a row of its own.
+    pub(crate) root: Option<Frame>,
+}
+
+/// Where a payload is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Placed {
+    /// In the record.
+    Here(Payload),
+    /// In a row of its own.
+    Apart,
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum StoredOutcome {
+    Succeeded(Placed),
+    Failed(Fault),
+    TimedOut(Fault),
+    Aborted(Fault),
+}
+
+/// Payloads from this size on have a row of their own.
+pub(crate) const APART_FROM: usize = 1 << 10;
+/// Rows that hold an execution's large payloads. No frame's path begins so: states' names may not hold control characters, and
+/// paths of inner frames begin with a slash.
+pub(crate) const INPUT_ROW: &str = "\u{1}input";
+pub(crate) const OUTPUT_ROW: &str = "\u{1}output";
+
+impl Placed {
+    pub(crate) fn of(payload: &Payload) -> Self {
+        if payload.text().len() >= APART_FROM { Self::Apart } else { Self::Here(payload.clone()) }
+    }
+
+    /// The payload, taken from the row of its own by `apart` if it is there.
+    pub(crate) fn payload(
+        self,
+        apart: impl FnOnce() -> Result<Payload, Unreadable>,
+    ) -> Result<Payload, Unreadable> {
+        match self {
+            Self::Here(payload) => Ok(payload),
+            Self::Apart => apart(),
+        }
+    }
+}
+
+impl StoredOutcome {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded(output) => Self::Succeeded(Placed::of(output)),
+            Outcome::Failed(fault) => Self::Failed(fault.clone()),
+            Outcome::TimedOut(fault) => Self::TimedOut(fault.clone()),
+            Outcome::Aborted(fault) => Self::Aborted(fault.clone()),
+        }
+    }
+
+    pub(crate) fn outcome(
+        self,
+        apart: impl FnOnce() -> Result<Payload, Unreadable>,
+    ) -> Result<Outcome, Unreadable> {
+        Ok(match self {
+            Self::Succeeded(output) => Outcome::Succeeded(output.payload(apart)?),
+            Self::Failed(fault) => Outcome::Failed(fault),
+            Self::TimedOut(fault) => Outcome::TimedOut(fault),
+            Self::Aborted(fault) => Outcome::Aborted(fault),
+        })
+    }
+}
+
+/// The status an outcome is searched by.
+pub(crate) const fn status_of(outcome: Option<&Outcome>) -> ExecutionStatus {
+    match outcome {
+        None => ExecutionStatus::Running,
+        Some(Outcome::Succeeded(_)) => ExecutionStatus::Succeeded,
+        Some(Outcome::Failed(_)) => ExecutionStatus::Failed,
+        Some(Outcome::TimedOut(_)) => ExecutionStatus::TimedOut,
+        Some(Outcome::Aborted(_)) => ExecutionStatus::Aborted,
+    }
+}
+
+/// What the outbox holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum OutboxRecord {
+    /// Something for a worker.
+    Dispatch(Box<Dispatch>),
+    /// A state machine whose deletion is going on.
+    DeleteMachine {
+        /// Which.
+        machine: Id,
+        /// Its ARN, by which its tags are found.
+        arn: Str,
+    },
+}
+
+/// The events of one turn, each payload once.
+#[derive(Serialize, Deserialize)]
+struct HistoryRecord {
+    payloads: Vec<Payload>,
+    events: Vec<Event<u32>>,
+}
+
+/// Encodes events; payloads that are one in memory are one in the record.
+pub(crate) fn encode_events(events: &[Event]) -> Record {
+    let mut payloads: Vec<Payload> = Vec::new();
+    let mut known: HashMap<usize, u32> = HashMap::new();
+    let mut number = |payload: Payload| -> Result<u32, std::convert::Infallible> {
+        Ok(*known.entry(payload.identity()).or_insert_with(|| {
+            payloads.push(payload);
+            u32::try_from(payloads.len() - 1).unwrap_or(u32::MAX)
+        }))
+    };
+    let events: Vec<Event<u32>> = events
+        .iter()
+        .map(|event| match event.clone().try_map(&mut number) {
+            Ok(event) => event,
+        })
+        .collect();
+    encode(&HistoryRecord { payloads, events })
+}
+
+pub(crate) fn decode_events(record: &[u8]) -> Result<Vec<Event>, Unreadable> {
+    let HistoryRecord { payloads, events } = decode(record)?;
+    let mut payload = |number: u32| {
+        usize::try_from(number)
+            .ok()
+            .and_then(|number| payloads.get(number))
+            .cloned()
+            .ok_or_else(|| Unreadable::missing("a payload of an event"))
+    };
+    events.into_iter().map(|event| event.try_map(&mut payload)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use newel_machine::{Detail, StateType};
+
+    use super::*;
+
+    fn event(id: u64, input: &Payload) -> Event {
+        let detail = Detail::StateEntered { state_type: StateType::Pass, name: "A".into(), input: input.clone() };
+        Event { id, previous: id - 1, timestamp: Timestamp::from_millis(5), detail }
+    }
+
+    #[test]
+    fn a_payload_is_stored_once_however_often_events_refer_to_it() {
+        let payload = Payload::parse(format!("\"{}\"", "x".repeat(2_000))).unwrap();
+        let once = encode_events(&[event(1, &payload)]).len();
+        let events: Vec<Event> = (1..=5).map(|id| event(id, &payload)).collect();
+        let record = encode_events(&events);
+        assert!(record.len() < once + 200, "{} against {once}", record.len());
+        assert_eq!(decode_events(&record).unwrap(), events);
+    }
+
+    #[test]
+    fn large_records_are_compressed_and_read_back() {
+        let payload = Payload::parse(format!("\"{}\"", "y".repeat(100_000))).unwrap();
+        let record = encode_events(&[event(1, &payload)]);
+        assert!(record.len() < 10_000 && record[1] == Codec::Zstd as u8);
+        assert_eq!(decode_events(&record).unwrap(), [event(1, &payload)]);
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let good = encode(&7_u8);
+        for bad in [vec![], vec![VERSION], vec![9, 0, 7], vec![VERSION, 7, 7], vec![VERSION, 1, 7], vec![VERSION, 0]] {
+            assert!(decode::<u8>(&bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(decode::<u8>(&good).unwrap(), 7);
+    }
+}

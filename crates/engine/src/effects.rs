@@ -1,0 +1,179 @@
+//! From a turn's effects to durable orders, and from durable orders to the workers.
+
+use std::sync::Arc;
+
+use newel_machine::{Effect, ScheduledTask, TaskKey, Turn};
+use newel_store::{Epoch, Op, OutboxKey, OutboxRow, ShardId};
+
+use crate::activation::Loaded;
+use crate::codec::{OutboxRecord, decode, encode};
+use crate::engine::Inner;
+use crate::ids::{outbox_key, submit_token, task_id, traceparent};
+use crate::task::{Dispatch, DispatchKind, TaskId};
+use crate::{Error, ErrorKind};
+
+/// What goes to the workers once the turn is durable.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    dispatches: Vec<Arc<Dispatch>>,
+    forget: Vec<TaskId>,
+}
+
+impl Inner {
+    /// Adds what a turn's effects write to `ops`, and gives what they order.
+    pub(crate) async fn orders(
+        &self,
+        loaded: &Loaded,
+        turn: &mut Turn,
+        ops: &mut Vec<Op>,
+    ) -> Result<Orders, Error> {
+        let mut orders = Orders::default();
+        for effect in without_unborn(std::mem::take(&mut turn.effects)) {
+            match effect {
+                Effect::Schedule(task) => orders.give(submit(loaded, *task, self.env.now()), ops),
+                Effect::Watch { task, external_ref } => {
+                    let task = task_id(loaded.id, &task);
+                    if let Some(mut dispatch) = self.standing_order(&task).await? {
+                        dispatch.kind = DispatchKind::Watch;
+                        dispatch.external_ref = Some(external_ref);
+                        dispatch.parameters = None;
+                        dispatch.submitted_at = Some(self.env.now());
+                        orders.give(dispatch, ops);
+                    }
+                }
+                Effect::Settle(task) | Effect::Abandon { task, job: false, .. } => {
+                    orders.settle(task_id(loaded.id, &task), ops);
+                }
+                Effect::Abandon { task, external_ref, job: true } => {
+                    let task = task_id(loaded.id, &task);
+                    match self.standing_order(&task).await? {
+                        Some(mut dispatch) => {
+                            dispatch.kind = DispatchKind::Cancel;
+                            dispatch.external_ref = external_ref;
+                            orders.give(dispatch, ops);
+                        }
+                        None => orders.settle(task, ops),
+                    }
+                }
+            }
+        }
+        Ok(orders)
+    }
+
+    /// The order that stands in the outbox for an attempt. One that can't be read is as good as none: it must not keep its
+    /// execution from going on.
+    async fn standing_order(&self, task: &TaskId) -> Result<Option<Dispatch>, Error> {
+        match self.dispatch_of(task).await {
+            Err(error) if error.kind == ErrorKind::Internal => {
+                tracing::error!(%task, %error, "an order is lost");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// What is due outside for an attempt.
+    pub(crate) async fn dispatch_of(&self, task: &TaskId) -> Result<Option<Dispatch>, Error> {
+        match self.outbox_record(task.execution.shard(), &outbox_key(task)).await? {
+            Some(OutboxRecord::Dispatch(dispatch)) => Ok(Some(*dispatch)),
+            Some(OutboxRecord::DeleteMachine { .. }) | None => Ok(None),
+        }
+    }
+
+    /// What stands in the outbox under a key.
+    pub(crate) async fn outbox_record(&self, shard: ShardId, key: &OutboxKey) -> Result<Option<OutboxRecord>, Error> {
+        let row = self.store.outbox_row(shard, key).await?;
+        Ok(row.map(|row| decode(&row.record)).transpose()?)
+    }
+
+    /// Lets durable orders go. If the shard has been lost since they were made, its recovery has found them in the outbox or
+    /// will: a submission that went out after it was given for reconciling could start a job twice.
+    pub(crate) fn carry_out(&self, shard: ShardId, epoch: Epoch, orders: Orders) {
+        let Orders { dispatches, forget } = orders;
+        if !forget.is_empty() {
+            self.dispatcher.forget(&forget);
+        }
+        if let (false, Some(shard)) = (dispatches.is_empty(), self.shards.get(usize::from(shard.0))) {
+            shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches));
+        }
+    }
+}
+
+impl Orders {
+    /// An attempt is over: nothing is left to order for it, not even by this turn.
+    fn settle(&mut self, task: TaskId, ops: &mut Vec<Op>) {
+        ops.push(Op::DeleteOutbox(outbox_key(&task)));
+        self.dispatches.retain(|dispatch| dispatch.task != task);
+        self.forget.push(task);
+    }
+
+    /// The order for an attempt, in place of the one before.
+    fn give(&mut self, dispatch: Dispatch, ops: &mut Vec<Op>) {
+        let dispatch = Arc::new(dispatch);
+        ops.push(put(&dispatch));
+        self.dispatches.retain(|before| before.task != dispatch.task);
+        self.dispatches.push(dispatch);
+    }
+}
+
+/// The effects without those of attempts that were both scheduled and let go in the same turn: no worker ever hears of them.
+fn without_unborn(effects: Vec<Effect>) -> Vec<Effect> {
+    let ended: Vec<TaskKey> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Abandon { task, .. } => Some(task.clone()),
+            Effect::Schedule(_) | Effect::Watch { .. } | Effect::Settle(_) => None,
+        })
+        .collect();
+    if ended.is_empty() {
+        return effects;
+    }
+    let unborn: Vec<TaskKey> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Schedule(scheduled) => Some(&scheduled.task).filter(|task| ended.contains(task)).cloned(),
+            Effect::Watch { .. } | Effect::Settle(_) | Effect::Abandon { .. } => None,
+        })
+        .collect();
+    effects
+        .into_iter()
+        .filter(|effect| match effect {
+            Effect::Schedule(scheduled) => !unborn.contains(&scheduled.task),
+            Effect::Watch { task, .. } | Effect::Settle(task) | Effect::Abandon { task, .. } => !unborn.contains(task),
+        })
+        .collect()
+}
+
+fn submit(loaded: &Loaded, scheduled: ScheduledTask, now: newel_asl::Timestamp) -> Dispatch {
+    let info = &loaded.execution.info;
+    let task = task_id(loaded.id, &scheduled.task);
+    Dispatch {
+        kind: DispatchKind::Submit,
+        family: scheduled.resource.family,
+        resource: scheduled.resource.arn,
+        account: info.account.clone(),
+        region: info.region.clone(),
+        execution_arn: info.arn.clone(),
+        state_machine_arn: info.machine_arn.clone(),
+        state_name: scheduled.state,
+        machine_role_arn: info.role_arn.clone(),
+        task_role_arn: scheduled.role_arn,
+        parameters: Some(scheduled.parameters),
+        submit_token: submit_token(&task),
+        external_ref: None,
+        deadline: scheduled.deadline,
+        heartbeat_seconds: scheduled.heartbeat_seconds,
+        traceparent: Some(traceparent(&task)),
+        scheduled_at: now,
+        submitted_at: None,
+        task,
+    }
+}
+
+fn put(dispatch: &Dispatch) -> Op {
+    Op::PutOutbox(OutboxRow {
+        shard: dispatch.task.execution.shard(),
+        key: outbox_key(&dispatch.task),
+        record: encode(&OutboxRecord::Dispatch(Box::new(dispatch.clone()))),
+    })
+}

@@ -1,0 +1,96 @@
+//! Why the engine refuses.
+
+use newel_value::Str;
+
+/// A refusal, in the terms of the Step Functions API.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// Which of AWS's exceptions this is.
+    pub kind: ErrorKind,
+    /// What a client reads.
+    pub message: String,
+}
+
+/// The exceptions of the Step Functions API that the engine raises, and two of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// `ExecutionAlreadyExists`
+    ExecutionAlreadyExists,
+    /// `ExecutionDoesNotExist`
+    ExecutionDoesNotExist,
+    /// `ExecutionLimitExceeded`
+    ExecutionLimitExceeded,
+    /// `InvalidArn`
+    InvalidArn,
+    /// `InvalidDefinition`
+    InvalidDefinition,
+    /// `InvalidExecutionInput`
+    InvalidExecutionInput,
+    /// `InvalidOutput`
+    InvalidOutput,
+    /// `InvalidToken`
+    InvalidToken,
+    /// `ResourceNotFound`
+    ResourceNotFound,
+    /// `StateMachineAlreadyExists`
+    StateMachineAlreadyExists,
+    /// `StateMachineDeleting`
+    StateMachineDeleting,
+    /// `StateMachineDoesNotExist`
+    StateMachineDoesNotExist,
+    /// `StateMachineLimitExceeded`
+    StateMachineLimitExceeded,
+    /// `StateMachineTypeNotSupported`
+    StateMachineTypeNotSupported,
+    /// `TaskDoesNotExist`
+    TaskDoesNotExist,
+    /// `TaskTimedOut`
+    TaskTimedOut,
+    /// `TooManyTags`
+    TooManyTags,
+    /// `ValidationException`
+    Validation,
+    /// `ServiceUnavailable`: overloaded, out of disk, or the shard is changing hands. Trying again helps.
+    Unavailable,
+    /// A bug or a damaged record. Only the entity concerned is affected.
+    Internal,
+}
+
+impl Error {
+    /// A refusal of that kind.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub(crate) fn no_execution(arn: &str) -> Self {
+        Self::new(ErrorKind::ExecutionDoesNotExist, format!("Execution Does Not Exist: '{arn}'"))
+    }
+
+    pub(crate) fn no_machine(arn: &Str) -> Self {
+        Self::new(ErrorKind::StateMachineDoesNotExist, format!("State Machine Does Not Exist: '{arn}'"))
+    }
+
+    pub(crate) fn unavailable(why: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, why)
+    }
+
+    pub(crate) fn full() -> Self {
+        Self::unavailable("the store is full; free some space")
+    }
+
+    pub(crate) fn shutting_down() -> Self {
+        Self::unavailable("the engine is shutting down")
+    }
+}
+
+impl From<newel_store::Error> for Error {
+    fn from(error: newel_store::Error) -> Self {
+        let kind = match error {
+            newel_store::Error::Unavailable(_) => ErrorKind::Unavailable,
+            newel_store::Error::Corrupt(_) | newel_store::Error::TooNew { .. } => ErrorKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

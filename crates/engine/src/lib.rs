@@ -1,0 +1,53 @@
+//! The engine: it runs executions, makes every turn durable, and lets a turn's effects go only then.
+//!
+//! It stands between the pure interpreter (`newel-machine`) and the store. One turn is one record: the events it made, the frames
+//! it changed, the execution's row, the orders for workers. Everything in memory is a cache of that.
+//!
+//! It must not know: AWS JSON, gRPC, any AWS service, or which database there is. It is given a clock, randomness and
+//! threads by [`Env`], so it runs on virtual time as well.
+//!
+//! Where to start: `activation.rs` (one execution at work), `shard.rs` (who owns what), `committer.rs` (group commit),
+//! `recovery.rs` (what a start finds again), then [`Workflows`] and [`TaskEngine`], which are what others see.
+//!
+//! Invariants:
+//! * ENG-1: nothing leaves (answer, dispatch, timer, cancel) before its record is durable.
+//! * ENG-2: one activation at a time works on an execution, and its commits are in the order of its turns.
+//! * ENG-3: every write carries the epoch under which its shard was owned when the execution was loaded.
+//! * ENG-4: after an answer that isn't `Committed` what was in memory of the execution is forgotten.
+//! * ENG-5: an order stands in the outbox from the commit that makes it to the commit that settles it.
+
+mod activation;
+mod codec;
+mod committer;
+mod effects;
+mod engine;
+mod env;
+mod error;
+mod executions;
+mod ids;
+mod machines;
+mod mail;
+mod observer;
+mod options;
+mod page;
+mod plans;
+mod recovery;
+pub mod request;
+mod retention;
+mod rows;
+mod service;
+mod shard;
+mod tags;
+mod task;
+mod timers;
+mod token;
+mod watch;
+
+pub use engine::{Engine, Parts};
+pub use env::{Env, SystemEnv};
+pub use error::{Error, ErrorKind};
+pub use ids::attempt_span;
+pub use observer::{NoObserver, Observer};
+pub use options::Options;
+pub use service::Workflows;
+pub use task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};

@@ -1,0 +1,411 @@
+//! State machines: create, update, describe, delete, list.
+//!
+//! Changes of one machine are made one after the other under a lock of its own; what executions start from is a snapshot in
+//! memory that every change replaces.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use lru::LruCache;
+use newel_asl::arn::{Home, StateMachineArn};
+use newel_machine::Fault;
+use newel_store::{
+    ArnKey, ExecutionFilter, ExecutionStatus, ExecutionsPage, Id, MachineRow, MachinesPage, Op, OutboxRow, RevisionRow,
+    TagRow,
+};
+use newel_value::Str;
+use parking_lot::Mutex;
+
+use crate::codec::{MachineRecord, OutboxRecord, RevisionRecord, decode, encode};
+use crate::engine::Inner;
+use crate::ids::{arn_key, deletion_key, new_id, shard_of, shown};
+use crate::mail::What;
+use crate::page::{Cursor, page};
+use crate::request::{
+    CreateStateMachine, CreatedStateMachine, MachineType, Page, StateMachine, StateMachineItem, Tag, Tenant,
+    UpdateStateMachine, UpdatedStateMachine,
+};
+
+use crate::{Error, ErrorKind};
+
+/// Locks that the machines share, each machine always the same one.
+const LOCKS: usize = 64;
+/// Executions that a deletion stops at a time.
+const STOP_PAGE: usize = 100;
+/// How long a deletion waits before it looks for open executions; longer each time it finds some.
+const FIRST_STOP_WAIT: Duration = Duration::from_millis(50);
+const LAST_STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// A state machine as it is now.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) row: MachineRow,
+    pub(crate) record: MachineRecord,
+    pub(crate) revision: RevisionRecord,
+}
+
+/// Snapshots and locks.
+#[derive(Debug)]
+pub(crate) struct Machines {
+    snapshots: Mutex<Snapshots>,
+    locks: Vec<tokio::sync::Mutex<()>>,
+    /// Machines whose deletion is going on in this process.
+    deleting: Mutex<HashSet<Id>>,
+}
+
+/// Machines in memory.
+#[derive(Debug)]
+struct Snapshots {
+    by_arn: LruCache<ArnKey, Arc<Snapshot>>,
+    /// How many changes there were. What was read before a change must not be kept after it.
+    changes: u64,
+}
+
+impl Machines {
+    pub(crate) fn new(count: usize) -> Self {
+        Self {
+            snapshots: Mutex::new(Snapshots {
+                by_arn: LruCache::new(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)),
+                changes: 0,
+            }),
+            locks: (0..LOCKS).map(|_| tokio::sync::Mutex::new(())).collect(),
+            deleting: Mutex::default(),
+        }
+    }
+
+    fn changed(&self, key: ArnKey, snapshot: Snapshot) {
+        let mut snapshots = self.snapshots.lock();
+        snapshots.changes += 1;
+        snapshots.by_arn.put(key, Arc::new(snapshot));
+    }
+
+    fn forget(&self, key: ArnKey) {
+        let mut snapshots = self.snapshots.lock();
+        snapshots.changes += 1;
+        snapshots.by_arn.pop(&key);
+    }
+
+    /// Forgets all machines, as when it is unknown what has become of a change.
+    pub(crate) fn forget_all(&self) {
+        let mut snapshots = self.snapshots.lock();
+        snapshots.changes += 1;
+        snapshots.by_arn.clear();
+    }
+
+    async fn lock(&self, arn: ArnKey) -> tokio::sync::MutexGuard<'_, ()> {
+        self.locks[usize::from(arn.0[0]) % LOCKS].lock().await
+    }
+}
+
+/// Where a tenant's things live.
+pub(crate) fn home(tenant: &Tenant) -> Home {
+    Home { partition: "aws".into(), region: tenant.region.clone(), account: tenant.account.clone() }
+}
+
+impl Inner {
+    /// The machine an ARN names, if it is this tenant's and there is one. Qualifiers are not told apart here.
+    pub(crate) async fn machine(&self, tenant: &Tenant, arn: &str) -> Result<Arc<Snapshot>, Error> {
+        let parsed: StateMachineArn =
+            arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
+        let missing = || Error::no_machine(&arn.into());
+        let theirs = parsed.home.account != tenant.account || parsed.home.region != tenant.region;
+        if theirs || parsed.qualifier.is_some() || parsed.label.is_some() {
+            return Err(missing());
+        }
+        self.snapshot(arn_key(arn)).await?.ok_or_else(missing)
+    }
+
+    async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
+        let changes = {
+            let mut snapshots = self.machines.snapshots.lock();
+            if let Some(snapshot) = snapshots.by_arn.get(&key) {
+                return Ok(Some(Arc::clone(snapshot)));
+            }
+            snapshots.changes
+        };
+        let Some(row) = self.store.machine(key).await? else { return Ok(None) };
+        let record: MachineRecord = decode(&row.record)?;
+        let revision = self.revision(row.id, record.revision).await?;
+        let snapshot = Arc::new(Snapshot { row, record, revision });
+        let mut snapshots = self.machines.snapshots.lock();
+        if snapshots.changes == changes {
+            snapshots.by_arn.put(key, Arc::clone(&snapshot));
+        }
+        Ok(Some(snapshot))
+    }
+
+    pub(crate) async fn create_machine(
+        self: &Arc<Self>,
+        request: CreateStateMachine,
+    ) -> Result<CreatedStateMachine, Error> {
+        if request.machine_type == MachineType::Express {
+            return Err(Error::new(
+                ErrorKind::StateMachineTypeNotSupported,
+                "State Machine Type Not Supported: 'This release of Newel runs STANDARD state machines; EXPRESS is not supported yet.'",
+            ));
+        }
+        self.check_room().await?;
+        let arn: Str = home(&request.tenant).state_machine(request.name.clone()).to_string().into();
+        let key = arn_key(&arn);
+        let _changing = self.machines.lock(key).await;
+        if let Some(existing) = self.snapshot(key).await? {
+            return repeated(&existing, &request);
+        }
+        let now = self.env.now();
+        let shard = shard_of(&arn, self.store.shard_count());
+        let (id, revision_id) = (new_id(&*self.env, shard, now), new_id(&*self.env, shard, now));
+        let revision = RevisionRecord {
+            definition: request.definition,
+            role_arn: request.role_arn,
+            created_at: now,
+            updates: 0,
+            machine_type: request.machine_type,
+            machine_arn: arn.clone(),
+            machine_name: request.name.clone(),
+            machine_created_at: now,
+            configuration: request.configuration.clone(),
+        };
+        let plan = self.compile(&revision).await?;
+        let record = MachineRecord {
+            arn: arn.clone(),
+            name: request.name,
+            machine_type: request.machine_type,
+            deleting: false,
+            revision: revision_id,
+            updates: 0,
+            updated_at: now,
+            configuration: request.configuration,
+        };
+        let row = MachineRow {
+            id,
+            arn: key,
+            account: request.tenant.account.clone(),
+            region: request.tenant.region.clone(),
+            created_at: now,
+            record: encode(&record),
+        };
+        let mut ops = vec![
+            Op::InsertMachine(row.clone()),
+            Op::InsertRevision(RevisionRow { machine: id, id: revision_id, record: encode(&revision) }),
+        ];
+        ops.extend(request.tags.into_iter().map(|tag| put_tag(key, tag)));
+        self.commit(shard, ops).await?;
+        self.plans.put(id, revision_id, plan);
+        self.machines.changed(key, Snapshot { row, record, revision });
+        Ok(CreatedStateMachine { arn, created_at: now })
+    }
+
+    pub(crate) async fn update_machine(
+        self: &Arc<Self>,
+        request: UpdateStateMachine,
+    ) -> Result<UpdatedStateMachine, Error> {
+        self.check_room().await?;
+        let key = arn_key(&request.arn);
+        let _changing = self.machines.lock(key).await;
+        let current = self.machine(&request.tenant, &request.arn).await?;
+        refuse_deleting(&current)?;
+        let now = self.env.now();
+        let shard = current.row.id.shard();
+        let revision_id = new_id(&*self.env, shard, now);
+        let mut configuration = current.record.configuration.clone();
+        configuration.logging = request.configuration.logging.or(configuration.logging);
+        configuration.tracing = request.configuration.tracing.or(configuration.tracing);
+        configuration.encryption = request.configuration.encryption.or(configuration.encryption);
+        let revision = RevisionRecord {
+            definition: request.definition.unwrap_or_else(|| current.revision.definition.clone()),
+            role_arn: request.role_arn.unwrap_or_else(|| current.revision.role_arn.clone()),
+            created_at: now,
+            updates: current.record.updates + 1,
+            configuration: configuration.clone(),
+            ..current.revision.clone()
+        };
+        let plan = self.compile(&revision).await?;
+        let record = MachineRecord {
+            revision: revision_id,
+            updates: revision.updates,
+            updated_at: now,
+            configuration,
+            ..current.record.clone()
+        };
+        let row = MachineRow { record: encode(&record), ..current.row.clone() };
+        self.commit(
+            shard,
+            vec![
+                Op::InsertRevision(RevisionRow { machine: row.id, id: revision_id, record: encode(&revision) }),
+                Op::UpdateMachine(row.clone()),
+            ],
+        )
+        .await?;
+        self.plans.put(row.id, revision_id, plan);
+        self.machines.changed(key, Snapshot { row, record, revision });
+        Ok(UpdatedStateMachine { updated_at: now, revision_id: shown(revision_id) })
+    }
+
+    /// Marks a machine as being deleted, durably, and leaves the rest to the background.
+    pub(crate) async fn delete_machine(self: &Arc<Self>, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let key = arn_key(arn);
+        let _changing = self.machines.lock(key).await;
+        let current = match self.machine(tenant, arn).await {
+            Ok(current) => current,
+            Err(error) if error.kind == ErrorKind::StateMachineDoesNotExist => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if current.record.deleting {
+            return Ok(());
+        }
+        let record = MachineRecord { deleting: true, ..current.record.clone() };
+        let row = MachineRow { record: encode(&record), ..current.row.clone() };
+        let shard = row.id.shard();
+        self.commit(
+            shard,
+            vec![
+                Op::UpdateMachine(row.clone()),
+                Op::PutOutbox(OutboxRow {
+                    shard,
+                    key: deletion_key(row.id),
+                    record: encode(&OutboxRecord::DeleteMachine { machine: row.id, arn: record.arn.clone() }),
+                }),
+            ],
+        )
+        .await?;
+        let (machine, arn) = (row.id, record.arn.clone());
+        self.machines.changed(key, Snapshot { row, record, revision: current.revision.clone() });
+        self.delete_in_background(machine, arn);
+        Ok(())
+    }
+
+    /// Stops a machine's open executions and then takes it away. Repeated after a crash until it is done.
+    pub(crate) fn delete_in_background(self: &Arc<Self>, machine: Id, arn: Str) {
+        if !self.machines.deleting.lock().insert(machine) {
+            return;
+        }
+        let inner = Arc::clone(self);
+        self.env.spawn(Box::pin(async move {
+            inner.delete_at_last(machine, &arn).await;
+            inner.machines.deleting.lock().remove(&machine);
+        }));
+    }
+
+    async fn delete_at_last(self: &Arc<Self>, machine: Id, arn: &str) {
+        let mut wait = FIRST_STOP_WAIT;
+        // A start that saw the machine as it was before gets that long to become durable, so that it is stopped too.
+        while self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+            wait = (2 * wait).min(LAST_STOP_WAIT);
+            match self.delete_step(machine, arn).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%machine, %error, "the deletion will be tried again"),
+            }
+        }
+    }
+
+    /// One step of a deletion: stops what is open, and if nothing was, deletes. Says whether the machine is gone.
+    async fn delete_step(self: &Arc<Self>, machine: Id, arn: &str) -> Result<bool, Error> {
+        if self.stop_all(machine).await? > 0 {
+            return Ok(false);
+        }
+        let (shard, key) = (machine.shard(), arn_key(arn));
+        let _changing = self.machines.lock(key).await;
+        let Some(OutboxRecord::DeleteMachine { .. }) = self.outbox_record(shard, &deletion_key(machine)).await?
+        else {
+            return Ok(true);
+        };
+        let mut ops = vec![Op::DeleteMachine(machine), Op::DeleteOutbox(deletion_key(machine))];
+        ops.extend(self.store.tags(key).await?.into_iter().map(|tag| Op::DeleteTag(key, tag.key)));
+        self.commit(shard, ops).await?;
+        self.machines.forget(key);
+        Ok(true)
+    }
+
+    /// Stops all open executions of a machine, a page of them at a time, and says how many there were.
+    async fn stop_all(self: &Arc<Self>, machine: Id) -> Result<usize, Error> {
+        let filter = ExecutionFilter { machine, status: Some(ExecutionStatus::Running) };
+        let (mut after, mut open) = (None, 0);
+        loop {
+            let page = self.store.executions(ExecutionsPage { filter, after, limit: STOP_PAGE }).await?;
+            let Some(last) = page.last() else { return Ok(open) };
+            after = Some((last.sort_at, last.id));
+            open += page.len();
+            let stops = page.iter().map(|row| self.ask(row.id, What::stop(Fault::default())));
+            for stopped in join_all(stops).await {
+                if let Err(error) = stopped {
+                    // The next step finds it open and tries again.
+                    tracing::debug!(%machine, %error, "an execution of a machine that is being deleted isn't stopped yet");
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn list_machines(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<StateMachineItem>, Error> {
+        let rows = self
+            .store
+            .machines(MachinesPage {
+                account: tenant.account.clone(),
+                region: tenant.region.clone(),
+                after: Cursor::instant(after)?,
+                limit: limit + 1,
+            })
+            .await?;
+        Ok(page(rows, limit, |row| Cursor::Instant(row.created_at, row.id), |row| {
+            let record: MachineRecord = decode(&row.record)?;
+            Ok(StateMachineItem {
+                arn: record.arn,
+                name: record.name,
+                machine_type: record.machine_type,
+                created_at: row.created_at,
+            })
+        }))
+    }
+}
+
+/// The same request as the one that made the machine is answered again; any other of that name is refused. Role and tags
+/// don't count, as with AWS.
+fn repeated(existing: &Snapshot, request: &CreateStateMachine) -> Result<CreatedStateMachine, Error> {
+    refuse_deleting(existing)?;
+    let same = existing.revision.definition == request.definition
+        && existing.record.machine_type == request.machine_type
+        && existing.record.configuration == request.configuration;
+    if same {
+        return Ok(CreatedStateMachine { arn: existing.record.arn.clone(), created_at: existing.row.created_at });
+    }
+    Err(Error::new(
+        ErrorKind::StateMachineAlreadyExists,
+        format!("State Machine Already Exists: '{}'", existing.record.arn),
+    ))
+}
+
+pub(crate) fn refuse_deleting(machine: &Snapshot) -> Result<(), Error> {
+    if machine.record.deleting {
+        let message = format!("State Machine is being deleted: '{}'", machine.record.arn);
+        return Err(Error::new(ErrorKind::StateMachineDeleting, message));
+    }
+    Ok(())
+}
+
+/// A revision as the API shows it.
+pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) -> StateMachine {
+    StateMachine {
+        arn: revision.machine_arn,
+        name: revision.machine_name,
+        definition: revision.definition,
+        role_arn: revision.role_arn,
+        machine_type: revision.machine_type,
+        deleting,
+        created_at: revision.machine_created_at,
+        updated_at: revision.created_at,
+        revision_id: (revision.updates > 0).then(|| shown(id)),
+        configuration: revision.configuration,
+    }
+}
+
+pub(crate) fn put_tag(resource: ArnKey, tag: Tag) -> Op {
+    Op::PutTag(TagRow { resource, key: tag.key, value: tag.value })
+}

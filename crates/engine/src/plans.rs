@@ -1,0 +1,125 @@
+//! Compiled revisions, in memory.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use lru::LruCache;
+use newel_asl::plan::Plan;
+use newel_store::Id;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::codec::{RevisionRecord, decode};
+use crate::engine::Inner;
+use crate::{Error, ErrorKind};
+
+/// A compiled revision, and how long its turns take.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) plan: Plan,
+    pub(crate) pace: Pace,
+}
+
+/// How long the turns of a revision have taken lately. Brief ones needn't be moved to another thread, which costs more than
+/// they do; a revision earns that by some brief turns, and one long one loses it for many more.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(AtomicI32);
+
+impl Pace {
+    const BRISK: i32 = 3;
+    const SLOW: i32 = -1_000;
+
+    pub(crate) fn is_brisk(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= Self::BRISK
+    }
+
+    /// Counts a turn. What turns of other executions count at the same moment may be lost, which does no harm.
+    pub(crate) fn took(&self, brief: bool) {
+        match (brief, self.0.load(Ordering::Relaxed)) {
+            (false, _) => self.0.store(Self::SLOW, Ordering::Relaxed),
+            (true, count) if count < Self::BRISK => self.0.store(count + 1, Ordering::Relaxed),
+            (true, _) => {}
+        }
+    }
+}
+
+/// Plans by state machine and revision. A revision never changes, so neither does its plan.
+#[derive(Debug)]
+pub(crate) struct Plans(Mutex<LruCache<(Id, Id), Arc<Compiled>>>);
+
+impl Plans {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(Mutex::new(LruCache::new(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN))))
+    }
+
+    fn get(&self, machine: Id, revision: Id) -> Option<Arc<Compiled>> {
+        self.0.lock().get(&(machine, revision)).cloned()
+    }
+
+    pub(crate) fn put(&self, machine: Id, revision: Id, plan: Arc<Compiled>) {
+        self.0.lock().put((machine, revision), plan);
+    }
+}
+
+impl Inner {
+    /// The plan of a revision.
+    pub(crate) async fn plan(&self, machine: Id, revision: Id) -> Result<Arc<Compiled>, Error> {
+        if let Some(plan) = self.plans.get(machine, revision) {
+            return Ok(plan);
+        }
+        let record = self.revision(machine, revision).await?;
+        let plan = self.compile(&record).await.map_err(|why| {
+            Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
+        })?;
+        self.plans.put(machine, revision, Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    /// A revision from the store.
+    pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
+        match self.store.revision(machine, revision).await? {
+            Some(row) => Ok(decode(&row.record)?),
+            None => Err(Error::new(ErrorKind::Internal, format!("revision {revision} of {machine} is missing"))),
+        }
+    }
+
+    /// Compiles a definition where it holds up nobody else.
+    pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
+        let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
+        let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        let (send, receive) = oneshot::channel();
+        self.env
+            .compute(Box::new(move || {
+                // The receiver is only gone if whoever asked is.
+                let _gone = send.send(newel_asl::compile(&definition, machine_type, &*catalog, &limits));
+            }))
+            .await;
+        match receive.await {
+            Ok(Ok(plan)) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
+            Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
+            Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_earns_trust_slowly_and_loses_it_at_once() {
+        let pace = Pace::default();
+        let brief = || {
+            pace.took(true);
+            pace.is_brisk()
+        };
+        assert_eq!([brief(), brief(), brief(), brief()], [false, false, true, true]);
+        pace.took(false);
+        let needed = (1..).find(|_| {
+            pace.took(true);
+            pace.is_brisk()
+        });
+        assert_eq!(needed, Some(1_003));
+    }
+}

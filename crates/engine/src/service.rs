@@ -1,0 +1,92 @@
+//! The engine, as the API sees it.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use newel_asl::timestamp::Timestamp;
+use newel_machine::{Event, EventId, Fault};
+use newel_store::ExecutionStatus;
+use newel_value::Str;
+use tokio::sync::mpsc;
+
+use crate::Error;
+use crate::request::{
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution,
+    StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateStateMachine,
+    UpdatedStateMachine,
+};
+
+/// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
+/// mean is checked here. Every answer that tells of a change is given once the change is durable.
+#[async_trait]
+pub trait Workflows: Send + Sync + fmt::Debug + 'static {
+    /// `CreateStateMachine`, idempotent as AWS has it.
+    async fn create_state_machine(&self, request: CreateStateMachine) -> Result<CreatedStateMachine, Error>;
+
+    /// `UpdateStateMachine`: a new revision.
+    async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<UpdatedStateMachine, Error>;
+
+    /// `DescribeStateMachine`.
+    async fn describe_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error>;
+
+    /// `DeleteStateMachine`: no new executions; open ones are aborted at their next transition; an unknown one is no error.
+    async fn delete_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<(), Error>;
+
+    /// `ListStateMachines`, by creation.
+    async fn list_state_machines(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<StateMachineItem>, Error>;
+
+    /// `StartExecution`, idempotent by name and input while the execution is open.
+    async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;
+
+    /// `DescribeExecution`.
+    async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error>;
+
+    /// `DescribeStateMachineForExecution`: the revision the execution runs.
+    async fn describe_state_machine_for_execution(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error>;
+
+    /// `StopExecution`: when it stopped; for a closed one, when it had stopped.
+    async fn stop_execution(&self, tenant: &Tenant, arn: &str, fault: Fault) -> Result<Timestamp, Error>;
+
+    /// `ListExecutions`, newest first.
+    async fn list_executions(
+        &self,
+        tenant: &Tenant,
+        state_machine_arn: &str,
+        status: Option<ExecutionStatus>,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<ExecutionItem>, Error>;
+
+    /// `GetExecutionHistory`.
+    async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error>;
+
+    /// The events of an execution after `after`, first those that are durable, then each as it becomes so, until the
+    /// execution is closed. The receiver's buffer is bounded; a slow reader is served from the store, nothing is left out.
+    async fn watch_execution(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+        after: EventId,
+    ) -> Result<mpsc::Receiver<Result<EventBatch, Error>>, Error>;
+
+    /// `SendTaskSuccess`, `SendTaskFailure`, `SendTaskHeartbeat`: the first of success and failure wins.
+    async fn send_task(&self, tenant: &Tenant, token: &str, report: TokenReport) -> Result<(), Error>;
+
+    /// `ListTagsForResource`.
+    async fn tags(&self, tenant: &Tenant, arn: &str) -> Result<Vec<Tag>, Error>;
+
+    /// `TagResource`.
+    async fn tag(&self, tenant: &Tenant, arn: &str, tags: Vec<Tag>) -> Result<(), Error>;
+
+    /// `UntagResource`.
+    async fn untag(&self, tenant: &Tenant, arn: &str, keys: Vec<Str>) -> Result<(), Error>;
+
+    /// Whether the engine takes work: it has taken its shards and isn't stopping. Without room in the store it is ready all the
+    /// same, as what is there can be read; it answers `ServiceUnavailable` to what needs room.
+    fn ready(&self) -> bool;
+}

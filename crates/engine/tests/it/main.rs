@@ -1,0 +1,14 @@
+//! The engine from outside: its services on real stores, and whole lives of it in simulation.
+
+#![expect(clippy::unwrap_used, reason = "in tests a panic is how a failure shows")]
+
+mod deletion;
+mod executions;
+mod faults;
+mod limits;
+mod machines;
+mod neighbours;
+mod sim;
+mod support;
+mod tasks;
+mod watching;
