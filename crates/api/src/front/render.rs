@@ -1,0 +1,170 @@
+//! Answers in AWS JSON.
+
+use newel_asl::Timestamp;
+use newel_engine::request::{
+    Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, StartedExecution, StateMachine,
+    StateMachineItem, Tag, UpdatedStateMachine,
+};
+
+use super::history::write_event;
+use super::json::{Members, object};
+use crate::service::{EncryptionView, History, LoggingView, TracingView, redrive};
+
+/// The answer of operations that have nothing to tell.
+pub(super) fn nothing() -> String {
+    "{}".to_owned()
+}
+
+fn written(write: impl FnOnce(&mut Members<'_>)) -> String {
+    let mut out = String::with_capacity(512);
+    object(&mut out, write);
+    out
+}
+
+pub(super) fn created(created: &CreatedStateMachine) -> String {
+    written(|m| {
+        m.text("stateMachineArn", &created.arn);
+        m.instant("creationDate", created.created_at);
+    })
+}
+
+pub(super) fn updated(updated: &UpdatedStateMachine) -> String {
+    written(|m| {
+        m.instant("updateDate", updated.updated_at);
+        m.text("revisionId", &updated.revision_id);
+    })
+}
+
+pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
+    written(|m| {
+        m.text("stateMachineArn", &machine.arn);
+        m.text("name", &machine.name);
+        m.text("status", if machine.deleting { "DELETING" } else { "ACTIVE" });
+        // The member is required by the API's model, so it is there even when it is not told.
+        m.text("definition", if definition { &machine.definition } else { "" });
+        m.text("roleArn", &machine.role_arn);
+        m.text("type", machine.machine_type.as_str());
+        m.instant("creationDate", machine.created_at);
+        configuration(m, &machine.configuration);
+        m.optional("revisionId", machine.revision_id.as_deref());
+    })
+}
+
+pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> String {
+    written(|m| {
+        m.text("stateMachineArn", &machine.arn);
+        m.text("name", &machine.name);
+        m.text("definition", if definition { &machine.definition } else { "" });
+        m.text("roleArn", &machine.role_arn);
+        m.instant("updateDate", machine.updated_at);
+        configuration(m, &machine.configuration);
+        m.optional("revisionId", machine.revision_id.as_deref());
+    })
+}
+
+fn configuration(m: &mut Members<'_>, configuration: &Configuration) {
+    let logging = LoggingView::of(configuration);
+    m.object("loggingConfiguration", |m| {
+        m.text("level", logging.level);
+        m.flag("includeExecutionData", logging.include_execution_data);
+        if let Some(destinations) = logging.destinations {
+            m.value("destinations", destinations);
+        }
+    });
+    m.object("tracingConfiguration", |m| m.flag("enabled", TracingView::of(configuration).enabled));
+    m.object("encryptionConfiguration", |m| m.text("type", &EncryptionView::of(configuration).kind));
+}
+
+pub(super) fn machines(page: &Page<StateMachineItem>) -> String {
+    written(|m| {
+        m.array("stateMachines", &page.items, |item, out| {
+            object(out, |m| {
+                m.text("stateMachineArn", &item.arn);
+                m.text("name", &item.name);
+                m.text("type", item.machine_type.as_str());
+                m.instant("creationDate", item.created_at);
+            });
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn started(started: &StartedExecution) -> String {
+    written(|m| {
+        m.text("executionArn", &started.arn);
+        m.instant("startDate", started.started_at);
+    })
+}
+
+pub(super) fn execution(execution: &Execution, data: bool) -> String {
+    written(|m| {
+        m.text("executionArn", &execution.arn);
+        m.text("stateMachineArn", &execution.state_machine_arn);
+        m.text("name", &execution.name);
+        m.text("status", execution.status.name());
+        m.instant("startDate", execution.started_at);
+        if let Some(at) = execution.stopped_at {
+            m.instant("stopDate", at);
+        }
+        if data {
+            m.text("input", execution.input.text());
+        }
+        m.object("inputDetails", |m| m.flag("included", data));
+        if let Some(output) = &execution.output {
+            if data {
+                m.text("output", output.text());
+            }
+            m.object("outputDetails", |m| m.flag("included", data));
+        }
+        m.optional("traceHeader", execution.trace_header.as_deref());
+        m.optional("error", execution.fault.error.as_deref());
+        m.optional("cause", execution.fault.cause.as_deref());
+        m.number("redriveCount", 0);
+        let (status, reason) = redrive(execution.status);
+        m.text("redriveStatus", status);
+        m.optional("redriveStatusReason", reason);
+    })
+}
+
+pub(super) fn executions(page: &Page<ExecutionItem>) -> String {
+    written(|m| {
+        m.array("executions", &page.items, |item, out| {
+            object(out, |m| {
+                m.text("executionArn", &item.arn);
+                m.text("stateMachineArn", &item.state_machine_arn);
+                m.text("name", &item.name);
+                m.text("status", item.status.name());
+                m.instant("startDate", item.started_at);
+                if let Some(at) = item.stopped_at {
+                    m.instant("stopDate", at);
+                }
+                m.number("redriveCount", 0);
+            });
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn stopped(at: Timestamp) -> String {
+    written(|m| m.instant("stopDate", at))
+}
+
+pub(super) fn history(history: &History) -> String {
+    let mut out = String::with_capacity(history.page.items.len() * 256 + 64);
+    object(&mut out, |m| {
+        m.array("events", &history.page.items, |event, out| write_event(event, history.include_data, out));
+        m.optional("nextToken", history.page.next.as_deref());
+    });
+    out
+}
+
+pub(super) fn tags(tags: &[Tag]) -> String {
+    written(|m| {
+        m.array("tags", tags, |tag, out| {
+            object(out, |m| {
+                m.text("key", &tag.key);
+                m.text("value", &tag.value);
+            });
+        });
+    })
+}

@@ -1,0 +1,174 @@
+//! The engine's answers as messages.
+
+use newel_asl::{MachineType, Timestamp};
+use newel_engine::request::{
+    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, Tag,
+};
+use newel_proto::v1::{self as pb};
+use newel_store::ExecutionStatus;
+
+use crate::service::{EncryptionView, LoggingView, TracingView, redrive};
+
+pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
+    let millis = at.as_millis();
+    // Below a thousand, times a million: it fits.
+    let nanos = i32::try_from(millis.rem_euclid(1_000)).unwrap_or_default() * 1_000_000;
+    prost_types::Timestamp { seconds: millis.div_euclid(1_000), nanos }
+}
+
+const fn machine_type(machine_type: MachineType) -> pb::StateMachineType {
+    match machine_type {
+        MachineType::Standard => pb::StateMachineType::Standard,
+        MachineType::Express => pb::StateMachineType::Express,
+    }
+}
+
+const fn status(status: ExecutionStatus) -> pb::ExecutionStatus {
+    match status {
+        ExecutionStatus::Running => pb::ExecutionStatus::Running,
+        ExecutionStatus::Succeeded => pb::ExecutionStatus::Succeeded,
+        ExecutionStatus::Failed => pb::ExecutionStatus::Failed,
+        ExecutionStatus::TimedOut => pb::ExecutionStatus::TimedOut,
+        ExecutionStatus::Aborted => pb::ExecutionStatus::Aborted,
+        ExecutionStatus::PendingRedrive => pb::ExecutionStatus::PendingRedrive,
+    }
+}
+
+fn logging(configuration: &Configuration) -> pb::LoggingConfiguration {
+    let view = LoggingView::of(configuration);
+    let level = match view.level {
+        "ALL" => pb::LogLevel::All,
+        "ERROR" => pb::LogLevel::Error,
+        "FATAL" => pb::LogLevel::Fatal,
+        _ => pb::LogLevel::Off,
+    };
+    pb::LoggingConfiguration {
+        level: level.into(),
+        include_execution_data: view.include_execution_data,
+        log_group_arns: view.log_groups().map(str::to_owned).collect(),
+    }
+}
+
+fn tracing(configuration: &Configuration) -> pb::TracingConfiguration {
+    pb::TracingConfiguration { enabled: TracingView::of(configuration).enabled }
+}
+
+fn encryption(configuration: &Configuration) -> pb::EncryptionConfiguration {
+    let kind = match &*EncryptionView::of(configuration).kind {
+        "CUSTOMER_MANAGED_KMS_KEY" => pb::EncryptionType::CustomerManagedKmsKey,
+        _ => pb::EncryptionType::AwsOwnedKey,
+    };
+    pb::EncryptionConfiguration {
+        r#type: kind.into(),
+        kms_key_id: None,
+        kms_data_key_reuse_period_seconds: None,
+    }
+}
+
+fn definition(machine: &StateMachine, told: bool) -> String {
+    if told { machine.definition.to_string() } else { String::new() }
+}
+
+pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMachineResponse {
+    let state =
+        if machine.deleting { pb::StateMachineStatus::Deleting } else { pb::StateMachineStatus::Active };
+    pb::DescribeStateMachineResponse {
+        state_machine_arn: machine.arn.to_string(),
+        name: machine.name.to_string(),
+        status: state.into(),
+        definition: definition(machine, told),
+        role_arn: machine.role_arn.to_string(),
+        r#type: machine_type(machine.machine_type).into(),
+        creation_date: Some(instant(machine.created_at)),
+        logging_configuration: Some(logging(&machine.configuration)),
+        tracing_configuration: Some(tracing(&machine.configuration)),
+        encryption_configuration: Some(encryption(&machine.configuration)),
+        revision_id: machine.revision_id.as_deref().map(str::to_owned),
+    }
+}
+
+pub(super) fn machine_of_execution(
+    machine: &StateMachine,
+    told: bool,
+) -> pb::DescribeStateMachineForExecutionResponse {
+    pb::DescribeStateMachineForExecutionResponse {
+        state_machine_arn: machine.arn.to_string(),
+        name: machine.name.to_string(),
+        definition: definition(machine, told),
+        role_arn: machine.role_arn.to_string(),
+        update_date: Some(instant(machine.updated_at)),
+        logging_configuration: Some(logging(&machine.configuration)),
+        tracing_configuration: Some(tracing(&machine.configuration)),
+        encryption_configuration: Some(encryption(&machine.configuration)),
+        revision_id: machine.revision_id.as_deref().map(str::to_owned),
+    }
+}
+
+pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesResponse {
+    let item = |item: &StateMachineItem| pb::StateMachineListItem {
+        state_machine_arn: item.arn.to_string(),
+        name: item.name.to_string(),
+        r#type: machine_type(item.machine_type).into(),
+        creation_date: Some(instant(item.created_at)),
+    };
+    pb::ListStateMachinesResponse {
+        state_machines: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
+pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
+    let (redrivable, reason) = redrive(execution.status);
+    let redrive_status = match redrivable {
+        "REDRIVABLE" => pb::RedriveStatus::Redrivable,
+        _ => pb::RedriveStatus::NotRedrivable,
+    };
+    pb::DescribeExecutionResponse {
+        execution_arn: execution.arn.to_string(),
+        state_machine_arn: execution.state_machine_arn.to_string(),
+        name: execution.name.to_string(),
+        status: status(execution.status).into(),
+        start_date: Some(instant(execution.started_at)),
+        stop_date: execution.stopped_at.map(instant),
+        input: data.then(|| execution.input.text().to_owned()),
+        output: execution.output.as_ref().filter(|_| data).map(|output| output.text().to_owned()),
+        error: execution.fault.error.as_deref().map(str::to_owned),
+        cause: execution.fault.cause.as_deref().map(str::to_owned),
+        trace_header: execution.trace_header.as_deref().map(str::to_owned),
+        redrive_count: 0,
+        redrive_status: redrive_status.into(),
+        redrive_status_reason: reason.map(str::to_owned),
+    }
+}
+
+pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsResponse {
+    let item = |item: &ExecutionItem| pb::ExecutionListItem {
+        execution_arn: item.arn.to_string(),
+        state_machine_arn: item.state_machine_arn.to_string(),
+        name: item.name.to_string(),
+        status: status(item.status).into(),
+        start_date: Some(instant(item.started_at)),
+        stop_date: item.stopped_at.map(instant),
+    };
+    pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
+pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {
+    let tag = |tag: &Tag| pb::Tag { key: tag.key.to_string(), value: tag.value.to_string() };
+    pb::ListTagsForResourceResponse { tags: tags.iter().map(tag).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_before_the_epoch_round_down() {
+        let made = |millis| {
+            let at = instant(Timestamp::from_millis(millis));
+            (at.seconds, at.nanos)
+        };
+        assert_eq!(made(1_250), (1, 250_000_000));
+        assert_eq!(made(-1), (-1, 999_000_000));
+    }
+}

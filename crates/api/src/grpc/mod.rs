@@ -1,0 +1,280 @@
+//! `newel.v1.WorkflowsService`: the same operations as messages.
+
+mod convert;
+mod event;
+mod members;
+mod watch;
+
+use std::time::Instant;
+
+use newel_engine::request::Tenant;
+use newel_proto::v1::workflows_service_server::WorkflowsService;
+use newel_proto::v1::{self as pb};
+use newel_runtime::propagation::{TRACEPARENT, set_parent};
+use newel_value::Object;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
+
+use crate::GrpcAuth;
+use crate::metrics::Metrics;
+use crate::model::{Input, Operation};
+use crate::refusal::Refusal;
+use crate::service::Service;
+
+/// The service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Workflows {
+    service: Service,
+    auth: GrpcAuth,
+    metrics: Metrics,
+}
+
+impl Workflows {
+    pub(crate) const fn new(service: Service, auth: GrpcAuth, metrics: Metrics) -> Self {
+        Self { service, auth, metrics }
+    }
+
+    /// Carries out an operation: who, shape, meaning, answer. `call` gets what the first two give.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        metadata: &MetadataMap,
+        members: Object,
+        call: impl AsyncFnOnce(&Service, &Tenant, &Input) -> Result<T, Refusal>,
+    ) -> Result<Response<T>, Status> {
+        let begun = Instant::now();
+        let tenant = self.auth.client(metadata)?;
+        let span = tracing::info_span!(
+            "grpc",
+            operation = operation.name(),
+            account = &*tenant.account,
+            region = &*tenant.region
+        );
+        if let Some(parent) = metadata.get(TRACEPARENT).and_then(|value| value.to_str().ok()) {
+            set_parent(&span, parent);
+        }
+        let answered = async {
+            let input = Input::new(operation, members, self.service.limits())?;
+            call(&self.service, &tenant, &input).await
+        }
+        .instrument(span)
+        .await;
+        let outcome = answered.as_ref().map_or_else(|refusal| refusal.name, |_| "ok");
+        self.metrics.call("grpc", operation.name(), outcome, begun.elapsed());
+        answered.map(Response::new).map_err(Status::from)
+    }
+}
+
+/// Methods that differ in their operation, their call and how its answer is converted.
+macro_rules! unary {
+    ($self:ident, $request:ident, $operation:ident, |$service:ident, $tenant:ident, $input:ident| $answer:expr) => {{
+        let (metadata, _, message) = $request.into_parts();
+        $self
+            .call(
+                Operation::$operation,
+                &metadata,
+                members::Members::members(message),
+                async |$service, $tenant, $input| Ok($answer),
+            )
+            .await
+    }};
+}
+
+#[tonic::async_trait]
+impl WorkflowsService for Workflows {
+    type WatchExecutionStream = watch::Stream;
+
+    async fn create_state_machine(
+        &self,
+        request: Request<pb::CreateStateMachineRequest>,
+    ) -> Result<Response<pb::CreateStateMachineResponse>, Status> {
+        unary!(self, request, CreateStateMachine, |service, tenant, input| {
+            let created = service.create_state_machine(tenant, input).await?;
+            pb::CreateStateMachineResponse {
+                state_machine_arn: created.arn.to_string(),
+                creation_date: Some(convert::instant(created.created_at)),
+            }
+        })
+    }
+
+    async fn update_state_machine(
+        &self,
+        request: Request<pb::UpdateStateMachineRequest>,
+    ) -> Result<Response<pb::UpdateStateMachineResponse>, Status> {
+        unary!(self, request, UpdateStateMachine, |service, tenant, input| {
+            let updated = service.update_state_machine(tenant, input).await?;
+            pb::UpdateStateMachineResponse {
+                update_date: Some(convert::instant(updated.updated_at)),
+                revision_id: updated.revision_id.to_string(),
+            }
+        })
+    }
+
+    async fn describe_state_machine(
+        &self,
+        request: Request<pb::DescribeStateMachineRequest>,
+    ) -> Result<Response<pb::DescribeStateMachineResponse>, Status> {
+        unary!(self, request, DescribeStateMachine, |service, tenant, input| {
+            let (machine, definition) = service.describe_state_machine(tenant, input).await?;
+            convert::machine(&machine, definition)
+        })
+    }
+
+    async fn delete_state_machine(
+        &self,
+        request: Request<pb::DeleteStateMachineRequest>,
+    ) -> Result<Response<pb::DeleteStateMachineResponse>, Status> {
+        unary!(self, request, DeleteStateMachine, |service, tenant, input| {
+            service.delete_state_machine(tenant, input).await?;
+            pb::DeleteStateMachineResponse {}
+        })
+    }
+
+    async fn list_state_machines(
+        &self,
+        request: Request<pb::ListStateMachinesRequest>,
+    ) -> Result<Response<pb::ListStateMachinesResponse>, Status> {
+        unary!(self, request, ListStateMachines, |service, tenant, input| {
+            convert::machines(service.list_state_machines(tenant, input).await?)
+        })
+    }
+
+    async fn start_execution(
+        &self,
+        request: Request<pb::StartExecutionRequest>,
+    ) -> Result<Response<pb::StartExecutionResponse>, Status> {
+        unary!(self, request, StartExecution, |service, tenant, input| {
+            let started = service.start_execution(tenant, input).await?;
+            pb::StartExecutionResponse {
+                execution_arn: started.arn.to_string(),
+                start_date: Some(convert::instant(started.started_at)),
+            }
+        })
+    }
+
+    async fn describe_execution(
+        &self,
+        request: Request<pb::DescribeExecutionRequest>,
+    ) -> Result<Response<pb::DescribeExecutionResponse>, Status> {
+        unary!(self, request, DescribeExecution, |service, tenant, input| {
+            let (execution, data) = service.describe_execution(tenant, input).await?;
+            convert::execution(&execution, data)
+        })
+    }
+
+    async fn describe_state_machine_for_execution(
+        &self,
+        request: Request<pb::DescribeStateMachineForExecutionRequest>,
+    ) -> Result<Response<pb::DescribeStateMachineForExecutionResponse>, Status> {
+        unary!(self, request, DescribeStateMachineForExecution, |service, tenant, input| {
+            let (machine, definition) = service.describe_state_machine_for_execution(tenant, input).await?;
+            convert::machine_of_execution(&machine, definition)
+        })
+    }
+
+    async fn stop_execution(
+        &self,
+        request: Request<pb::StopExecutionRequest>,
+    ) -> Result<Response<pb::StopExecutionResponse>, Status> {
+        unary!(self, request, StopExecution, |service, tenant, input| {
+            let at = service.stop_execution(tenant, input).await?;
+            pb::StopExecutionResponse { stop_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn list_executions(
+        &self,
+        request: Request<pb::ListExecutionsRequest>,
+    ) -> Result<Response<pb::ListExecutionsResponse>, Status> {
+        unary!(self, request, ListExecutions, |service, tenant, input| {
+            convert::executions(service.list_executions(tenant, input).await?)
+        })
+    }
+
+    async fn get_execution_history(
+        &self,
+        request: Request<pb::GetExecutionHistoryRequest>,
+    ) -> Result<Response<pb::GetExecutionHistoryResponse>, Status> {
+        unary!(self, request, GetExecutionHistory, |service, tenant, input| {
+            let history = service.get_execution_history(tenant, input).await?;
+            pb::GetExecutionHistoryResponse {
+                events: history.page.items.iter().map(|e| event::event(e, history.include_data)).collect(),
+                next_token: history.page.next,
+            }
+        })
+    }
+
+    async fn watch_execution(
+        &self,
+        request: Request<pb::WatchExecutionRequest>,
+    ) -> Result<Response<Self::WatchExecutionStream>, Status> {
+        let (metadata, _, message) = request.into_parts();
+        let (after, data) = (message.after_event_id, message.include_execution_data.unwrap_or(true));
+        let members = members::execution_arn(message.execution_arn);
+        self.call(Operation::GetExecutionHistory, &metadata, members, async |service, tenant, input| {
+            let arn = input.text("executionArn");
+            Ok(watch::stream(service.watch_execution(tenant, &arn, after).await?, data))
+        })
+        .await
+    }
+
+    async fn send_task_success(
+        &self,
+        request: Request<pb::SendTaskSuccessRequest>,
+    ) -> Result<Response<pb::SendTaskSuccessResponse>, Status> {
+        unary!(self, request, SendTaskSuccess, |service, tenant, input| {
+            service.send_task_success(tenant, input).await?;
+            pb::SendTaskSuccessResponse {}
+        })
+    }
+
+    async fn send_task_failure(
+        &self,
+        request: Request<pb::SendTaskFailureRequest>,
+    ) -> Result<Response<pb::SendTaskFailureResponse>, Status> {
+        unary!(self, request, SendTaskFailure, |service, tenant, input| {
+            service.send_task_failure(tenant, input).await?;
+            pb::SendTaskFailureResponse {}
+        })
+    }
+
+    async fn send_task_heartbeat(
+        &self,
+        request: Request<pb::SendTaskHeartbeatRequest>,
+    ) -> Result<Response<pb::SendTaskHeartbeatResponse>, Status> {
+        unary!(self, request, SendTaskHeartbeat, |service, tenant, input| {
+            service.send_task_heartbeat(tenant, input).await?;
+            pb::SendTaskHeartbeatResponse {}
+        })
+    }
+
+    async fn tag_resource(
+        &self,
+        request: Request<pb::TagResourceRequest>,
+    ) -> Result<Response<pb::TagResourceResponse>, Status> {
+        unary!(self, request, TagResource, |service, tenant, input| {
+            service.tag_resource(tenant, input).await?;
+            pb::TagResourceResponse {}
+        })
+    }
+
+    async fn untag_resource(
+        &self,
+        request: Request<pb::UntagResourceRequest>,
+    ) -> Result<Response<pb::UntagResourceResponse>, Status> {
+        unary!(self, request, UntagResource, |service, tenant, input| {
+            service.untag_resource(tenant, input).await?;
+            pb::UntagResourceResponse {}
+        })
+    }
+
+    async fn list_tags_for_resource(
+        &self,
+        request: Request<pb::ListTagsForResourceRequest>,
+    ) -> Result<Response<pb::ListTagsForResourceResponse>, Status> {
+        unary!(self, request, ListTagsForResource, |service, tenant, input| {
+            convert::tags(service.list_tags_for_resource(tenant, input).await?)
+        })
+    }
+}

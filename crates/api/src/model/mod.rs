@@ -1,0 +1,11 @@
+//! The shapes of requests: one table that both doors check against.
+
+mod check;
+mod input;
+mod operation;
+mod shape;
+
+pub(crate) use check::check;
+pub(crate) use input::Input;
+pub(crate) use operation::{Operation, is_known};
+pub(crate) use shape::{Max, Member, Shape, Text};

@@ -1,0 +1,170 @@
+//! Why a call is refused, in AWS's terms, for both doors.
+
+use http::StatusCode;
+use newel_engine::ErrorKind;
+use newel_value::write_string;
+use tonic::metadata::MetadataValue;
+
+/// The trailing metadata that carries the exception's name to gRPC clients.
+const ERROR_NAME: &str = "newel-error";
+
+/// A refusal: AWS's exception and what the client reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The exception's name.
+    pub(crate) name: &'static str,
+    /// What the client reads.
+    pub(crate) message: String,
+}
+
+/// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
+const CLASSES: [(&str, u16, tonic::Code); 28] = [
+    ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("ConflictException", 400, tonic::Code::Aborted),
+    ("ExecutionAlreadyExists", 400, tonic::Code::AlreadyExists),
+    ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
+    ("ExecutionLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ExpiredTokenException", 400, tonic::Code::Unauthenticated),
+    ("IncompleteSignatureException", 400, tonic::Code::Unauthenticated),
+    ("InternalServerError", 500, tonic::Code::Internal),
+    ("InvalidSignatureException", 400, tonic::Code::Unauthenticated),
+    ("MissingAuthenticationTokenException", 400, tonic::Code::Unauthenticated),
+    ("RequestEntityTooLargeException", 413, tonic::Code::ResourceExhausted),
+    ("RequestTimeoutException", 408, tonic::Code::DeadlineExceeded),
+    ("ResourceNotFound", 400, tonic::Code::NotFound),
+    ("ServiceUnavailable", 503, tonic::Code::Unavailable),
+    ("StateMachineAlreadyExists", 400, tonic::Code::AlreadyExists),
+    ("StateMachineDeleting", 400, tonic::Code::FailedPrecondition),
+    ("StateMachineDoesNotExist", 400, tonic::Code::NotFound),
+    ("StateMachineLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("StateMachineTypeNotSupported", 400, tonic::Code::FailedPrecondition),
+    ("TaskDoesNotExist", 400, tonic::Code::NotFound),
+    ("TaskTimedOut", 400, tonic::Code::FailedPrecondition),
+    ("TooManyTags", 400, tonic::Code::ResourceExhausted),
+    ("UnknownOperationException", 400, tonic::Code::Unimplemented),
+    ("UnrecognizedClientException", 400, tonic::Code::Unauthenticated),
+    ("InvalidArn", 400, tonic::Code::InvalidArgument),
+    ("InvalidDefinition", 400, tonic::Code::InvalidArgument),
+    ("SerializationException", 400, tonic::Code::InvalidArgument),
+    ("ValidationException", 400, tonic::Code::InvalidArgument),
+];
+
+impl Refusal {
+    /// A refusal.
+    pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
+
+    /// `ValidationException`
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", message)
+    }
+
+    /// `SerializationException`
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::new("SerializationException", message)
+    }
+
+    /// `InvalidToken`, for page tokens as for task tokens.
+    pub(crate) fn invalid_token() -> Self {
+        Self::new("InvalidToken", "Invalid Token: 'Invalid token'")
+    }
+
+    fn class(&self) -> (u16, tonic::Code) {
+        CLASSES
+            .iter()
+            .find(|(name, ..)| *name == self.name)
+            .map_or((400, tonic::Code::InvalidArgument), |&(_, status, code)| (status, code))
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.class().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The body that AWS JSON has for it.
+    pub(crate) fn body(&self) -> String {
+        let mut out = String::with_capacity(self.message.len() + self.name.len() + 32);
+        out.push_str("{\"__type\":\"");
+        out.push_str(self.name);
+        out.push_str("\",\"message\":");
+        write_string(&self.message, &mut out);
+        out.push('}');
+        out
+    }
+}
+
+impl From<newel_engine::Error> for Refusal {
+    fn from(error: newel_engine::Error) -> Self {
+        let name = match error.kind {
+            ErrorKind::ExecutionAlreadyExists => "ExecutionAlreadyExists",
+            ErrorKind::ExecutionDoesNotExist => "ExecutionDoesNotExist",
+            ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            ErrorKind::InvalidArn => "InvalidArn",
+            ErrorKind::InvalidDefinition => "InvalidDefinition",
+            ErrorKind::InvalidExecutionInput => "InvalidExecutionInput",
+            ErrorKind::InvalidOutput => "InvalidOutput",
+            ErrorKind::InvalidToken => "InvalidToken",
+            ErrorKind::ResourceNotFound => "ResourceNotFound",
+            ErrorKind::StateMachineAlreadyExists => "StateMachineAlreadyExists",
+            ErrorKind::StateMachineDeleting => "StateMachineDeleting",
+            ErrorKind::StateMachineDoesNotExist => "StateMachineDoesNotExist",
+            ErrorKind::StateMachineLimitExceeded => "StateMachineLimitExceeded",
+            ErrorKind::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
+            ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
+            ErrorKind::TaskTimedOut => "TaskTimedOut",
+            ErrorKind::TooManyTags => "TooManyTags",
+            ErrorKind::Validation => "ValidationException",
+            ErrorKind::Unavailable => "ServiceUnavailable",
+            ErrorKind::Internal => {
+                // What broke is for the operator; a client learns only that something did.
+                tracing::error!(error = %error.message, "internal error");
+                return Self::new("InternalServerError", "An internal error occurred");
+            }
+        };
+        Self { name, message: error.message }
+    }
+}
+
+impl From<Refusal> for tonic::Status {
+    fn from(refusal: Refusal) -> Self {
+        let (_, code) = refusal.class();
+        let mut status = Self::new(code, refusal.message);
+        status.metadata_mut().insert(ERROR_NAME, MetadataValue::from_static(refusal.name));
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exception_has_its_status_and_code() {
+        for (name, status, code) in [
+            ("InvalidName", 400, tonic::Code::InvalidArgument),
+            ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
+            ("ServiceUnavailable", 503, tonic::Code::Unavailable),
+            ("InternalServerError", 500, tonic::Code::Internal),
+        ] {
+            let refusal = Refusal::new(name, "m");
+            assert_eq!(refusal.status().as_u16(), status, "{name}");
+            assert_eq!(tonic::Status::from(refusal).code(), code, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_internal_error_keeps_its_secret() {
+        let refusal = Refusal::from(newel_engine::Error::new(ErrorKind::Internal, "row 7 is damaged"));
+        assert_eq!(
+            refusal.body(),
+            r#"{"__type":"InternalServerError","message":"An internal error occurred"}"#
+        );
+    }
+
+    #[test]
+    fn messages_are_escaped() {
+        let body = Refusal::validation("a \"b\"\n").body();
+        assert_eq!(body, r#"{"__type":"ValidationException","message":"a \"b\"\n"}"#);
+    }
+}

@@ -1,0 +1,145 @@
+//! Logging, tracing and encryption of a state machine: what is accepted, and how it is shown.
+
+use newel_engine::request::Configuration;
+use newel_value::{Object, Str, Value};
+
+use crate::model::Input;
+use crate::refusal::Refusal;
+
+/// The configurations that a request gives, checked.
+pub(super) fn checked(input: &Input) -> Result<Configuration, Refusal> {
+    let logging = input.structure("loggingConfiguration");
+    let encryption = input.structure("encryptionConfiguration");
+    logging.map_or(Ok(()), check_logging)?;
+    encryption.map_or(Ok(()), check_encryption)?;
+    let owned = |object: &Object| Value::Object(object.clone());
+    Ok(Configuration {
+        logging: logging.map(owned),
+        tracing: input.structure("tracingConfiguration").map(owned),
+        encryption: encryption.map(owned),
+    })
+}
+
+fn check_logging(logging: &Object) -> Result<(), Refusal> {
+    let level = logging.get("level").and_then(Value::as_str).unwrap_or("OFF");
+    let destinations = logging.get("destinations").and_then(Value::as_array).map_or(0, <[Value]>::len);
+    if destinations > 1 || (level != "OFF" && destinations == 0) {
+        return Err(Refusal::new(
+            "InvalidLoggingConfiguration",
+            "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+        ));
+    }
+    Ok(())
+}
+
+/// Only the service's own key is there. To accept another and not use it would be a lie about where data is safe.
+fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
+    let kind = encryption.get("type").and_then(Value::as_str);
+    let has_key = encryption.get("kmsKeyId").is_some_and(|key| !key.is_null());
+    let why = match kind {
+        Some("AWS_OWNED_KEY") if !has_key => return Ok(()),
+        Some("AWS_OWNED_KEY") => "kmsKeyId must not be set when type is AWS_OWNED_KEY",
+        _ => "Newel does not serve customer managed keys",
+    };
+    Err(Refusal::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: '{why}'")))
+}
+
+/// `loggingConfiguration` with what AWS fills in.
+#[derive(Debug)]
+pub(crate) struct LoggingView<'a> {
+    /// The level; `OFF` if nothing was said.
+    pub(crate) level: &'a str,
+    /// Whether inputs and outputs are logged.
+    pub(crate) include_execution_data: bool,
+    /// The destinations as given; absent if none were.
+    pub(crate) destinations: Option<&'a Value>,
+}
+
+impl<'a> LoggingView<'a> {
+    pub(crate) fn of(configuration: &'a Configuration) -> Self {
+        let member = |name| configuration.logging.as_ref().and_then(|l| l.get(name));
+        Self {
+            level: member("level").and_then(Value::as_str).unwrap_or("OFF"),
+            include_execution_data: member("includeExecutionData").and_then(Value::as_bool).unwrap_or(false),
+            destinations: member("destinations").filter(|d| !d.is_null()),
+        }
+    }
+
+    /// The ARNs of the log groups.
+    pub(crate) fn log_groups(&self) -> impl Iterator<Item = &'a str> {
+        let destinations = self.destinations.and_then(Value::as_array).unwrap_or_default();
+        destinations.iter().filter_map(|d| d.pointer("/cloudWatchLogsLogGroup/logGroupArn")?.as_str())
+    }
+}
+
+/// `tracingConfiguration` with what AWS fills in.
+#[derive(Debug)]
+pub(crate) struct TracingView {
+    /// Whether executions are traced.
+    pub(crate) enabled: bool,
+}
+
+impl TracingView {
+    pub(crate) fn of(configuration: &Configuration) -> Self {
+        let enabled = configuration.tracing.as_ref().and_then(|t| t.get("enabled")).and_then(Value::as_bool);
+        Self { enabled: enabled.unwrap_or(false) }
+    }
+}
+
+/// `encryptionConfiguration` with what AWS fills in.
+#[derive(Debug)]
+pub(crate) struct EncryptionView {
+    /// Whose key.
+    pub(crate) kind: Str,
+}
+
+impl EncryptionView {
+    pub(crate) fn of(configuration: &Configuration) -> Self {
+        let kind = configuration.encryption.as_ref().and_then(|e| e.get("type")).and_then(Value::as_str);
+        Self { kind: kind.unwrap_or("AWS_OWNED_KEY").into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(text: &str) -> Object {
+        Value::parse(text).unwrap().as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn logging_needs_one_destination_unless_it_is_off() {
+        let one = r#"{"cloudWatchLogsLogGroup":{"logGroupArn":"arn:aws:logs:us-east-1:1:log-group:g:*"}}"#;
+        for (text, accepted) in [
+            ("{}".to_owned(), true),
+            (r#"{"destinations":[]}"#.to_owned(), true),
+            (format!(r#"{{"level":"OFF","destinations":[{one}]}}"#), true),
+            (format!(r#"{{"level":"ALL","destinations":[{one}]}}"#), true),
+            (r#"{"level":"ALL"}"#.to_owned(), false),
+            (format!(r#"{{"level":"ALL","destinations":[{one},{one}]}}"#), false),
+        ] {
+            assert_eq!(check_logging(&object(&text)).is_ok(), accepted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_would_not_be_used_is_refused() {
+        for (text, accepted) in [
+            (r#"{"type":"AWS_OWNED_KEY"}"#, true),
+            (r#"{"type":"AWS_OWNED_KEY","kmsKeyId":"k"}"#, false),
+            (r#"{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}"#, false),
+        ] {
+            assert_eq!(check_encryption(&object(text)).is_ok(), accepted, "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_said_is_shown_as_off() {
+        let configuration = Configuration::default();
+        let logging = LoggingView::of(&configuration);
+        assert!(logging.level == "OFF" && !logging.include_execution_data && logging.destinations.is_none());
+        assert!(!TracingView::of(&configuration).enabled);
+        assert_eq!(&*EncryptionView::of(&configuration).kind, "AWS_OWNED_KEY");
+    }
+}

@@ -1,0 +1,227 @@
+//! Executions and their histories.
+
+use newel_asl::Timestamp;
+use newel_engine::request::{
+    EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, Tenant,
+};
+use newel_machine::{Detail, Event, EventId, Fault};
+use newel_store::ExecutionStatus;
+use newel_value::{Payload, Str};
+use tokio::sync::mpsc;
+
+use super::machine::checked_name;
+use super::{Named, Service, list, metadata_only, no_resource, own};
+use crate::model::{Input, Operation};
+use crate::refusal::Refusal;
+
+/// Bytes of payload after which a page of a history ends early, so that no answer grows beyond what clients take
+/// (gRPC's default is 4 MiB). A single event may be larger.
+pub(crate) const HISTORY_BYTES: usize = 3 * 1_024 * 1_024;
+
+/// A page of a history.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// The events.
+    pub(crate) page: Page<Event>,
+    /// Whether to tell inputs and outputs.
+    pub(crate) include_data: bool,
+}
+
+impl Service {
+    /// `StartExecution`
+    pub(crate) async fn start_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<StartedExecution, Refusal> {
+        let state_machine_arn = input.text("stateMachineArn");
+        own(tenant, &state_machine_arn, Named::StateMachine)?;
+        let request = StartExecution {
+            tenant: tenant.clone(),
+            state_machine_arn,
+            name: input.optional_text("name").map(checked_name).transpose()?,
+            input: self.execution_input(input.optional_text("input"))?,
+            trace_header: input.optional_text("traceHeader"),
+        };
+        Ok(self.engine.start_execution(request).await?)
+    }
+
+    fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {
+        let text = text.as_deref().unwrap_or("{}");
+        let invalid = |why: &dyn std::fmt::Display| {
+            Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{why}'"))
+        };
+        if text.len() > self.limits.payload_bytes {
+            return Err(invalid(&"Invalid execution input."));
+        }
+        Payload::parse(text).map_err(|error| invalid(&error))
+    }
+
+    /// `DescribeExecution`; the flag says whether to tell input and output.
+    pub(crate) async fn describe_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<(Execution, bool), Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        Ok((self.engine.describe_execution(tenant, &arn).await?, !metadata_only(input)))
+    }
+
+    /// `StopExecution`
+    pub(crate) async fn stop_execution(&self, tenant: &Tenant, input: &Input) -> Result<Timestamp, Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        let fault = Fault { error: input.optional_text("error"), cause: input.optional_text("cause") };
+        Ok(self.engine.stop_execution(tenant, &arn, fault).await?)
+    }
+
+    /// `ListExecutions`
+    pub(crate) async fn list_executions(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<Page<ExecutionItem>, Refusal> {
+        let arn = match (input.optional_text("stateMachineArn"), input.optional_text("mapRunArn")) {
+            (Some(arn), None) => arn,
+            // There are no map runs, so none is found.
+            (None, Some(map_run)) => return Err(no_resource(&map_run)),
+            _ => {
+                return Err(Refusal::validation(
+                    "Must specify either stateMachineArn or mapRunArn, and not both",
+                ));
+            }
+        };
+        own(tenant, &arn, Named::StateMachine)?;
+        let status = input.optional_text("statusFilter");
+        let redriven = input.optional_text("redriveFilter");
+        let filter = [&*arn, status.as_deref().unwrap_or_default(), redriven.as_deref().unwrap_or_default()];
+        let list = list(Operation::ListExecutions, tenant, &filter);
+        let (limit, after) = self.page(input, list)?;
+        let status = status.as_deref().and_then(ExecutionStatus::from_name);
+        let page = self.engine.list_executions(tenant, &arn, status, limit, after.as_deref()).await?;
+        if redriven.as_deref() == Some("REDRIVEN") {
+            // Redrive isn't served, so no execution has been redriven.
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        Ok(self.sealed(page, list))
+    }
+
+    /// `GetExecutionHistory`
+    pub(crate) async fn get_execution_history(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<History, Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        let reverse = input.flag("reverseOrder", false);
+        let include_data = input.flag("includeExecutionData", true);
+        let filter = [&*arn, if reverse { "reverse" } else { "forward" }];
+        let list = list(Operation::GetExecutionHistory, tenant, &filter);
+        let (limit, after) = self.page(input, list)?;
+        let request =
+            GetHistory { tenant: tenant.clone(), execution_arn: arn.clone(), reverse, limit, after };
+        let page = self.bounded_history(request, include_data).await?;
+        Ok(History { page: self.sealed(page, list), include_data })
+    }
+
+    /// A page that is no larger than [`HISTORY_BYTES`]. The engine alone knows how to go on after an event, so one that
+    /// is too large is asked for again, shorter.
+    async fn bounded_history(
+        &self,
+        mut request: GetHistory,
+        include_data: bool,
+    ) -> Result<Page<Event>, Refusal> {
+        loop {
+            let page = self.engine.get_history(request.clone()).await?;
+            if !include_data {
+                return Ok(page);
+            }
+            let fitting = fitting(&page.items);
+            if fitting >= page.items.len() {
+                return Ok(page);
+            }
+            request.limit = fitting;
+        }
+    }
+
+    /// The events of an execution as they become durable.
+    pub(crate) async fn watch_execution(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+        after: EventId,
+    ) -> Result<mpsc::Receiver<Result<EventBatch, newel_engine::Error>>, Refusal> {
+        own(tenant, arn, Named::Execution)?;
+        Ok(self.engine.watch_execution(tenant, arn, after).await?)
+    }
+}
+
+/// How many of the events, one at least, fit in [`HISTORY_BYTES`].
+pub(crate) fn fitting(events: &[Event]) -> usize {
+    let mut bytes = 0_usize;
+    let over = events.iter().position(|event| {
+        bytes = bytes.saturating_add(payload_bytes(&event.detail));
+        bytes > HISTORY_BYTES
+    });
+    over.map_or(events.len(), |n| n.max(1))
+}
+
+fn payload_bytes(detail: &Detail) -> usize {
+    match detail {
+        Detail::ExecutionStarted { input, .. } | Detail::StateEntered { input, .. } => input.text().len(),
+        Detail::ExecutionSucceeded { output }
+        | Detail::TaskSubmitted { output, .. }
+        | Detail::TaskSucceeded { output, .. } => output.text().len(),
+        Detail::StateExited { output, assigned, .. } => {
+            assigned.iter().map(|(_, value)| value.text().len()).sum::<usize>() + output.text().len()
+        }
+        Detail::TaskScheduled { parameters, .. } => parameters.text().len(),
+        _ => 0,
+    }
+}
+
+/// `redriveStatus` and its reason, as AWS words them.
+pub(crate) const fn redrive(status: ExecutionStatus) -> (&'static str, Option<&'static str>) {
+    match status {
+        ExecutionStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
+        ExecutionStatus::Succeeded => {
+            ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven"))
+        }
+        ExecutionStatus::PendingRedrive => {
+            ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven"))
+        }
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
+            ("REDRIVABLE", None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(bytes: usize) -> Event {
+        let input = Payload::from_checked_text(format!("\"{}\"", "x".repeat(bytes)));
+        Event {
+            id: 1,
+            previous: 0,
+            timestamp: Timestamp::default(),
+            detail: Detail::ExecutionStarted { input, role_arn: "r".into() },
+        }
+    }
+
+    #[test]
+    fn a_page_ends_before_it_grows_too_large() {
+        let third = HISTORY_BYTES / 3 - 2;
+        assert_eq!(fitting(&[event(1), event(1)]), 2);
+        assert_eq!(fitting(&[event(third), event(third), event(third), event(third)]), 3);
+        assert_eq!(
+            fitting(&[event(HISTORY_BYTES * 2), event(1)]),
+            1,
+            "an event that alone is too large goes alone"
+        );
+        assert_eq!(fitting(&[]), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! State machines.
+
+use newel_asl::MachineType;
+use newel_asl::name;
+use newel_engine::request::{
+    CreateStateMachine, CreatedStateMachine, Page, StateMachine, StateMachineItem, Tenant,
+    UpdateStateMachine, UpdatedStateMachine,
+};
+
+use super::configuration::checked;
+use super::tags::checked_tags;
+use super::{Named, Service, list, metadata_only, own};
+use crate::model::{Input, Operation};
+use crate::refusal::Refusal;
+
+impl Service {
+    /// `CreateStateMachine`
+    pub(crate) async fn create_state_machine(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<CreatedStateMachine, Refusal> {
+        let request = CreateStateMachine {
+            tenant: tenant.clone(),
+            name: checked_name(input.text("name"))?,
+            definition: input.text("definition"),
+            role_arn: input.text("roleArn"),
+            machine_type: input
+                .optional_text("type")
+                .and_then(|t| MachineType::parse(&t))
+                .unwrap_or_default(),
+            configuration: checked(input)?,
+            tags: checked_tags(input)?,
+        };
+        check_role(&request.role_arn)?;
+        unpublished(input)?;
+        Ok(self.engine.create_state_machine(request).await?)
+    }
+
+    /// `UpdateStateMachine`
+    pub(crate) async fn update_state_machine(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<UpdatedStateMachine, Refusal> {
+        let request = UpdateStateMachine {
+            tenant: tenant.clone(),
+            arn: input.text("stateMachineArn"),
+            definition: input.optional_text("definition"),
+            role_arn: input.optional_text("roleArn"),
+            configuration: checked(input)?,
+        };
+        own(tenant, &request.arn, Named::StateMachine)?;
+        let configuration = &request.configuration;
+        let named = request.definition.is_some()
+            || request.role_arn.is_some()
+            || [&configuration.logging, &configuration.tracing, &configuration.encryption]
+                .iter()
+                .any(|c| c.is_some());
+        if !named {
+            return Err(Refusal::new(
+                "MissingRequiredParameter",
+                "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be \
+                 specified",
+            ));
+        }
+        request.role_arn.as_deref().map_or(Ok(()), check_role)?;
+        unpublished(input)?;
+        Ok(self.engine.update_state_machine(request).await?)
+    }
+
+    /// `DescribeStateMachine`; the flag says whether to tell the definition.
+    pub(crate) async fn describe_state_machine(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<(StateMachine, bool), Refusal> {
+        let arn = input.text("stateMachineArn");
+        own(tenant, &arn, Named::StateMachine)?;
+        Ok((self.engine.describe_state_machine(tenant, &arn).await?, !metadata_only(input)))
+    }
+
+    /// `DescribeStateMachineForExecution`; the flag says whether to tell the definition.
+    pub(crate) async fn describe_state_machine_for_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<(StateMachine, bool), Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        let machine = self.engine.describe_state_machine_for_execution(tenant, &arn).await?;
+        Ok((machine, !metadata_only(input)))
+    }
+
+    /// `DeleteStateMachine`
+    pub(crate) async fn delete_state_machine(&self, tenant: &Tenant, input: &Input) -> Result<(), Refusal> {
+        let arn = input.text("stateMachineArn");
+        own(tenant, &arn, Named::StateMachine)?;
+        Ok(self.engine.delete_state_machine(tenant, &arn).await?)
+    }
+
+    /// `ListStateMachines`
+    pub(crate) async fn list_state_machines(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<Page<StateMachineItem>, Refusal> {
+        let list = list(Operation::ListStateMachines, tenant, &[]);
+        let (limit, after) = self.page(input, list)?;
+        let page = self.engine.list_state_machines(tenant, limit, after.as_deref()).await?;
+        Ok(self.sealed(page, list))
+    }
+}
+
+/// A name without the characters that AWS forbids; its length has been checked.
+pub(super) fn checked_name(name: newel_value::Str) -> Result<newel_value::Str, Refusal> {
+    match name::check_resource(&name) {
+        Ok(()) => Ok(name),
+        Err(_) => Err(Refusal::new("InvalidName", format!("Invalid Name: '{name}'"))),
+    }
+}
+
+fn check_role(arn: &str) -> Result<(), Refusal> {
+    if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
+        return Ok(());
+    }
+    Err(Refusal::new("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")))
+}
+
+/// Versions aren't served, so nothing can be published: better said than ignored.
+fn unpublished(input: &Input) -> Result<(), Refusal> {
+    if input.flag("publish", false) {
+        return Err(Refusal::validation(
+            "Newel does not serve state machine versions: publish must not be true",
+        ));
+    }
+    if input.optional_text("versionDescription").is_some() {
+        return Err(Refusal::validation("Version description can only be set when publish is true"));
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The operations, whichever door they came in by: what only the API knows is checked, and the engine is asked.
+
+mod configuration;
+mod execution;
+mod machine;
+mod tags;
+mod task;
+
+use std::sync::Arc;
+
+use newel_asl::{Limits, Timestamp};
+use newel_engine::Workflows;
+use newel_engine::request::{Page, Tenant};
+
+use crate::Clock;
+use crate::model::{Input, Operation};
+use crate::page_token::{List, PageTokens};
+use crate::refusal::Refusal;
+
+pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
+pub(crate) use execution::{History, fitting, redrive};
+
+/// Items of a page when the client doesn't say.
+const PAGE: usize = 100;
+
+/// The operations. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    engine: Arc<dyn Workflows>,
+    limits: Arc<Limits>,
+    tokens: PageTokens,
+    clock: Clock,
+}
+
+impl Service {
+    pub(crate) fn new(
+        engine: Arc<dyn Workflows>,
+        limits: Limits,
+        token_key: &[u8; 32],
+        clock: Clock,
+    ) -> Self {
+        Self { engine, limits: Arc::new(limits), tokens: PageTokens::new(token_key), clock }
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<dyn Workflows> {
+        &self.engine
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The page size and the engine's cursor that a list request asks for.
+    fn page(&self, input: &Input, list: List<'_>) -> Result<(usize, Option<String>), Refusal> {
+        let limit = input.integer("maxResults").and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+        let cursor =
+            input.optional_text("nextToken").map(|t| self.tokens.open(list, &t, self.now())).transpose()?;
+        Ok((limit.unwrap_or(PAGE), cursor))
+    }
+
+    /// A page of the engine's with its cursor made a token.
+    fn sealed<T>(&self, page: Page<T>, list: List<'_>) -> Page<T> {
+        let next = page.next.map(|cursor| self.tokens.seal(list, &cursor, self.now()));
+        Page { items: page.items, next }
+    }
+}
+
+/// The list that an operation's page tokens belong to.
+fn list<'a>(operation: Operation, tenant: &'a Tenant, filter: &'a [&'a str]) -> List<'a> {
+    List { operation: operation.name(), tenant, filter }
+}
+
+/// What an ARN names, for the answer when it isn't the caller's.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    StateMachine,
+    Execution,
+    Resource,
+}
+
+/// Lets an ARN through unless it lives elsewhere. To its caller, what is another's does not exist. What is no ARN goes
+/// through: the engine says why it is none.
+fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
+    let mut parts = arn.splitn(6, ':');
+    let (prefix, _partition, service) = (parts.next(), parts.next(), parts.next());
+    let (region, account, resource) = (parts.next(), parts.next(), parts.next());
+    let is_arn = prefix == Some("arn") && service == Some("states") && resource.is_some();
+    let elsewhere = region != Some(&tenant.region) || account != Some(&tenant.account);
+    if !(is_arn && elsewhere) {
+        return Ok(());
+    }
+    Err(match named {
+        Named::StateMachine => {
+            Refusal::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
+        }
+        Named::Execution => {
+            Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        }
+        Named::Resource => no_resource(arn),
+    })
+}
+
+fn no_resource(arn: &str) -> Refusal {
+    Refusal::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+}
+
+fn metadata_only(input: &Input) -> bool {
+    input.optional_text("includedData").is_some_and(|included| &*included == "METADATA_ONLY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_anothers_does_not_exist() {
+        let tenant = Tenant { account: "000000000000".into(), region: "us-east-1".into() };
+        for (arn, own_or_no_arn) in [
+            ("arn:aws:states:us-east-1:000000000000:stateMachine:m", true),
+            ("arn:aws:states:us-east-1:000000000001:stateMachine:m", false),
+            ("arn:aws:states:eu-west-1:000000000000:stateMachine:m", false),
+            ("arn:aws:states:::stateMachine:m", false),
+            ("arn:aws:states:us-east-1:000000000000", true),
+            ("not_an_arn", true),
+            ("", true),
+        ] {
+            assert_eq!(own(&tenant, arn, Named::Execution).is_ok(), own_or_no_arn, "{arn}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Every operation by AWS JSON: what the engine is asked, what the client reads, and how refusals read.
+
+use newel_engine::ErrorKind;
+use serde_json::json;
+
+use crate::client::{Api, clock, options};
+use crate::fake::{AT, EXECUTION, MACHINE};
+
+const TIME: f64 = 1_700_000_000.25;
+
+fn with_machine(rest: &str) -> String {
+    format!(r#"{{"stateMachineArn":"{MACHINE}"{rest}}}"#)
+}
+
+fn with_execution(rest: &str) -> String {
+    format!(r#"{{"executionArn":"{EXECUTION}"{rest}}}"#)
+}
+
+fn with_resource(rest: &str) -> String {
+    format!(r#"{{"resourceArn":"{MACHINE}"{rest}}}"#)
+}
+
+const CREATE: &str = r#"{"name":"m","definition":"{}","roleArn":"arn:aws:iam::000000000000:role/r","type":"EXPRESS",
+    "tags":[{"key":"k","value":"v"}],"tracingConfiguration":{"enabled":true}}"#;
+
+#[tokio::test]
+async fn state_machines_are_created_changed_described_and_deleted() {
+    let api = Api::start().await;
+    let created = api.ok("CreateStateMachine", CREATE).await;
+    assert_eq!(created, json!({"stateMachineArn": MACHINE, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    for part in [
+        "name: \"m\"",
+        "Express",
+        "account: \"000000000000\"",
+        "key: \"k\"",
+        r#"tracing: Some({"enabled":true})"#,
+    ] {
+        assert!(call.contains(part), "{part} in {call}");
+    }
+
+    let updated = api.ok("UpdateStateMachine", &with_machine(r#","definition":"{}""#)).await;
+    assert_eq!(updated, json!({"updateDate": TIME, "revisionId": "r2"}));
+
+    let described = api.ok("DescribeStateMachine", &with_machine("")).await;
+    let mut expect = json!({
+        "stateMachineArn": MACHINE, "name": "m", "status": "ACTIVE", "definition": "{}", "roleArn": "role",
+        "type": "STANDARD", "creationDate": TIME,
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
+        "tracingConfiguration": {"enabled": true},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    });
+    assert_eq!(described, expect);
+    expect["definition"] = "".into();
+    let metadata = api.ok("DescribeStateMachine", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
+    assert_eq!(metadata, expect);
+
+    let of_execution = api.ok("DescribeStateMachineForExecution", &with_execution("")).await;
+    assert_eq!(of_execution["revisionId"], "r1");
+    assert_eq!(of_execution["updateDate"], TIME);
+    assert_eq!(of_execution.get("status"), None);
+
+    assert_eq!(api.ok("DeleteStateMachine", &with_machine("")).await, json!({}));
+}
+
+#[tokio::test]
+async fn executions_are_started_described_and_stopped() {
+    let api = Api::start().await;
+    let body = with_machine(r#","name":"e","input":"{ \"a\" : 1 }","traceHeader":"Root=1""#);
+    let started = api.ok("StartExecution", &body).await;
+    assert_eq!(started, json!({"executionArn": EXECUTION, "startDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"{ "a" : 1 }"#) && call.contains("Root=1"), "{call}");
+    api.ok("StartExecution", &with_machine("")).await;
+    assert!(api.engine.last_call().contains("name: None, input: {}"), "{}", api.engine.last_call());
+
+    let described = api.ok("DescribeExecution", &with_execution("")).await;
+    let expect = json!({
+        "executionArn": EXECUTION, "stateMachineArn": MACHINE, "name": "e", "status": "SUCCEEDED",
+        "startDate": TIME, "stopDate": TIME, "input": "{ }", "inputDetails": {"included": true}, "output": "1",
+        "outputDetails": {"included": true}, "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
+        "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+    });
+    assert_eq!(described, expect);
+    let metadata = api.ok("DescribeExecution", &with_execution(r#","includedData":"METADATA_ONLY""#)).await;
+    assert_eq!(metadata["inputDetails"], json!({"included": false}));
+    assert!(metadata.get("input").is_none() && metadata.get("output").is_none());
+
+    let stopped = api.ok("StopExecution", &with_execution(r#","error":"E","cause":"C""#)).await;
+    assert_eq!(stopped, json!({"stopDate": TIME}));
+    assert!(api.engine.last_call().contains(r#"error: Some("E"), cause: Some("C")"#));
+}
+
+#[tokio::test]
+async fn histories_tell_events_with_and_without_data() {
+    let api = Api::start().await;
+    let history = api.ok("GetExecutionHistory", &with_execution("")).await;
+    let expect = json!({"events": [
+        {"timestamp": TIME, "type": "ExecutionStarted", "id": 1, "previousEventId": 0,
+         "executionStartedEventDetails": {"input": "{ }", "inputDetails": {"truncated": false}, "roleArn": "role"}},
+        {"timestamp": TIME, "type": "PassStateEntered", "id": 2, "previousEventId": 0,
+         "stateEnteredEventDetails": {"name": "P", "input": "{ }", "inputDetails": {"truncated": false}}},
+        {"timestamp": TIME, "type": "ExecutionSucceeded", "id": 3, "previousEventId": 1,
+         "executionSucceededEventDetails": {"output": "1", "outputDetails": {"truncated": false}}},
+    ]});
+    assert_eq!(history, expect);
+    let bare = api.ok("GetExecutionHistory", &with_execution(r#","includeExecutionData":false"#)).await;
+    assert_eq!(bare["events"][1]["stateEnteredEventDetails"], json!({"name": "P"}));
+    api.ok("GetExecutionHistory", &with_execution(r#","reverseOrder":true,"maxResults":0"#)).await;
+    assert!(api.engine.last_call().contains("reverse: true, limit: 100"));
+}
+
+#[tokio::test]
+async fn tasks_and_tags() {
+    let api = Api::start().await;
+    for (operation, body, asked) in [
+        ("SendTaskSuccess", r#"{"taskToken":"t","output":"[1]"}"#, "Success([1])"),
+        (
+            "SendTaskFailure",
+            r#"{"taskToken":"t","error":"E"}"#,
+            "Failure(Fault { error: Some(\"E\"), cause: None })",
+        ),
+        ("SendTaskHeartbeat", r#"{"taskToken":"t"}"#, "Heartbeat"),
+        (
+            "TagResource",
+            &with_resource(r#","tags":[{"key":"a"},{"key":"b","value":"c"}]"#),
+            "key: \"a\", value: \"\"",
+        ),
+        ("UntagResource", &with_resource(r#","tagKeys":["a"]"#), "[\"a\"]"),
+    ] {
+        assert_eq!(api.ok(operation, body).await, json!({}), "{operation}");
+        let call = api.engine.last_call();
+        assert!(call.contains(asked), "{operation}: {asked} in {call}");
+    }
+    let tags = api.ok("ListTagsForResource", &with_resource("")).await;
+    assert_eq!(tags, json!({"tags": [{"key": "k", "value": "v"}]}));
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_tokens_that_survive_a_restart_and_nothing_else() {
+    let at = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(AT.as_millis()));
+    let again = || {
+        let mut options = options();
+        options.clock = clock(&at);
+        options
+    };
+    let api = Api::with(again()).await;
+    let lists = [
+        ("ListStateMachines", "{".to_owned(), "stateMachines"),
+        ("ListExecutions", format!(r#"{{"stateMachineArn":"{MACHINE}","#), "executions"),
+        ("GetExecutionHistory", format!(r#"{{"executionArn":"{EXECUTION}","#), "events"),
+    ];
+    let mut tokens = Vec::new();
+    for (operation, start, items) in &lists {
+        let first = api.ok(operation, &format!(r#"{start}"maxResults":2}}"#)).await;
+        assert_eq!(first[items].as_array().unwrap().len(), 2, "{operation}");
+        tokens.push(first["nextToken"].as_str().unwrap().to_owned());
+    }
+    api.stop().await.unwrap();
+
+    let api = Api::with(again()).await;
+    let invalid = (400, "InvalidToken".to_owned(), "Invalid Token: 'Invalid token'".to_owned());
+    for ((operation, start, items), token) in lists.iter().zip(&tokens) {
+        let next = |token: &str| format!(r#"{start}"nextToken":"{token}"}}"#);
+        let last = api.ok(operation, &next(token)).await;
+        assert_eq!(last[items].as_array().unwrap().len(), 1, "{operation}");
+        assert_eq!(last.get("nextToken"), None);
+        for other in tokens.iter().filter(|other| *other != token).map(String::as_str).chain(["forged"]) {
+            assert_eq!(api.refused(operation, &next(other)).await, invalid, "{operation}");
+        }
+    }
+    let filtered = format!(r#"{}"statusFilter":"RUNNING","nextToken":"{}"}}"#, lists[1].1, tokens[1]);
+    assert_eq!(api.refused("ListExecutions", &filtered).await, invalid, "another filter");
+    at.fetch_add(24 * 60 * 60 * 1_000, std::sync::atomic::Ordering::SeqCst);
+    let late = format!(r#"{{"nextToken":"{}"}}"#, tokens[0]);
+    assert_eq!(api.refused("ListStateMachines", &late).await, invalid, "a day later");
+}
+
+#[tokio::test]
+async fn what_only_the_api_knows_is_refused_before_the_engine() {
+    let api = Api::start().await;
+    let create = |rest: &str| format!(r#"{{"definition":"{{}}","roleArn":"arn:aws:iam::1:role/r",{rest}}}"#);
+    let foreign = "arn:aws:states:us-east-1:999999999999:stateMachine:m";
+    let too_long = format!("\\\"{}\\\"", "x".repeat(262_144));
+    for (operation, body, name, message) in [
+        ("CreateStateMachine", create(r#""name":"a b""#), "InvalidName", "Invalid Name: 'a b'"),
+        (
+            "CreateStateMachine",
+            r#"{"name":"m","definition":"{}","roleArn":"x"}"#.into(),
+            "InvalidArn",
+            "Invalid Arn: 'Invalid ARN prefix: x'",
+        ),
+        (
+            "CreateStateMachine",
+            create(r#""name":"m","versionDescription":"v""#),
+            "ValidationException",
+            "Version description can only be set when publish is true",
+        ),
+        (
+            "CreateStateMachine",
+            create(r#""name":"m","loggingConfiguration":{"level":"ALL"}"#),
+            "InvalidLoggingConfiguration",
+            "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+        ),
+        (
+            "UpdateStateMachine",
+            with_machine(""),
+            "MissingRequiredParameter",
+            "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
+        ),
+        (
+            "DescribeStateMachine",
+            format!(r#"{{"stateMachineArn":"{foreign}"}}"#),
+            "StateMachineDoesNotExist",
+            "State Machine Does Not Exist: 'arn:aws:states:us-east-1:999999999999:stateMachine:m'",
+        ),
+        (
+            "StopExecution",
+            r#"{"executionArn":"arn:aws:states:eu-west-1:000000000000:execution:m:e"}"#.into(),
+            "ExecutionDoesNotExist",
+            "Execution Does Not Exist: 'arn:aws:states:eu-west-1:000000000000:execution:m:e'",
+        ),
+        (
+            "ListTagsForResource",
+            format!(r#"{{"resourceArn":"{foreign}"}}"#),
+            "ResourceNotFound",
+            "Resource not found: 'arn:aws:states:us-east-1:999999999999:stateMachine:m'",
+        ),
+        (
+            "StartExecution",
+            with_machine(r#","input":"not json""#),
+            "InvalidExecutionInput",
+            "Invalid State Machine Execution Input: 'Unrecognized token 'not': was expecting (JSON String, Number, \
+             Array, Object or token 'null', 'true' or 'false')'",
+        ),
+        (
+            "StartExecution",
+            with_machine(&format!(r#","input":"{too_long}""#)),
+            "InvalidExecutionInput",
+            "Invalid State Machine Execution Input: 'Invalid execution input.'",
+        ),
+        ("SendTaskSuccess", r#"{"taskToken":"t","output":"{"}"#.into(), "InvalidOutput", "Invalid Output: "),
+        (
+            "ListStateMachines",
+            r#"{"maxResults":1001}"#.into(),
+            "ValidationException",
+            "1 validation error detected: Value '1001' at 'maxResults' failed to satisfy constraint: Member must have \
+             value less than or equal to 1000",
+        ),
+        (
+            "ListExecutions",
+            "{}".into(),
+            "ValidationException",
+            "Must specify either stateMachineArn or mapRunArn",
+        ),
+        (
+            "TagResource",
+            with_resource(r#","tags":[{"key":"aws:x","value":""}]"#),
+            "ValidationException",
+            "Tag key 'aws:x' is invalid",
+        ),
+    ] {
+        let (status, refused, told) = api.refused(operation, &body).await;
+        assert_eq!((status, &*refused), (400, name), "{operation}: {told}");
+        assert!(told.starts_with(message), "{operation}: {told}");
+    }
+    assert_eq!(api.engine.calls(), 0);
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_engine_reaches_the_client() {
+    let api = Api::start().await;
+    for (kind, status, name) in [
+        (ErrorKind::ExecutionAlreadyExists, 400, "ExecutionAlreadyExists"),
+        (ErrorKind::ExecutionDoesNotExist, 400, "ExecutionDoesNotExist"),
+        (ErrorKind::ExecutionLimitExceeded, 400, "ExecutionLimitExceeded"),
+        (ErrorKind::InvalidArn, 400, "InvalidArn"),
+        (ErrorKind::InvalidDefinition, 400, "InvalidDefinition"),
+        (ErrorKind::InvalidExecutionInput, 400, "InvalidExecutionInput"),
+        (ErrorKind::InvalidOutput, 400, "InvalidOutput"),
+        (ErrorKind::InvalidToken, 400, "InvalidToken"),
+        (ErrorKind::ResourceNotFound, 400, "ResourceNotFound"),
+        (ErrorKind::StateMachineAlreadyExists, 400, "StateMachineAlreadyExists"),
+        (ErrorKind::StateMachineDeleting, 400, "StateMachineDeleting"),
+        (ErrorKind::StateMachineDoesNotExist, 400, "StateMachineDoesNotExist"),
+        (ErrorKind::StateMachineLimitExceeded, 400, "StateMachineLimitExceeded"),
+        (ErrorKind::StateMachineTypeNotSupported, 400, "StateMachineTypeNotSupported"),
+        (ErrorKind::TaskDoesNotExist, 400, "TaskDoesNotExist"),
+        (ErrorKind::TaskTimedOut, 400, "TaskTimedOut"),
+        (ErrorKind::TooManyTags, 400, "TooManyTags"),
+        (ErrorKind::Validation, 400, "ValidationException"),
+        (ErrorKind::Unavailable, 503, "ServiceUnavailable"),
+    ] {
+        api.engine.refuse(kind, "why");
+        let refused = api.refused("DescribeExecution", &with_execution("")).await;
+        assert_eq!(refused, (status, name.to_owned(), "why".to_owned()));
+    }
+    api.engine.refuse(ErrorKind::Internal, "a secret");
+    let (status, name, message) = api.refused("DescribeExecution", &with_execution("")).await;
+    assert_eq!((status, &*name, &*message), (500, "InternalServerError", "An internal error occurred"));
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_read_are_refused() {
+    let api = Api::start().await;
+    for (operation, body, name, message) in [
+        ("ListStateMachines", "", "SerializationException", "No content to map due to end-of-input"),
+        ("ListStateMachines", "[]", "SerializationException", "The request is not a JSON object"),
+        ("ListStateMachines", "{", "SerializationException", "Unexpected end-of-input"),
+        (
+            "ListStateMachines",
+            r#"{"maxResults":"1"}"#,
+            "SerializationException",
+            "STRING_VALUE can not be converted",
+        ),
+        ("TestState", "{}", "UnknownOperationException", "Newel does not serve TestState yet"),
+        ("Nonsense", "{}", "UnknownOperationException", "The X-Amz-Target header names no operation"),
+    ] {
+        let (status, refused, told) = api.refused(operation, body).await;
+        assert_eq!((status, &*refused), (400, name), "{body}: {told}");
+        assert!(told.starts_with(message), "{body}: {told}");
+    }
+    let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(2_000), "]".repeat(2_000));
+    assert_eq!(api.refused("ListStateMachines", &deep).await.1, "SerializationException");
+}

@@ -1,0 +1,170 @@
+//! The same operations as messages.
+
+use newel_engine::ErrorKind;
+use newel_proto::v1 as pb;
+use newel_proto::v1::history_event::Details;
+use newel_proto::v1::workflows_service_client::WorkflowsServiceClient;
+use tokio_stream::StreamExt as _;
+use tonic::transport::Channel;
+use tonic::{Code, Request};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+use crate::client::Api;
+use crate::fake::{EXECUTION, MACHINE};
+
+async fn connected(api: &Api) -> WorkflowsServiceClient<Channel> {
+    WorkflowsServiceClient::new(api.channel().await)
+}
+
+fn time() -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 250_000_000 })
+}
+
+#[tokio::test]
+async fn state_machines() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let create = pb::CreateStateMachineRequest {
+        name: "m".into(),
+        definition: "{}".into(),
+        role_arn: "arn:aws:iam::000000000000:role/r".into(),
+        ..Default::default()
+    };
+    let created = client.create_state_machine(create).await.unwrap().into_inner();
+    assert_eq!(created.creation_date, time());
+    let arn = || created.state_machine_arn.clone();
+    let update = pb::UpdateStateMachineRequest {
+        state_machine_arn: arn(),
+        definition: Some("{}".into()),
+        ..Default::default()
+    };
+    assert_eq!(client.update_state_machine(update).await.unwrap().into_inner().revision_id, "r2");
+    let describe = pb::DescribeStateMachineRequest { state_machine_arn: arn(), included_data: 0 };
+    let described = client.describe_state_machine(describe).await.unwrap().into_inner();
+    assert_eq!(
+        (described.status(), described.r#type()),
+        (pb::StateMachineStatus::Active, pb::StateMachineType::Standard)
+    );
+    assert_eq!(described.logging_configuration.unwrap().level(), pb::LogLevel::Off);
+    let of_execution =
+        pb::DescribeStateMachineForExecutionRequest { execution_arn: EXECUTION.into(), included_data: 2 };
+    let described = client.describe_state_machine_for_execution(of_execution).await.unwrap().into_inner();
+    assert_eq!((&*described.definition, described.revision_id.as_deref()), ("", Some("r1")));
+    client.delete_state_machine(pb::DeleteStateMachineRequest { state_machine_arn: arn() }).await.unwrap();
+
+    let list = pb::ListStateMachinesRequest { max_results: 2, next_token: None };
+    let first = client.list_state_machines(list).await.unwrap().into_inner();
+    let list = pb::ListStateMachinesRequest { max_results: 2, next_token: first.next_token };
+    let second = client.list_state_machines(list).await.unwrap().into_inner();
+    assert_eq!((first.state_machines.len(), second.state_machines.len(), second.next_token), (2, 1, None));
+}
+
+#[tokio::test]
+async fn executions() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let start = pb::StartExecutionRequest { state_machine_arn: MACHINE.into(), ..Default::default() };
+    let started = client.start_execution(start).await.unwrap().into_inner();
+    assert_eq!((&*started.execution_arn, started.start_date), (EXECUTION, time()));
+    let describe = pb::DescribeExecutionRequest { execution_arn: EXECUTION.into(), included_data: 0 };
+    let described = client.describe_execution(describe).await.unwrap().into_inner();
+    assert_eq!(
+        (described.status(), described.output.as_deref()),
+        (pb::ExecutionStatus::Succeeded, Some("1"))
+    );
+    let stop = pb::StopExecutionRequest { execution_arn: EXECUTION.into(), ..Default::default() };
+    assert_eq!(client.stop_execution(stop).await.unwrap().into_inner().stop_date, time());
+    let list = pb::ListExecutionsRequest {
+        state_machine_arn: Some(MACHINE.into()),
+        status_filter: pb::ExecutionStatus::Running.into(),
+        ..Default::default()
+    };
+    assert_eq!(client.list_executions(list).await.unwrap().into_inner().executions.len(), 3);
+    assert!(api.engine.last_call().contains("Some(Running) 100"), "{}", api.engine.last_call());
+    let history = pb::GetExecutionHistoryRequest { execution_arn: EXECUTION.into(), ..Default::default() };
+    let history = client.get_execution_history(history).await.unwrap().into_inner();
+    let input = match history.events[1].details.clone().unwrap() {
+        Details::StateEntered(entered) => entered.input,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((&*history.events[1].r#type, input.as_deref()), ("PassStateEntered", Some("{ }")));
+}
+
+#[tokio::test]
+async fn tasks_and_tags() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let token = || "t".to_owned();
+    let success = pb::SendTaskSuccessRequest { task_token: token(), output: "1".into() };
+    client.send_task_success(success).await.unwrap();
+    let failure = pb::SendTaskFailureRequest { task_token: token(), error: None, cause: None };
+    client.send_task_failure(failure).await.unwrap();
+    client.send_task_heartbeat(pb::SendTaskHeartbeatRequest { task_token: token() }).await.unwrap();
+    let tag = pb::Tag { key: "k".into(), value: "v".into() };
+    client
+        .tag_resource(pb::TagResourceRequest { resource_arn: MACHINE.into(), tags: vec![tag.clone()] })
+        .await
+        .unwrap();
+    let untag = pb::UntagResourceRequest { resource_arn: MACHINE.into(), tag_keys: vec!["k".into()] };
+    client.untag_resource(untag).await.unwrap();
+    let list = pb::ListTagsForResourceRequest { resource_arn: MACHINE.into() };
+    assert_eq!(client.list_tags_for_resource(list).await.unwrap().into_inner().tags, [tag]);
+    assert_eq!(api.engine.calls(), 6);
+}
+
+#[tokio::test]
+async fn a_watch_begins_after_the_event_that_is_named_and_ends_with_the_execution() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    for (after, expect) in [(0, vec![(1, false), (2, false), (3, true)]), (2, vec![(3, true)])] {
+        let watch = pb::WatchExecutionRequest {
+            execution_arn: EXECUTION.into(),
+            after_event_id: after,
+            include_execution_data: None,
+        };
+        let stream = client.watch_execution(watch).await.unwrap().into_inner();
+        let seen: Vec<_> = stream.map(|m| m.map(|m| (m.events[0].id, m.closed)).unwrap()).collect().await;
+        assert_eq!(seen, expect);
+    }
+}
+
+#[tokio::test]
+async fn refusals_carry_a_code_the_message_and_the_name() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let describe = |arn: &str| pb::DescribeExecutionRequest { execution_arn: arn.into(), included_data: 0 };
+    let invalid = client.describe_execution(describe("")).await.unwrap_err();
+    assert_eq!(invalid.code(), Code::InvalidArgument);
+    assert_eq!(
+        invalid.message(),
+        "1 validation error detected: Value null at 'executionArn' failed to satisfy constraint: Member must not be null"
+    );
+    let foreign = "arn:aws:states:us-east-1:999999999999:execution:m:e";
+    let watch = pb::WatchExecutionRequest { execution_arn: foreign.into(), ..Default::default() };
+    assert_eq!(client.watch_execution(watch).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(api.engine.calls(), 0);
+    api.engine.refuse(ErrorKind::ExecutionDoesNotExist, "Execution Does Not Exist: 'x'");
+    let missing = client.describe_execution(describe(EXECUTION)).await.unwrap_err();
+    assert_eq!((missing.code(), missing.message()), (Code::NotFound, "Execution Does Not Exist: 'x'"));
+    assert_eq!(missing.metadata().get("newel-error").unwrap(), "ExecutionDoesNotExist");
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services() {
+    let api = Api::start().await;
+    let mut client = ServerReflectionClient::new(api.channel().await);
+    let ask = tonic_reflection::pb::v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut stream =
+        client.server_reflection_info(Request::new(tokio_stream::iter([ask]))).await.unwrap().into_inner();
+    let answer = stream.next().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = services.service.iter().map(|service| &*service.name).collect();
+    for name in ["newel.v1.WorkflowsService", "newel.worker.v1.WorkerService", "grpc.health.v1.Health"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+}
