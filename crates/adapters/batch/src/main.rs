@@ -1,0 +1,7 @@
+//! The program `newel-worker-batch`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    newel_worker::cli::main::<newel_worker_batch::Batch>("newel-worker-batch")
+}

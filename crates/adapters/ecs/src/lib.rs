@@ -1,0 +1,51 @@
+//! The worker for Amazon ECS and Fargate: `ecs:runTask`, alone, with `.sync` and with `.waitForTaskToken`.
+//!
+//! RunTask takes a client token: a start whose answer was lost is repeated with the same token, and the service answers
+//! with the task that the first one started.
+//! <https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html>
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_ecs::Client;
+use newel_integrations::{Integrations, WireRequest};
+use newel_worker::aws::{CallError, RawExchange};
+use newel_worker::{CallResult, NoTable, Optimized, Options, Repeat, Service, typed_call};
+
+/// Amazon ECS through its SDK.
+#[derive(Debug)]
+pub struct Ecs;
+
+/// The family's adapter: what [`newel_worker::run`] takes.
+///
+/// # Errors
+/// When the integrations have no table of the service.
+pub async fn adapter(options: &Options, integrations: Integrations) -> Result<Arc<Optimized<Ecs>>, NoTable> {
+    Optimized::load(options, integrations).await.map(Arc::new)
+}
+
+#[async_trait]
+impl Service for Ecs {
+    type Client = Client;
+
+    const NAME: &'static str = "ecs";
+
+    fn client(config: &SdkConfig) -> Client {
+        Client::new(config)
+    }
+
+    async fn send(
+        client: &Client,
+        request: &WireRequest,
+        exchange: RawExchange,
+        repeat: Repeat,
+    ) -> CallResult {
+        match request.operation {
+            "RunTask" => typed_call!(aws_sdk_ecs, client.run_task(), exchange, repeat),
+            "DescribeTasks" => typed_call!(aws_sdk_ecs, client.describe_tasks(), exchange, repeat),
+            "StopTask" => typed_call!(aws_sdk_ecs, client.stop_task(), exchange, repeat),
+            other => Err(CallError::NotSent(format!("ECS has no operation {other} here"))),
+        }
+    }
+}
