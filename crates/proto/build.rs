@@ -1,9 +1,10 @@
 //! Generates the messages and services from `proto/` with a compiler written in Rust, so no protoc is needed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // As it is now, not as it was when this was compiled: a checkout may be moved with its target directory.
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", root.display());
     let descriptors = protox::compile(["newel/v1/workflows.proto", "newel/worker/v1/worker.proto"], [&root])?;
 

@@ -17,7 +17,7 @@ from support.waiting import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("batch", "ecs", "glue", "dynamodb")
 READY = re.compile(r"newel is ready: http=127\.0\.0\.1:(\d+) grpc=127\.0\.0\.1:(\d+)")
-TAIL_BYTES = 3000
+TAIL_BYTES = 2000
 
 RUNNING: weakref.WeakSet = weakref.WeakSet()
 """Every Newel of this test run that may have something to say about a failure."""

@@ -24,8 +24,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 pub use crate::metrics::prometheus_text;
 pub use crate::spans::{FinishedSpan, Spans};
 
-/// The filter when neither the configuration nor `RUST_LOG` has one.
-const DEFAULT_FILTER: &str = "info";
+/// The filter when neither the configuration nor `RUST_LOG` has one. The telemetry libraries announce themselves at `info`.
+const DEFAULT_FILTER: &str = "opentelemetry=warn,info";
 
 /// How long the end of a process waits for its last spans and metrics to leave.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub struct Telemetry {
     /// `text` (the default) for people, `json` for machines: one object a line.
     pub log_format: LogFormat,
     /// Which log lines are written, in the syntax of `RUST_LOG` (`info,newel_engine=debug`); that variable is used when
-    /// this is not set, and `info` when neither is.
+    /// this is not set, and `info` when neither is (`warn` for the telemetry libraries).
     pub log_filter: Option<String>,
     /// Where traces and metrics go, as `http://host:4317` or `https://…`, in OTLP over gRPC. When not set,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` is used; without both nothing is exported.
@@ -110,8 +110,10 @@ pub fn init(program: &'static str, options: &Telemetry) -> Result<Guard, Error> 
             let exporters = Exporters::build(&endpoint)?;
             let meters = meters.with_periodic_exporter(exporters.metrics).build();
             let spans = Spans::new(exporters.spans, &resource);
-            let tracers =
-                SdkTracerProvider::builder().with_resource(resource).with_span_processor(spans.clone()).build();
+            let tracers = SdkTracerProvider::builder()
+                .with_resource(resource)
+                .with_span_processor(spans.clone())
+                .build();
             let export = Export { tracers, spans, meters: meters.clone(), _runtime: exporters.runtime };
             (meters, Some(export))
         }
@@ -266,8 +268,8 @@ mod tests {
         };
         check(Some("warn"), Some("debug"), "warn");
         check(None, Some("debug"), "debug");
-        check(None, Some(""), "info");
-        check(None, None, "info");
+        check(None, Some(""), DEFAULT_FILTER);
+        check(None, None, DEFAULT_FILTER);
         let options = Telemetry { log_filter: Some("newel=loud".to_owned()), ..Telemetry::default() };
         let error = log_filter(&options, None).unwrap_err().to_string();
         assert!(error.starts_with("`telemetry.log_filter` \"newel=loud\" is not a log filter"), "{error}");

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
@@ -21,7 +22,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use newel_runtime::telemetry::{self, Telemetry};
+use newel_runtime::telemetry::{self, FinishedSpan, Telemetry};
 
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -90,6 +91,17 @@ async fn spans_and_metrics_leave_before_the_process_does() {
     assert!(newel_runtime::propagation::traceparent(&span).is_some());
     drop(span);
     tracing::info_span!(target: "someone_else", "noise").in_scope(|| {});
+    let finished = FinishedSpan {
+        trace: [7; 16],
+        id: [8; 8],
+        parent: Some([9; 8]),
+        name: "told afterwards".into(),
+        start: UNIX_EPOCH + Duration::from_secs(1),
+        end: UNIX_EPOCH + Duration::from_secs(3),
+        attributes: Vec::new(),
+        error: Some("E".to_owned()),
+    };
+    guard.spans().unwrap().export(finished);
     assert!(telemetry::prometheus_text().contains("newel_test_things_total 3"));
     drop(guard);
 
@@ -99,7 +111,14 @@ async fn spans_and_metrics_leave_before_the_process_does() {
     assert_eq!(names, [Some("otlp-test".to_owned())]);
     let spans: Vec<_> =
         resources.flat_map(|spans| &spans.scope_spans).flat_map(|scope| &scope.spans).collect();
-    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["work"]);
+    assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["work", "told afterwards"]);
+    let told = spans[1];
+    assert_eq!(
+        (&told.trace_id[..], &told.span_id[..], &told.parent_span_id[..]),
+        (&[7; 16][..], &[8; 8][..], &[9; 8][..])
+    );
+    assert_eq!((told.start_time_unix_nano, told.end_time_unix_nano), (1_000_000_000, 3_000_000_000));
+    assert_eq!(told.status.as_ref().unwrap().message, "E");
     let trace_id: String = spans[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(trace_id, REMOTE[3..35]);
 

@@ -9,6 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -26,6 +29,8 @@ use crate::options::{AssumeRole, AwsOptions};
 
 /// Identities whose credentials are kept.
 const CAPACITY: usize = 1_024;
+/// Where credentials are asked for if neither the environment nor a profile says.
+const FALLBACK_REGION: Region = Region::from_static("us-east-1");
 /// Credentials are replaced this long before they expire: longer than any call may take.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -61,7 +66,13 @@ impl Aws {
             .connect_timeout(Duration::from_secs(5))
             .operation_timeout(options.call_timeout())
             .build();
+        // Calls name their own region; this one is for finding credentials. Beyond these places the SDK would ask the
+        // machine's metadata service, and wait for it where there is none.
+        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+            .or_else(ProfileFileRegionProvider::new())
+            .or_else(FALLBACK_REGION);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(region)
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(options.max_attempts.max(1)));
         if let Some(url) = &options.endpoint_url {

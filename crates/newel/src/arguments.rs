@@ -1,0 +1,246 @@
+//! What can be typed, and what the process's exit codes mean.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Newel runs AWS Step Functions workflows on your own machines.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "newel",
+    version,
+    after_help = "\
+Try it:
+  newel dev                                   orchestrator and workers, data in ./newel-data
+  newel start hello.asl.json --input '{}' --wait
+  aws stepfunctions list-state-machines --endpoint-url http://127.0.0.1:8083
+
+`newel COMMAND --help` tells more. Settings come from a TOML file and from NEWEL_<SECTION>__<KEY>
+variables over it; `newel orchestrator --print-config` shows them all."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Run the orchestrator and all workers in this process.
+    #[command(visible_alias = "serve")]
+    Dev(Dev),
+    /// Create or update a state machine from a file and start an execution of it.
+    Start(Start),
+    /// Show the events of an execution.
+    History(History),
+    /// Check a definition without a server.
+    Validate(Validate),
+    /// Run the orchestrator alone.
+    Orchestrator(newel_orchestrator::cli::Arguments),
+    /// Run the worker of one integration family.
+    Worker(Worker),
+}
+
+/// Run the orchestrator and all workers in this process.
+///
+/// They talk gRPC to each other as they do when they are apart. Prints one line when it is ready, and stops in order at
+/// Ctrl-C. What was acknowledged is in the data directory and goes on at the next start.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel dev
+  newel dev --data-dir /var/lib/newel --config newel.toml
+  newel dev --aws-endpoint http://127.0.0.1:5000    workers call an emulator instead of AWS
+
+Sections of the configuration file: those of `newel orchestrator --print-config`, and [worker],
+which all workers share.")]
+pub(crate) struct Dev {
+    /// Where the database is kept [default: newel-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where the AWS JSON API is served [default: 127.0.0.1:8083]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<SocketAddr>,
+    /// Where gRPC is served [default: 127.0.0.1:8084]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) grpc: Option<SocketAddr>,
+    /// An emulator that workers call instead of AWS. An account's calls are signed with its 12 digits as the key id
+    #[arg(long, value_name = "URL")]
+    pub(crate) aws_endpoint: Option<String>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", env = "NEWEL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Says what is the case anyway: `newel serve --all`
+    #[arg(long, hide = true)]
+    pub(crate) all: bool,
+}
+
+/// How the server is reached.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Server {
+    /// The server's gRPC address
+    #[arg(long, value_name = "URL", env = "NEWEL_ENDPOINT", default_value = "http://127.0.0.1:8084")]
+    pub(crate) endpoint: String,
+    /// File with the bearer token, if the server asks for one
+    #[arg(long, value_name = "FILE", env = "NEWEL_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Account, 12 digits [default: the server's]
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) account: Option<String>,
+    /// Region [default: the server's]
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+}
+
+/// Create or update a state machine from a file and start an execution of it.
+///
+/// The state machine is named after the file, without its extensions. Without --wait the execution's ARN is printed. With
+/// --wait its progress is shown on standard error while it runs, and its output printed at the end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel start order.asl.json --input '{\"id\": 7}'
+  newel start order.asl.json --input @input.json --name order-7 --wait
+  newel start order.asl.json --wait | jq .total
+
+Exit codes with --wait: 0 succeeded, 1 failed, 2 timed out, 3 aborted.
+Otherwise: 64 wrong usage, 65 refused by the server, 66 no such file, 69 server not reached.")]
+pub(crate) struct Start {
+    /// The definition, a file in the Amazon States Language
+    pub(crate) file: PathBuf,
+    /// The input: JSON, or @FILE to read it from a file
+    #[arg(long, value_name = "JSON|@FILE", default_value = "{}")]
+    pub(crate) input: String,
+    /// The execution's name [default: a UUID]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The state machine's name [default: the file's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
+    /// The role that executions run under
+    #[arg(long, value_name = "ARN", default_value = "arn:aws:iam::000000000000:role/newel")]
+    pub(crate) role_arn: String,
+    /// Show the execution's progress and wait for its end
+    #[arg(long)]
+    pub(crate) wait: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Show the events of an execution.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel history arn:aws:states:us-east-1:000000000000:execution:order:order-7
+  newel history ARN --json | jq 'select(.type == \"TaskFailed\")'")]
+pub(crate) struct History {
+    /// The execution's ARN
+    pub(crate) execution_arn: String,
+    /// One JSON object a line, with the members that AWS's GetExecutionHistory has
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Check a definition without a server.
+///
+/// Errors are what CreateStateMachine would refuse; warnings are what was likely not meant. Each is told with its place in
+/// the file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  newel validate order.asl.json
+
+Exit codes: 0 no errors, 1 errors, 66 no such file.")]
+pub(crate) struct Validate {
+    /// The definition, a file in the Amazon States Language
+    pub(crate) file: PathBuf,
+    /// The packed models of AWS's services [default: $NEWEL_CATALOG, or aws-catalog.bin beside the program or in
+    /// /usr/share/newel]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+}
+
+/// Run the worker of one integration family.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Worker {
+    /// The family
+    pub(crate) family: Family,
+    #[command(flatten)]
+    pub(crate) arguments: newel_worker::cli::Arguments,
+}
+
+/// The families that there are workers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Family {
+    Batch,
+    Ecs,
+    Glue,
+    Dynamodb,
+}
+
+/// Exit codes; those from 64 on are those of sysexits.h.
+pub(crate) mod exit {
+    pub(crate) const SUCCESS: u8 = 0;
+    pub(crate) const FAILED: u8 = 1;
+    pub(crate) const TIMED_OUT: u8 = 2;
+    pub(crate) const ABORTED: u8 = 3;
+    pub(crate) const USAGE: u8 = 64;
+    pub(crate) const REFUSED: u8 = 65;
+    pub(crate) const NO_INPUT: u8 = 66;
+    pub(crate) const UNREACHABLE: u8 = 69;
+    pub(crate) const SOFTWARE: u8 = 70;
+}
+
+/// Why a command didn't do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    pub(crate) error: anyhow::Error,
+}
+
+impl Failure {
+    pub(crate) fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into() }
+    }
+
+    pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
+        Self::new(exit::USAGE, anyhow::anyhow!("{message}"))
+    }
+}
+
+/// The exit code of a command, if it gets that far.
+pub(crate) type Outcome = Result<u8, Failure>;
+
+/// Reads a text that the user named.
+pub(crate) fn read_file(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(
+            exit::NO_INPUT,
+            anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let read = |line: &str| Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.command);
+        assert!(matches!(read("newel serve --all").unwrap(), Command::Dev(Dev { all: true, .. })));
+        assert!(matches!(
+            read("newel worker dynamodb").unwrap(),
+            Command::Worker(Worker { family: Family::Dynamodb, .. })
+        ));
+        assert!(matches!(read("newel orchestrator --print-config").unwrap(), Command::Orchestrator(_)));
+        assert!(read("newel start").is_err());
+    }
+}

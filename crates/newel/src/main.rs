@@ -1,0 +1,70 @@
+//! The program `newel`. Under the name of a deployable program (`newel-orchestrator`, `newel-worker-batch` ...) it is
+//! that program.
+
+mod arguments;
+mod client;
+mod dev;
+mod history;
+mod position;
+mod progress;
+mod start;
+mod text;
+mod validate;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command, Failure, Family, exit};
+
+fn main() -> ExitCode {
+    let name = std::env::args_os().next();
+    let name = name.as_deref().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+    match name.unwrap_or_default() {
+        "newel-orchestrator" => newel_orchestrator::cli::main(),
+        "newel-worker-batch" => newel_worker::cli::main::<newel_worker_batch::Batch>("newel-worker-batch"),
+        "newel-worker-ecs" => newel_worker::cli::main::<newel_worker_ecs::Ecs>("newel-worker-ecs"),
+        "newel-worker-glue" => newel_worker::cli::main::<newel_worker_glue::Glue>("newel-worker-glue"),
+        "newel-worker-dynamodb" => {
+            newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
+        }
+        _ => command_line(),
+    }
+}
+
+fn command_line() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed standard output or error leaves nowhere to say so.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::SUCCESS });
+        }
+    };
+    let result = match &arguments.command {
+        Command::Dev(command) => dev::run(command),
+        Command::Start(command) => client::block_on(start::run(command)),
+        Command::History(command) => client::block_on(history::run(command)),
+        Command::Validate(command) => validate::run(command),
+        Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),
+        Command::Worker(command) => return worker(command.family, &command.arguments),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure { code, error }) => {
+            eprintln!("newel: {}", newel_orchestrator::cli::whole_story(&error));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode {
+    use newel_worker::cli::main_with;
+    match family {
+        Family::Batch => main_with::<newel_worker_batch::Batch>("newel-worker-batch", arguments),
+        Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
+        Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
+        Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
+    }
+}

@@ -1,0 +1,40 @@
+//! `newel validate`: what CreateStateMachine would say of a definition, with the place in the file.
+
+use std::sync::Arc;
+
+use newel_asl::{Limits, MachineType, Severity};
+use newel_aws_catalog::Catalog;
+use newel_integrations::Integrations;
+
+use crate::arguments::{Failure, Outcome, Validate, exit, read_file};
+use crate::position;
+
+/// Runs the command.
+pub(crate) fn run(command: &Validate) -> Outcome {
+    let text = read_file(&command.file)?;
+    let catalog =
+        Catalog::find(command.catalog.as_deref()).map_err(|error| Failure::new(exit::NO_INPUT, error))?;
+    let integrations = Integrations::new(Arc::new(catalog));
+    let found = newel_asl::validate(&text, MachineType::Standard, &integrations, &Limits::default());
+    let file = command.file.display();
+    for diagnostic in found.as_slice() {
+        let place = diagnostic.location.as_deref().and_then(|location| position::find(&text, location));
+        let place = place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let severity = match diagnostic.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let location = diagnostic.location.as_deref().map(|at| format!(" at {at}")).unwrap_or_default();
+        println!("{file}{place}: {severity}: {}: {}{location}", diagnostic.code.as_str(), diagnostic.message);
+    }
+    if found.is_truncated() {
+        println!("{file}: there is more to say once these are mended");
+    }
+    let errors = found.errors().count();
+    match errors {
+        0 => println!("{file}: valid"),
+        1 => println!("{file}: 1 error"),
+        n => println!("{file}: {n} errors"),
+    }
+    Ok(if errors == 0 { exit::SUCCESS } else { exit::FAILED })
+}

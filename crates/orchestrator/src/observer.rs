@@ -1,0 +1,59 @@
+//! What is counted and traced of executions.
+
+use newel_engine::Observer as EngineObserver;
+use newel_machine::{Detail, Event, Info};
+use newel_runtime::telemetry::Spans;
+use newel_store::Id;
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
+
+use crate::traces::Traces;
+
+/// Counts what becomes durable, and traces it where traces are exported.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    started: Counter<u64>,
+    closed: Counter<u64>,
+    events: Counter<u64>,
+    traces: Option<Traces>,
+}
+
+impl Observer {
+    pub(crate) fn new(spans: Option<Spans>) -> Self {
+        let meter = global::meter("newel.orchestrator");
+        let counter = |name, description| meter.u64_counter(name).with_description(description).build();
+        Self {
+            started: counter("newel.executions.started", "Executions that started."),
+            closed: counter("newel.executions.closed", "Executions that closed, by status."),
+            events: counter("newel.history.events", "History events that became durable."),
+            traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
+        }
+    }
+}
+
+impl EngineObserver for Observer {
+    fn committed(&self, info: &Info, execution: Id, events: &[Event]) {
+        self.events.add(u64::try_from(events.len()).unwrap_or(u64::MAX), &[]);
+        for event in events {
+            if matches!(event.detail, Detail::ExecutionStarted { .. }) {
+                self.started.add(1, &[]);
+            } else if let Some(status) = closed_as(&event.detail) {
+                self.closed.add(1, &[KeyValue::new("status", status)]);
+            }
+        }
+        if let Some(traces) = &self.traces {
+            traces.committed(info, execution, events);
+        }
+    }
+}
+
+/// The status that an event closes its execution with.
+pub(crate) const fn closed_as(detail: &Detail) -> Option<&'static str> {
+    match detail {
+        Detail::ExecutionSucceeded { .. } => Some("SUCCEEDED"),
+        Detail::ExecutionFailed(_) => Some("FAILED"),
+        Detail::ExecutionAborted(_) => Some("ABORTED"),
+        Detail::ExecutionTimedOut(_) => Some("TIMED_OUT"),
+        _ => None,
+    }
+}

@@ -1,0 +1,149 @@
+//! The parts put together, and taken apart again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use newel_api::{Clock, GrpcAuth, Options, Server, WorkerAuth};
+use newel_aws_catalog::Catalog;
+use newel_dispatch::Hub;
+use newel_engine::request::Tenant;
+use newel_engine::{Dispatcher, Engine, Env, Parts, SystemEnv, Workflows};
+use newel_integrations::Integrations;
+use newel_runtime::telemetry::Spans;
+use newel_runtime::{Shutdown, failpoint};
+use newel_store::{SqliteStore, Store};
+use tokio::task::JoinHandle;
+
+use crate::observer::Observer;
+use crate::{Config, credentials};
+
+/// How long calls that are open when a stop is asked for may still use the engine. They take milliseconds; what takes
+/// longer are streams of events, which resume elsewhere.
+const LAST_CALLS: Duration = Duration::from_secs(1);
+
+/// An orchestrator at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the AWS JSON API is served.
+    pub http: SocketAddr,
+    /// Where gRPC is served.
+    pub grpc: SocketAddr,
+    ended: JoinHandle<Result<(), newel_api::Error>>,
+}
+
+impl Running {
+    /// Waits until it has stopped, which it does once the `shutdown` that it was started with is requested.
+    ///
+    /// # Errors
+    /// A port couldn't be served any longer.
+    pub async fn ended(self) -> anyhow::Result<()> {
+        self.ended.await.context("the server panicked")??;
+        Ok(())
+    }
+}
+
+/// Starts an orchestrator that runs until `shutdown` is requested. When this returns, both ports are served and work is
+/// taken. `spans` is where the traces of executions go, if anywhere.
+///
+/// # Errors
+/// The configuration is wrong, a credential can't be read, the catalog or the store can't be opened, a port is taken, or
+/// other machines could reach a port that asks nobody who they are.
+pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> anyhow::Result<Running> {
+    config.check().map_err(anyhow::Error::msg)?;
+    let tenant = Tenant {
+        account: config.identity.account.as_str().into(),
+        region: config.identity.region.as_str().into(),
+    };
+    let credentials = credentials::load(&config.auth)?;
+    let auth = GrpcAuth::new(&credentials, tenant.clone())?;
+    // Before anything is opened: an address that can't be served shouldn't leave a new database behind.
+    newel_api::check_bind(config.http.listen, !credentials.access_keys.is_empty())
+        .context("`http.listen` needs `auth.access_keys_file`")?;
+    newel_api::check_bind(config.grpc.listen, auth.is_secured())
+        .context("`grpc.listen` needs `auth.client_token_file` or `auth.worker_tokens_dir`")?;
+
+    let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
+    let store = open_store(&config.store).await?;
+    let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
+    let hub = Hub::new(config.dispatch);
+    let engine = Engine::start(Parts {
+        env: Arc::clone(&env),
+        store,
+        catalog: Arc::new(Integrations::new(catalog)),
+        dispatcher: Arc::clone(&hub) as Arc<dyn Dispatcher>,
+        observer: Arc::new(Observer::new(spans)),
+        limits: config.limits.clone(),
+        options: config.engine,
+    })
+    .await
+    .context("the engine can't start")?;
+    hub.attach(Arc::new(engine.clone()));
+
+    let options = Options {
+        http: config.http.listen,
+        grpc: config.grpc.listen,
+        default_tenant: tenant,
+        credentials,
+        limits: config.limits,
+        bounds: config.transport,
+        token_key: engine.page_key(),
+        clock: Clock::new(move || env.now()),
+    };
+    let sessions = worker_sessions(&hub, auth.clone());
+    let server = Server::bind(options, auth, Arc::new(engine.clone()), sessions).await?;
+    let (http, grpc) = (server.http_addr(), server.grpc_addr());
+    while !engine.ready() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tracing::info!(%http, %grpc, "orchestrator ready");
+    Ok(Running { http, grpc, ended: tokio::spawn(serve(server, hub, engine, shutdown)) })
+}
+
+/// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,
+/// the engine.
+async fn serve(
+    server: Server,
+    hub: Arc<Hub>,
+    engine: Engine,
+    shutdown: Shutdown,
+) -> Result<(), newel_api::Error> {
+    let stop = async {
+        shutdown.requested().await;
+        hub.shutdown();
+    };
+    let engine_stop = async {
+        shutdown.requested().await;
+        tokio::time::sleep(LAST_CALLS).await;
+        engine.stop();
+    };
+    let mut served = std::pin::pin!(server.run(stop));
+    let result = tokio::select! {
+        result = &mut served => result,
+        // The server goes on to its own end, which open streams put off until the engine has stopped.
+        () = engine_stop => served.await,
+    };
+    hub.shutdown();
+    engine.stop();
+    tracing::info!("orchestrator stopped");
+    result
+}
+
+async fn open_store(config: &crate::Store) -> anyhow::Result<Arc<dyn Store>> {
+    let (path, options) = (config.path.clone(), config.options());
+    let context = format!("`store.path` {} can't be opened", path.display());
+    let open = move || -> anyhow::Result<SqliteStore> {
+        std::fs::create_dir_all(&path)?;
+        Ok(SqliteStore::open(&path, &options)?)
+    };
+    Ok(Arc::new(tokio::task::spawn_blocking(open).await?.context(context)?))
+}
+
+fn worker_sessions(hub: &Arc<Hub>, auth: GrpcAuth) -> tonic::service::Routes {
+    let auth = WorkerAuth::new(auth);
+    let family = move |metadata: &tonic::metadata::MetadataMap| {
+        Ok(auth.authenticate(metadata)?.map(|family| family.0.to_string()))
+    };
+    tonic::service::Routes::new(hub.service(Arc::new(family)))
+}
