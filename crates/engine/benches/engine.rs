@@ -13,7 +13,8 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use newel_asl::{Limits, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
 use newel_engine::request::{Configuration, CreateStateMachine, MachineType, StartExecution, Tenant};
 use newel_engine::{
-    Dispatch, Dispatcher, Engine, NoObserver, Options, Parts, Report, SystemEnv, TaskEngine as _, TaskId, Workflows as _,
+    Dispatch, Dispatcher, Engine, NoObserver, Options, Parts, Report, SystemEnv, TaskEngine as _, TaskId,
+    Workflows as _,
 };
 use newel_store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 use newel_value::{Payload, Value};
@@ -46,7 +47,10 @@ async fn main() -> Result {
         let bench = Bench::new(store.clone()).await?;
         let syncs = store.stats().transactions;
         let count = bench.executions("5 Pass, SQLite", at_once, floor).await;
-        println!("  {:.1} executions a sync", count as f64 / (store.stats().transactions - syncs).max(1) as f64);
+        println!(
+            "  {:.1} executions a sync",
+            count as f64 / (store.stats().transactions - syncs).max(1) as f64
+        );
     }
     let bench = Bench::new(Arc::new(MemoryStore::new(SHARDS))).await?;
     bench.tasks("a task, memory", 256).await;
@@ -90,7 +94,12 @@ async fn measure(what: &str, at_once: usize, once: impl AsyncFn(u64)) -> f64 {
     let count = times.len() as f64;
     let at = |share: f64| times[((count - 1.0) * share) as usize].as_secs_f64() * 1e3;
     let each = used * 1e6 / count;
-    println!("{what:<25} {at_once:>7} {:>12.0} {each:>14.1} {:>8.2} {:>8.2}", count / took, at(0.5), at(0.99));
+    println!(
+        "{what:<25} {at_once:>7} {:>12.0} {each:>14.1} {:>8.2} {:>8.2}",
+        count / took,
+        at(0.5),
+        at(0.99)
+    );
     each
 }
 
@@ -219,7 +228,12 @@ impl ResourceCatalog for Calls {
         Vec::new()
     }
 
-    fn prepare(&self, _: &Resource, parameters: Value, _: TaskOrigin<'_>) -> std::result::Result<Value, Vec<String>> {
+    fn prepare(
+        &self,
+        _: &Resource,
+        parameters: Value,
+        _: TaskOrigin<'_>,
+    ) -> std::result::Result<Value, Vec<String>> {
         Ok(parameters)
     }
 }

@@ -56,7 +56,17 @@ impl Loaded {
         trace_header: Option<Str>,
     ) -> Self {
         let execution = Execution::new(Arc::new(info));
-        Self { id, machine, revision, epoch, execution, plan, trace_header, stopped_at: None, root_apart: false }
+        Self {
+            id,
+            machine,
+            revision,
+            epoch,
+            execution,
+            plan,
+            trace_header,
+            stopped_at: None,
+            root_apart: false,
+        }
     }
 
     /// Whether its next turn can be expected to be over at once.
@@ -240,8 +250,11 @@ impl Inner {
     }
 
     fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
-        let issuer =
-            Issuer { key: &self.tokens, account: &loaded.execution.info.account.clone(), execution: loaded.id };
+        let issuer = Issuer {
+            key: &self.tokens,
+            account: &loaded.execution.info.account.clone(),
+            execution: loaded.id,
+        };
         let began = self.env.monotonic_millis();
         let end = began.saturating_add(millis.min(self.options.turn_millis));
         let now = self.env.now();
@@ -268,7 +281,12 @@ impl Inner {
     }
 
     /// Commits. A new execution is refused when there is no room; what happens to an open one waits for room.
-    async fn make_durable(self: &Arc<Self>, loaded: &Loaded, ops: Vec<Op>, write: Write) -> Result<(), NotDone> {
+    async fn make_durable(
+        self: &Arc<Self>,
+        loaded: &Loaded,
+        ops: Vec<Op>,
+        write: Write,
+    ) -> Result<(), NotDone> {
         let commit = Commit { shard: loaded.id.shard(), epoch: loaded.epoch, ops };
         loop {
             match (self.committer.commit(commit.clone()).await, write) {
@@ -279,7 +297,9 @@ impl Inner {
                         return Err(NotDone::Failed(Error::shutting_down()));
                     }
                 }
-                (refused, _) => return Err(NotDone::Failed(self.refused(commit.shard, commit.epoch, refused))),
+                (refused, _) => {
+                    return Err(NotDone::Failed(self.refused(commit.shard, commit.epoch, refused)));
+                }
             }
         }
     }

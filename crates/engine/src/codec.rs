@@ -73,7 +73,9 @@ pub(crate) fn decode<T: DeserializeOwned>(record: &[u8]) -> Result<T, Unreadable
         return Err(Unreadable("it is empty".to_owned()));
     };
     if *version != VERSION {
-        return Err(Unreadable(format!("it has version {version}, and this release reads version {VERSION}")));
+        return Err(Unreadable(format!(
+            "it has version {version}, and this release reads version {VERSION}"
+        )));
     }
     let unpacked;
     let body = match *codec {
@@ -272,7 +274,8 @@ mod tests {
     use super::*;
 
     fn event(id: u64, input: &Payload) -> Event {
-        let detail = Detail::StateEntered { state_type: StateType::Pass, name: "A".into(), input: input.clone() };
+        let detail =
+            Detail::StateEntered { state_type: StateType::Pass, name: "A".into(), input: input.clone() };
         Event { id, previous: id - 1, timestamp: Timestamp::from_millis(5), detail }
     }
 
@@ -297,7 +300,9 @@ mod tests {
     #[test]
     fn foreign_bytes_are_refused() {
         let good = encode(&7_u8);
-        for bad in [vec![], vec![VERSION], vec![9, 0, 7], vec![VERSION, 7, 7], vec![VERSION, 1, 7], vec![VERSION, 0]] {
+        for bad in
+            [vec![], vec![VERSION], vec![9, 0, 7], vec![VERSION, 7, 7], vec![VERSION, 1, 7], vec![VERSION, 0]]
+        {
             assert!(decode::<u8>(&bad).is_err(), "{bad:?}");
         }
         assert_eq!(decode::<u8>(&good).unwrap(), 7);

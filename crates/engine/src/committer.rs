@@ -26,7 +26,10 @@ struct Pending {
 
 impl Committer {
     /// A committer and the loop that works for it, which ends with the last handle.
-    pub(crate) fn new(store: Arc<dyn Store>, options: &Options) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        options: &Options,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, pending) = mpsc::channel(QUEUE);
         (Self { queue }, run(store, pending, options.commit_batch, options.commit_bytes))
     }
@@ -45,7 +48,8 @@ impl Committer {
 async fn run(store: Arc<dyn Store>, mut queue: mpsc::Receiver<Pending>, most: usize, most_bytes: usize) {
     let meter = global::meter("newel.engine");
     let commits = meter.u64_counter("newel.engine.commits").with_description("Commits by outcome.").build();
-    let batches = meter.u64_counter("newel.engine.batches").with_description("Batches given to the store.").build();
+    let batches =
+        meter.u64_counter("newel.engine.batches").with_description("Batches given to the store.").build();
     while let Some(first) = queue.recv().await {
         let mut bytes = first.bytes;
         let mut batch = vec![first];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use newel_machine::{Effect, ScheduledTask, TaskKey, Turn};
+use newel_machine::{Effect, ScheduledTask, Turn};
 use newel_store::{Epoch, Op, OutboxKey, OutboxRow, ShardId};
 
 use crate::activation::Loaded;
@@ -28,7 +28,7 @@ impl Inner {
         ops: &mut Vec<Op>,
     ) -> Result<Orders, Error> {
         let mut orders = Orders::default();
-        for effect in without_unborn(std::mem::take(&mut turn.effects)) {
+        for effect in std::mem::take(&mut turn.effects) {
             match effect {
                 Effect::Schedule(task) => orders.give(submit(loaded, *task, self.env.now()), ops),
                 Effect::Watch { task, external_ref } => {
@@ -52,6 +52,7 @@ impl Inner {
                             dispatch.external_ref = external_ref;
                             orders.give(dispatch, ops);
                         }
+                        // It was scheduled by this turn, and nobody ever hears of it.
                         None => orders.settle(task, ops),
                     }
                 }
@@ -81,7 +82,11 @@ impl Inner {
     }
 
     /// What stands in the outbox under a key.
-    pub(crate) async fn outbox_record(&self, shard: ShardId, key: &OutboxKey) -> Result<Option<OutboxRecord>, Error> {
+    pub(crate) async fn outbox_record(
+        &self,
+        shard: ShardId,
+        key: &OutboxKey,
+    ) -> Result<Option<OutboxRecord>, Error> {
         let row = self.store.outbox_row(shard, key).await?;
         Ok(row.map(|row| decode(&row.record)).transpose()?)
     }
@@ -114,34 +119,6 @@ impl Orders {
         self.dispatches.retain(|before| before.task != dispatch.task);
         self.dispatches.push(dispatch);
     }
-}
-
-/// The effects without those of attempts that were both scheduled and let go in the same turn: no worker ever hears of them.
-fn without_unborn(effects: Vec<Effect>) -> Vec<Effect> {
-    let ended: Vec<TaskKey> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Abandon { task, .. } => Some(task.clone()),
-            Effect::Schedule(_) | Effect::Watch { .. } | Effect::Settle(_) => None,
-        })
-        .collect();
-    if ended.is_empty() {
-        return effects;
-    }
-    let unborn: Vec<TaskKey> = effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Schedule(scheduled) => Some(&scheduled.task).filter(|task| ended.contains(task)).cloned(),
-            Effect::Watch { .. } | Effect::Settle(_) | Effect::Abandon { .. } => None,
-        })
-        .collect();
-    effects
-        .into_iter()
-        .filter(|effect| match effect {
-            Effect::Schedule(scheduled) => !unborn.contains(&scheduled.task),
-            Effect::Watch { task, .. } | Effect::Settle(task) | Effect::Abandon { task, .. } => !unborn.contains(task),
-        })
-        .collect()
 }
 
 fn submit(loaded: &Loaded, scheduled: ScheduledTask, now: newel_asl::Timestamp) -> Dispatch {

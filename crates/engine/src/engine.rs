@@ -19,16 +19,16 @@ use crate::committer::Committer;
 use crate::env::Env;
 use crate::ids::outbox_key;
 use crate::machines::{Machines, shown_machine};
+use crate::mail::What;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution,
-    StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateStateMachine,
-    UpdatedStateMachine,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    UpdateStateMachine, UpdatedStateMachine,
 };
 use crate::service::Workflows;
-use crate::mail::What;
 use crate::shard::Shard;
 use crate::task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};
 use crate::timers::Timers;
@@ -57,7 +57,10 @@ pub struct Parts {
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("store", &self.store).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,7 +116,8 @@ impl Engine {
         let shards = (0..store.shard_count())
             .map(|id| Shard::new(ShardId(id), options.mailbox, options.idle_executions))
             .collect();
-        let open = Arc::new(AtomicI64::new(i64::try_from(store.open_executions(None).await?).unwrap_or(i64::MAX)));
+        let open =
+            Arc::new(AtomicI64::new(i64::try_from(store.open_executions(None).await?).unwrap_or(i64::MAX)));
         let inner = Arc::new(Inner {
             plans: Plans::new(options.plans),
             machines: Machines::new(options.plans),
@@ -280,7 +284,11 @@ impl Workflows for Engine {
         self.0.describe(tenant, arn).await
     }
 
-    async fn describe_state_machine_for_execution(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
+    async fn describe_state_machine_for_execution(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+    ) -> Result<StateMachine, Error> {
         self.0.machine_for_execution(tenant, arn).await
     }
 
@@ -340,7 +348,9 @@ impl TaskEngine for Engine {
             Report::Submitted { external_ref, output } => TaskReport::Submitted { external_ref, output },
             Report::Heartbeat => TaskReport::Heartbeat,
             Report::Succeeded(output) => TaskReport::Succeeded(output),
-            Report::Failed { error, cause } => TaskReport::Failed(Fault { error: Some(error), cause: Some(cause) }),
+            Report::Failed { error, cause } => {
+                TaskReport::Failed(Fault { error: Some(error), cause: Some(cause) })
+            }
             Report::Cancelled => match self.0.dispatch_of(&task).await?.map(|order| order.kind) {
                 None => return Ok(Settled::Stale),
                 Some(DispatchKind::Cancel) => {

@@ -42,7 +42,11 @@ impl SystemEnv {
     pub fn new(failpoint: fn(&'static str)) -> Self {
         // More threads than cores: the system then shares the cores among a slow expression and everything else.
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { started: std::time::Instant::now(), threads: Arc::new(Semaphore::new(4 * cores + 4)), failpoint }
+        Self {
+            started: std::time::Instant::now(),
+            threads: Arc::new(Semaphore::new(4 * cores + 4)),
+            failpoint,
+        }
     }
 }
 

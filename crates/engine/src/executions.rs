@@ -13,11 +13,12 @@ use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::mail::What;
 use crate::machines::{refuse_deleting, shown_machine};
+use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
+    Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, StateMachine, Tenant,
+    TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -60,7 +61,8 @@ impl Inner {
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;
         // Nobody can name the execution before its first commit, but its own effects can as soon as that is done.
-        let epoch = shard.begin(id).ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
+        let epoch =
+            shard.begin(id).ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
         let loaded = Box::new(Loaded::new(
             id,
             machine.row.id,
@@ -123,7 +125,8 @@ impl Inner {
 
     /// The row of an execution, if it is this tenant's and there is one.
     pub(crate) async fn execution_row_of(&self, tenant: &Tenant, arn: &str) -> Result<ExecutionRow, Error> {
-        let parsed: ExecutionArn = arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
+        let parsed: ExecutionArn =
+            arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
         if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
             return Err(Error::no_execution(arn));
         }
@@ -159,7 +162,11 @@ impl Inner {
         })
     }
 
-    pub(crate) async fn machine_for_execution(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
+    pub(crate) async fn machine_for_execution(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+    ) -> Result<StateMachine, Error> {
         let row = self.execution_row_of(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
         let revision = self.revision(row.machine, record.revision).await?;
@@ -197,17 +204,22 @@ impl Inner {
                 limit: limit + 1,
             })
             .await?;
-        Ok(page(rows, limit, |row| Cursor::Instant(row.sort_at, row.id), |row| {
-            let record: ExecutionRecord = decode(&row.record)?;
-            Ok(ExecutionItem {
-                arn: record.arn,
-                name: record.name,
-                state_machine_arn: record.machine_arn,
-                status: row.status,
-                started_at: record.started_at,
-                stopped_at: row.stopped_at,
-            })
-        }))
+        Ok(page(
+            rows,
+            limit,
+            |row| Cursor::Instant(row.sort_at, row.id),
+            |row| {
+                let record: ExecutionRecord = decode(&row.record)?;
+                Ok(ExecutionItem {
+                    arn: record.arn,
+                    name: record.name,
+                    state_machine_arn: record.machine_arn,
+                    status: row.status,
+                    started_at: record.started_at,
+                    stopped_at: row.stopped_at,
+                })
+            },
+        ))
     }
 
     pub(crate) async fn history(&self, request: GetHistory) -> Result<Page<Event>, Error> {
@@ -246,7 +258,8 @@ impl Inner {
                 if reverse {
                     of_row.reverse();
                 }
-                events.extend(of_row.into_iter().filter(|e| if reverse { e.id <= from } else { e.id >= from }));
+                events
+                    .extend(of_row.into_iter().filter(|e| if reverse { e.id <= from } else { e.id >= from }));
                 if events.len() >= limit {
                     break;
                 }
@@ -259,7 +272,12 @@ impl Inner {
         Ok(events)
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, tenant: &Tenant, token: &str, report: TokenReport) -> Result<(), Error> {
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        token: &str,
+        report: TokenReport,
+    ) -> Result<(), Error> {
         let invalid = || Error::new(ErrorKind::InvalidToken, "Invalid Token: 'Invalid token'");
         let token = self.tokens.read(token).ok_or_else(invalid)?;
         if token.account != account_bytes(&tenant.account) {

@@ -15,10 +15,17 @@
 //! * ENG-3: every write carries the epoch under which its shard was owned when the execution was loaded.
 //! * ENG-4: after an answer that isn't `Committed` what was in memory of the execution is forgotten.
 //! * ENG-5: an order stands in the outbox from the commit that makes it to the commit that settles it.
+//! * ENG-6: a submission goes out once, right after its commit and while the shard is still owned; every other time the order
+//!   is given, it is to reconcile.
+//! * ENG-7: an open execution that waits for time or can go on has a timer in memory, an activation, or a wake-up in the store
+//!   that is read before it is due.
+//!
+//! `tests/it/sim` checks these over crashes and failures of the store, under ids of its own.
 
 mod activation;
 mod codec;
 mod committer;
+mod deletion;
 mod effects;
 mod engine;
 mod env;

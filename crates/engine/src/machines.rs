@@ -1,4 +1,4 @@
-//! State machines: create, update, describe, delete, list.
+//! State machines: create, update, describe, list.
 //!
 //! Changes of one machine are made one after the other under a lock of its own; what executions start from is a snapshot in
 //! memory that every change replaces.
@@ -6,38 +6,25 @@
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::join_all;
 use lru::LruCache;
 use newel_asl::arn::{Home, StateMachineArn};
-use newel_machine::Fault;
-use newel_store::{
-    ArnKey, ExecutionFilter, ExecutionStatus, ExecutionsPage, Id, MachineRow, MachinesPage, Op, OutboxRow, RevisionRow,
-    TagRow,
-};
+use newel_store::{ArnKey, Id, MachineRow, MachinesPage, Op, RevisionRow, TagRow};
 use newel_value::Str;
 use parking_lot::Mutex;
 
-use crate::codec::{MachineRecord, OutboxRecord, RevisionRecord, decode, encode};
+use crate::codec::{MachineRecord, RevisionRecord, decode, encode};
 use crate::engine::Inner;
-use crate::ids::{arn_key, deletion_key, new_id, shard_of, shown};
-use crate::mail::What;
+use crate::ids::{arn_key, new_id, shard_of, shown};
 use crate::page::{Cursor, page};
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, MachineType, Page, StateMachine, StateMachineItem, Tag, Tenant,
     UpdateStateMachine, UpdatedStateMachine,
 };
-
 use crate::{Error, ErrorKind};
 
 /// Locks that the machines share, each machine always the same one.
 const LOCKS: usize = 64;
-/// Executions that a deletion stops at a time.
-const STOP_PAGE: usize = 100;
-/// How long a deletion waits before it looks for open executions; longer each time it finds some.
-const FIRST_STOP_WAIT: Duration = Duration::from_millis(50);
-const LAST_STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// A state machine as it is now.
 #[derive(Debug)]
@@ -53,7 +40,7 @@ pub(crate) struct Machines {
     snapshots: Mutex<Snapshots>,
     locks: Vec<tokio::sync::Mutex<()>>,
     /// Machines whose deletion is going on in this process.
-    deleting: Mutex<HashSet<Id>>,
+    pub(crate) deleting: Mutex<HashSet<Id>>,
 }
 
 /// Machines in memory.
@@ -76,13 +63,15 @@ impl Machines {
         }
     }
 
-    fn changed(&self, key: ArnKey, snapshot: Snapshot) {
+    /// A machine is another now.
+    pub(crate) fn changed(&self, key: ArnKey, snapshot: Snapshot) {
         let mut snapshots = self.snapshots.lock();
         snapshots.changes += 1;
         snapshots.by_arn.put(key, Arc::new(snapshot));
     }
 
-    fn forget(&self, key: ArnKey) {
+    /// A machine is gone.
+    pub(crate) fn forget(&self, key: ArnKey) {
         let mut snapshots = self.snapshots.lock();
         snapshots.changes += 1;
         snapshots.by_arn.pop(&key);
@@ -95,7 +84,8 @@ impl Machines {
         snapshots.by_arn.clear();
     }
 
-    async fn lock(&self, arn: ArnKey) -> tokio::sync::MutexGuard<'_, ()> {
+    /// Held while a machine is changed.
+    pub(crate) async fn lock(&self, arn: ArnKey) -> tokio::sync::MutexGuard<'_, ()> {
         self.locks[usize::from(arn.0[0]) % LOCKS].lock().await
     }
 }
@@ -234,7 +224,11 @@ impl Inner {
         self.commit(
             shard,
             vec![
-                Op::InsertRevision(RevisionRow { machine: row.id, id: revision_id, record: encode(&revision) }),
+                Op::InsertRevision(RevisionRow {
+                    machine: row.id,
+                    id: revision_id,
+                    record: encode(&revision),
+                }),
                 Op::UpdateMachine(row.clone()),
             ],
         )
@@ -242,101 +236,6 @@ impl Inner {
         self.plans.put(row.id, revision_id, plan);
         self.machines.changed(key, Snapshot { row, record, revision });
         Ok(UpdatedStateMachine { updated_at: now, revision_id: shown(revision_id) })
-    }
-
-    /// Marks a machine as being deleted, durably, and leaves the rest to the background.
-    pub(crate) async fn delete_machine(self: &Arc<Self>, tenant: &Tenant, arn: &str) -> Result<(), Error> {
-        let key = arn_key(arn);
-        let _changing = self.machines.lock(key).await;
-        let current = match self.machine(tenant, arn).await {
-            Ok(current) => current,
-            Err(error) if error.kind == ErrorKind::StateMachineDoesNotExist => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if current.record.deleting {
-            return Ok(());
-        }
-        let record = MachineRecord { deleting: true, ..current.record.clone() };
-        let row = MachineRow { record: encode(&record), ..current.row.clone() };
-        let shard = row.id.shard();
-        self.commit(
-            shard,
-            vec![
-                Op::UpdateMachine(row.clone()),
-                Op::PutOutbox(OutboxRow {
-                    shard,
-                    key: deletion_key(row.id),
-                    record: encode(&OutboxRecord::DeleteMachine { machine: row.id, arn: record.arn.clone() }),
-                }),
-            ],
-        )
-        .await?;
-        let (machine, arn) = (row.id, record.arn.clone());
-        self.machines.changed(key, Snapshot { row, record, revision: current.revision.clone() });
-        self.delete_in_background(machine, arn);
-        Ok(())
-    }
-
-    /// Stops a machine's open executions and then takes it away. Repeated after a crash until it is done.
-    pub(crate) fn delete_in_background(self: &Arc<Self>, machine: Id, arn: Str) {
-        if !self.machines.deleting.lock().insert(machine) {
-            return;
-        }
-        let inner = Arc::clone(self);
-        self.env.spawn(Box::pin(async move {
-            inner.delete_at_last(machine, &arn).await;
-            inner.machines.deleting.lock().remove(&machine);
-        }));
-    }
-
-    async fn delete_at_last(self: &Arc<Self>, machine: Id, arn: &str) {
-        let mut wait = FIRST_STOP_WAIT;
-        // A start that saw the machine as it was before gets that long to become durable, so that it is stopped too.
-        while self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
-            wait = (2 * wait).min(LAST_STOP_WAIT);
-            match self.delete_step(machine, arn).await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%machine, %error, "the deletion will be tried again"),
-            }
-        }
-    }
-
-    /// One step of a deletion: stops what is open, and if nothing was, deletes. Says whether the machine is gone.
-    async fn delete_step(self: &Arc<Self>, machine: Id, arn: &str) -> Result<bool, Error> {
-        if self.stop_all(machine).await? > 0 {
-            return Ok(false);
-        }
-        let (shard, key) = (machine.shard(), arn_key(arn));
-        let _changing = self.machines.lock(key).await;
-        let Some(OutboxRecord::DeleteMachine { .. }) = self.outbox_record(shard, &deletion_key(machine)).await?
-        else {
-            return Ok(true);
-        };
-        let mut ops = vec![Op::DeleteMachine(machine), Op::DeleteOutbox(deletion_key(machine))];
-        ops.extend(self.store.tags(key).await?.into_iter().map(|tag| Op::DeleteTag(key, tag.key)));
-        self.commit(shard, ops).await?;
-        self.machines.forget(key);
-        Ok(true)
-    }
-
-    /// Stops all open executions of a machine, a page of them at a time, and says how many there were.
-    async fn stop_all(self: &Arc<Self>, machine: Id) -> Result<usize, Error> {
-        let filter = ExecutionFilter { machine, status: Some(ExecutionStatus::Running) };
-        let (mut after, mut open) = (None, 0);
-        loop {
-            let page = self.store.executions(ExecutionsPage { filter, after, limit: STOP_PAGE }).await?;
-            let Some(last) = page.last() else { return Ok(open) };
-            after = Some((last.sort_at, last.id));
-            open += page.len();
-            let stops = page.iter().map(|row| self.ask(row.id, What::stop(Fault::default())));
-            for stopped in join_all(stops).await {
-                if let Err(error) = stopped {
-                    // The next step finds it open and tries again.
-                    tracing::debug!(%machine, %error, "an execution of a machine that is being deleted isn't stopped yet");
-                }
-            }
-        }
     }
 
     pub(crate) async fn list_machines(
@@ -354,15 +253,20 @@ impl Inner {
                 limit: limit + 1,
             })
             .await?;
-        Ok(page(rows, limit, |row| Cursor::Instant(row.created_at, row.id), |row| {
-            let record: MachineRecord = decode(&row.record)?;
-            Ok(StateMachineItem {
-                arn: record.arn,
-                name: record.name,
-                machine_type: record.machine_type,
-                created_at: row.created_at,
-            })
-        }))
+        Ok(page(
+            rows,
+            limit,
+            |row| Cursor::Instant(row.created_at, row.id),
+            |row| {
+                let record: MachineRecord = decode(&row.record)?;
+                Ok(StateMachineItem {
+                    arn: record.arn,
+                    name: record.name,
+                    machine_type: record.machine_type,
+                    created_at: row.created_at,
+                })
+            },
+        ))
     }
 }
 
@@ -374,7 +278,10 @@ fn repeated(existing: &Snapshot, request: &CreateStateMachine) -> Result<Created
         && existing.record.machine_type == request.machine_type
         && existing.record.configuration == request.configuration;
     if same {
-        return Ok(CreatedStateMachine { arn: existing.record.arn.clone(), created_at: existing.row.created_at });
+        return Ok(CreatedStateMachine {
+            arn: existing.record.arn.clone(),
+            created_at: existing.row.created_at,
+        });
     }
     Err(Error::new(
         ErrorKind::StateMachineAlreadyExists,

@@ -5,8 +5,9 @@ use std::fmt;
 use newel_machine::{Event, Info};
 use newel_store::Id;
 
-/// Told of each turn's events once they are durable, in order for each execution. Must not block; what it does with them
-/// can't fail the execution.
+/// Told of each turn's events once they are durable, in order for each execution, never twice. It may miss those of a turn whose
+/// commit was never answered because the process or its store failed at that moment. Must not block; what it does with
+/// them can't fail the execution.
 pub trait Observer: Send + Sync + fmt::Debug + 'static {
     /// Events of an execution became durable.
     fn committed(&self, info: &Info, execution: Id, events: &[Event]);

@@ -22,7 +22,8 @@ impl Cursor {
             return event.parse().map(Self::Event).map_err(|_| invalid());
         }
         let (millis, id) = text.split_once('.').ok_or_else(invalid)?;
-        let id = hex::decode(id).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).ok_or_else(invalid)?;
+        let id =
+            hex::decode(id).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).ok_or_else(invalid)?;
         let millis = millis.parse().map_err(|_| invalid())?;
         Ok(Self::Instant(Timestamp::from_millis(millis), Id(id)))
     }
@@ -89,7 +90,10 @@ mod tests {
         for cursor in [Cursor::Event(17), Cursor::Instant(Timestamp::from_millis(-5), Id([9; 16]))] {
             assert_eq!(Cursor::parse(&cursor.to_string()).unwrap(), cursor);
         }
-        assert!(Cursor::instant(Some("e17")).is_err() && Cursor::event(Some(&format!("5.{}", "00".repeat(16)))).is_err());
+        assert!(
+            Cursor::instant(Some("e17")).is_err()
+                && Cursor::event(Some(&format!("5.{}", "00".repeat(16)))).is_err()
+        );
         for text in ["", "e", "ex", "5", "5.", "x.00", "5.00"] {
             assert!(Cursor::parse(text).is_err(), "{text}");
         }

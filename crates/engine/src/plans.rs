@@ -80,7 +80,9 @@ impl Inner {
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
             Some(row) => Ok(decode(&row.record)?),
-            None => Err(Error::new(ErrorKind::Internal, format!("revision {revision} of {machine} is missing"))),
+            None => {
+                Err(Error::new(ErrorKind::Internal, format!("revision {revision} of {machine} is missing")))
+            }
         }
     }
 

@@ -103,7 +103,9 @@ impl Inner {
                     // Its first turn hands it over, or has.
                     Ok(OutboxRecord::Dispatch(order)) if shard.began_meanwhile(order.task.execution) => {}
                     Ok(OutboxRecord::Dispatch(order)) => dispatches.push(resumed(*order)),
-                    Ok(OutboxRecord::DeleteMachine { machine, arn }) => self.delete_in_background(machine, arn),
+                    Ok(OutboxRecord::DeleteMachine { machine, arn }) => {
+                        self.delete_in_background(machine, arn)
+                    }
                     // One bad row must not keep the others waiting.
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),
                 }

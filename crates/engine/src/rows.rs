@@ -10,8 +10,8 @@ use newel_value::Payload;
 use crate::Error;
 use crate::activation::{Loaded, Write};
 use crate::codec::{
-    APART_FROM, ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Placed, StoredOutcome, Unreadable, decode, encode, encode_events,
-    status_of,
+    APART_FROM, ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Placed, StoredOutcome, Unreadable, decode, encode,
+    encode_events, status_of,
 };
 use crate::engine::Inner;
 use crate::ids::arn_key;
@@ -62,8 +62,8 @@ fn frame_row(execution: Id, path: &str, what: &impl serde::Serialize) -> Op {
 /// The root frame, if it is small enough for the execution's own row; else its row goes to `frames`.
 fn root_frame(loaded: &mut Loaded, turn: &Turn, frames: &mut Vec<Op>) -> Option<Frame> {
     let frame = loaded.execution.frame("");
-    let apart = frame
-        .filter(|frame| frame.input.text().len() >= APART_FROM || matches!(frame.phase, Phase::Map(_)));
+    let apart =
+        frame.filter(|frame| frame.input.text().len() >= APART_FROM || matches!(frame.phase, Phase::Map(_)));
     let Some(apart) = apart else {
         let root = frame.cloned();
         if std::mem::take(&mut loaded.root_apart) {
@@ -151,7 +151,8 @@ impl Inner {
             None => None,
         };
         let plan = self.plan(row.machine, record.revision).await?;
-        let execution = Execution::restore(Arc::new(info), outcome, record.last_event, record.deadline, frames);
+        let execution =
+            Execution::restore(Arc::new(info), outcome, record.last_event, record.deadline, frames);
         Ok(Some(Box::new(Loaded {
             id,
             machine: row.machine,

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution,
-    StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateStateMachine,
-    UpdatedStateMachine,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    UpdateStateMachine, UpdatedStateMachine,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -47,7 +47,11 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error>;
 
     /// `DescribeStateMachineForExecution`: the revision the execution runs.
-    async fn describe_state_machine_for_execution(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error>;
+    async fn describe_state_machine_for_execution(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+    ) -> Result<StateMachine, Error>;
 
     /// `StopExecution`: when it stopped; for a closed one, when it had stopped.
     async fn stop_execution(&self, tenant: &Tenant, arn: &str, fault: Fault) -> Result<Timestamp, Error>;

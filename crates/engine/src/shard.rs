@@ -228,7 +228,10 @@ mod tests {
         shard.own(Epoch(2));
         let waiting = shard.opened();
         tokio::pin!(waiting);
-        assert!(futures::poll!(&mut waiting).is_pending(), "what was read under the first epoch doesn't count");
+        assert!(
+            futures::poll!(&mut waiting).is_pending(),
+            "what was read under the first epoch doesn't count"
+        );
         assert!(shard.disown(Epoch(2)));
         assert_eq!(waiting.await, None, "lost before it was read");
     }
@@ -253,7 +256,11 @@ mod tests {
         assert_eq!(shard.deliver(id(1), clock()), Delivery::Activate);
         assert_eq!(shard.deliver(id(1), Mail::note(Input::Start)), Delivery::Queued);
         assert_eq!(shard.take_mail(id(1), true, &mut None).map(|mail| mail.len()), Some(2));
-        assert_eq!(shard.take_mail(id(1), false, &mut None).map(|mail| mail.len()), Some(0), "it goes on by itself");
+        assert_eq!(
+            shard.take_mail(id(1), false, &mut None).map(|mail| mail.len()),
+            Some(0),
+            "it goes on by itself"
+        );
         assert_eq!(shard.deliver(id(1), clock()), Delivery::Queued);
         assert!(!shard.end_if_quiet(id(1), &mut None));
         assert_eq!(shard.give_up(id(1)).len(), 1);

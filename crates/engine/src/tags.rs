@@ -27,19 +27,32 @@ impl Inner {
         Ok(rows.into_iter().map(|row| Tag { key: row.key, value: row.value }).collect())
     }
 
-    pub(crate) async fn put_tags(self: &Arc<Self>, tenant: &Tenant, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
+    pub(crate) async fn put_tags(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        arn: &str,
+        tags: Vec<Tag>,
+    ) -> Result<(), Error> {
         let machine = self.tagged(tenant, arn).await?;
         let key = arn_key(arn);
         let existing = self.store.tags(key).await?;
         let new = tags.iter().filter(|tag| existing.iter().all(|row| row.key != tag.key)).count();
         if existing.len() + new > self.limits.tags {
-            return Err(Error::new(ErrorKind::TooManyTags, format!("Too many tags: at most {}", self.limits.tags)));
+            return Err(Error::new(
+                ErrorKind::TooManyTags,
+                format!("Too many tags: at most {}", self.limits.tags),
+            ));
         }
         let ops = tags.into_iter().map(|tag| put_tag(key, tag)).collect();
         self.commit(machine.row.id.shard(), ops).await
     }
 
-    pub(crate) async fn remove_tags(self: &Arc<Self>, tenant: &Tenant, arn: &str, keys: Vec<Str>) -> Result<(), Error> {
+    pub(crate) async fn remove_tags(
+        self: &Arc<Self>,
+        tenant: &Tenant,
+        arn: &str,
+        keys: Vec<Str>,
+    ) -> Result<(), Error> {
         let machine = self.tagged(tenant, arn).await?;
         let ops = keys.into_iter().map(|key| Op::DeleteTag(arn_key(arn), key)).collect();
         self.commit(machine.row.id.shard(), ops).await

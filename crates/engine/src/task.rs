@@ -150,7 +150,11 @@ pub trait TaskEngine: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unavailable`] when it can't be told now.
-    async fn dispatch_body(&self, task: &TaskId, kind: DispatchKind) -> Result<Option<Arc<Dispatch>>, crate::Error>;
+    async fn dispatch_body(
+        &self,
+        task: &TaskId,
+        kind: DispatchKind,
+    ) -> Result<Option<Arc<Dispatch>>, crate::Error>;
 
     /// The worker family whose report an attempt waits for, or whose cancel it does; `None` if it waits for none. Who
     /// carries out dispatches asks before it passes on a report about an attempt that it wasn't handed, as after a

@@ -84,8 +84,9 @@ impl Inner {
             let (due, next) = self.timers.take_due(now);
             for some in due.chunks(AT_ONCE) {
                 some.iter().for_each(|id| self.deliver(*id, Mail::note(Input::Clock)));
-                // Permits of turns are given in order, so this one comes once those turns are under way: however many timers
-                // are due at once, few activations are.
+                // Permits of turns are given in order, so once the activations have asked for theirs, this one comes when those
+                // turns are under way: however many timers are due at once, few activations are.
+                tokio::task::yield_now().await;
                 let permit = self.turns.acquire().await;
                 drop(permit);
             }

@@ -46,8 +46,9 @@ pub(crate) struct Token {
 pub(crate) async fn stored_key(store: &dyn Store, env: &dyn Env, name: &str) -> Result<[u8; 32], Error> {
     let fresh: Vec<u8> = (0..4).flat_map(|_| env.random().to_le_bytes()).collect();
     let kept = store.keep_setting(name, fresh.into()).await?;
-    <[u8; 32]>::try_from(&*kept)
-        .map_err(|_| Error::new(crate::ErrorKind::Internal, format!("the stored key '{name}' has the wrong length")))
+    <[u8; 32]>::try_from(&*kept).map_err(|_| {
+        Error::new(crate::ErrorKind::Internal, format!("the stored key '{name}' has the wrong length"))
+    })
 }
 
 impl TokenKey {
@@ -77,7 +78,8 @@ impl TokenKey {
 
     /// What a token says, if it was made under this key.
     pub(crate) fn read(&self, text: &str) -> Option<Token> {
-        let bytes = BASE64.decode(text).ok().filter(|bytes| bytes.len() == BODY + TAG && bytes[0] == VERSION)?;
+        let bytes =
+            BASE64.decode(text).ok().filter(|bytes| bytes.len() == BODY + TAG && bytes[0] == VERSION)?;
         let (body, tag) = bytes.split_at(BODY);
         self.mac(body)?.verify_slice(tag).ok()?;
         Some(Token {

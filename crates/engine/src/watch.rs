@@ -36,7 +36,10 @@ impl Watchers {
     /// Has everybody look again who watches an execution of a shard.
     pub(crate) fn stir(&self, shard: ShardId) {
         let watched = self.0.lock();
-        watched.iter().filter(|(id, _)| id.shard() == shard).for_each(|(_, sender)| sender.send_modify(|_| {}));
+        watched
+            .iter()
+            .filter(|(id, _)| id.shard() == shard)
+            .for_each(|(_, sender)| sender.send_modify(|_| {}));
     }
 
     /// Nothing more will come.
@@ -84,7 +87,8 @@ impl Inner {
     ) -> Result<(), Error> {
         loop {
             // The status is read before the events: an execution seen closed has no events to come.
-            let open = self.store.execution(id).await?.is_some_and(|row| row.status == ExecutionStatus::Running);
+            let open =
+                self.store.execution(id).await?.is_some_and(|row| row.status == ExecutionStatus::Running);
             loop {
                 let events = self.events(id, after + 1, false, BATCH).await?;
                 let Some(last) = events.last() else { break };

@@ -8,16 +8,19 @@ use std::time::{Duration, Instant};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use newel_asl::{Limits, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
 use newel_engine::request::{Configuration, CreateStateMachine, MachineType, StartExecution, Tenant};
-use newel_engine::{Dispatch, Dispatcher, Engine, NoObserver, Options, Parts, SystemEnv, TaskId, Workflows as _};
+use newel_engine::{
+    Dispatch, Dispatcher, Engine, NoObserver, Options, Parts, SystemEnv, TaskId, Workflows as _,
+};
 use newel_store::{SqliteOptions, SqliteStore};
 use newel_value::{Payload, Value};
 
-/// Executions that are started before memory is looked at, and from then on.
-const FIRST: usize = 4_000;
-const MORE: usize = 16_000;
+/// Executions that are started before memory is looked at, so that the store's own caches are full, and from then on.
+const FIRST: usize = 20_000;
+const MORE: usize = 20_000;
 /// Starts that are under way at once.
 const AT_ONCE: usize = 64;
-/// What an execution may take of the engine's memory while it waits, in bytes; 100,000 then take 40 MB.
+/// What an execution may take in memory while it waits, in bytes: room for the caches of the store and for chance, not for an
+/// execution.
 const MOST_BYTES: usize = 400;
 
 /// No resources, no workers.
@@ -72,7 +75,8 @@ async fn start(engine: &Engine, count: usize) {
                 tenant: tenant(),
                 state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".into(),
                 name: None,
-                input: Payload::parse(format!(r#"{{"number":{number},"text":"{}"}}"#, "x".repeat(400))).expect("JSON"),
+                input: Payload::parse(format!(r#"{{"number":{number},"text":"{}"}}"#, "x".repeat(400)))
+                    .expect("JSON"),
                 trace_header: None,
             };
             engine.start_execution(request).await.expect("it starts");
@@ -84,7 +88,8 @@ async fn start(engine: &Engine, count: usize) {
 /// Bytes of memory of this process that are its own.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages = |n: usize| statm.split(' ').nth(n).and_then(|pages| pages.parse::<usize>().ok()).expect("a number");
+    let pages =
+        |n: usize| statm.split(' ').nth(n).and_then(|pages| pages.parse::<usize>().ok()).expect("a number");
     (pages(1) - pages(2)) * rustix::param::page_size()
 }
 

@@ -47,7 +47,10 @@ async fn open_executions_are_aborted_and_their_jobs_stopped() {
     }
     assert!(outbox(&*fixture.store).await.is_empty(), "every job was stopped");
     fixture.create("m", &pass(1)).await;
-    assert!(fixture.engine.tags(&tenant(), &machine_arn("m")).await.unwrap().is_empty(), "tags don't outlive it");
+    assert!(
+        fixture.engine.tags(&tenant(), &machine_arn("m")).await.unwrap().is_empty(),
+        "tags don't outlive it"
+    );
     let unknown = fixture.engine.delete_state_machine(&tenant(), &machine_arn("none")).await;
     assert!(unknown.is_ok());
 }

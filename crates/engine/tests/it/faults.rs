@@ -11,7 +11,8 @@ use newel_store::{ExecutionStatus, Fault, FaultOdds, FaultyStore, MemoryStore};
 use tokio::time::sleep;
 
 use crate::support::{
-    Fixture, corrupt_execution, corrupt_frames, corrupt_outbox, eventually, json, machine_arn, outbox, pass, tenant,
+    Fixture, corrupt_execution, corrupt_frames, corrupt_outbox, eventually, json, machine_arn, outbox, pass,
+    tenant,
 };
 
 const TASK: &str =
@@ -35,8 +36,7 @@ async fn a_start_whose_commit_fails_can_be_repeated_and_counts_once() {
         let lost = fixture.try_start("m", "e", "{}").await.unwrap_err();
         assert_eq!(lost.kind, ErrorKind::Unavailable, "{fault:?}");
         // The shard is taken again without anybody's doing.
-        let arn =
-            eventually(async || fixture.try_start("m", "e", "{}").await.ok()).await.arn.to_string();
+        let arn = eventually(async || fixture.try_start("m", "e", "{}").await.ok()).await.arn.to_string();
         let order = fixture.desk.order(0).await;
         sleep(Duration::from_secs(5)).await;
         assert_eq!(fixture.desk.orders().len(), 1, "{fault:?}");
@@ -96,6 +96,33 @@ async fn a_timer_survives_a_store_that_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_fails_costs_no_timer() {
+    let waits = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5,"End":true}}}"#;
+    let times_out = TASK.replace(r#""End":true"#, r#""TimeoutSeconds":30,"End":true"#);
+    let store = faulty(1);
+    // Next to nothing stays in memory, and the store isn't asked for timers again.
+    let options = Options { idle_executions: 1, timer_horizon_seconds: 3_600, ..Options::default() };
+    let fixture = Fixture::with(store.clone(), Limits::default(), options).await;
+    fixture.create("waits", waits).await;
+    fixture.create("task", &times_out).await;
+    let task = fixture.start("task", "e", "{}").await;
+    let wait = fixture.start("waits", "e", "{}").await;
+    fixture.start("waits", "another", "{}").await;
+    // What fails is the loading of an execution: by a report in one case, by its timer in the other.
+    store.script([Fault::Unavailable]);
+    let lost = fixture.engine.report(fixture.desk.order(0).await.task.clone(), Report::Heartbeat).await;
+    assert_eq!(lost.unwrap_err().kind, ErrorKind::Unavailable);
+    sleep(Duration::from_secs(4)).await;
+    store.script([Fault::Unavailable]);
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(fixture.describe(&wait).await.status, ExecutionStatus::Succeeded);
+    sleep(Duration::from_secs(30)).await;
+    let late = fixture.describe(&task).await;
+    let took = late.stopped_at.map(|at| at.as_millis() - late.started_at.as_millis());
+    assert!(took.is_some_and(|took| (30_000..30_100).contains(&took)), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_store_refuses_what_is_new_and_delays_what_runs() {
     let store = faulty(2);
     let fixture = Fixture::on(store.clone()).await;
@@ -109,7 +136,10 @@ async fn a_full_store_refuses_what_is_new_and_delays_what_runs() {
     });
     sleep(Duration::from_secs(10)).await;
     let refused = fixture.try_start("m", "f", "{}").await.unwrap_err();
-    assert_eq!((refused.kind, &*refused.message), (ErrorKind::Unavailable, "the store is full; free some space"));
+    assert_eq!(
+        (refused.kind, &*refused.message),
+        (ErrorKind::Unavailable, "the store is full; free some space")
+    );
     let refused = fixture.engine.create_state_machine(Fixture::creation("n", &pass(1))).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unavailable);
     assert_eq!(fixture.describe(&arn).await.status, ExecutionStatus::Running, "reading goes on");
@@ -125,7 +155,8 @@ async fn a_damaged_row_fails_alone() {
         let fixture = Fixture::new().await;
         fixture.create("m", TASK).await;
         let (bad, good) = (fixture.start("m", "bad", "{}").await, fixture.start("m", "good", "{}").await);
-        let (poisoned, sound) = (fixture.desk.order(0).await.task.clone(), fixture.desk.order(1).await.task.clone());
+        let (poisoned, sound) =
+            (fixture.desk.order(0).await.task.clone(), fixture.desk.order(1).await.task.clone());
         let fixture = fixture
             .restart_after(async |store| match damage {
                 "execution" => corrupt_execution(store, &poisoned).await,

@@ -30,7 +30,9 @@ async fn payloads_of_four_mebibytes_pass_through_everything() {
     assert_eq!(execution.input.text(), text("i"));
     assert_eq!(execution.output.unwrap().text(), text("o"));
     let events = fixture.history(&arn, false, 1_000).await;
-    assert!(matches!(&events.last().unwrap().detail, Detail::ExecutionSucceeded { output } if output.text() == text("o")));
+    assert!(
+        matches!(&events.last().unwrap().detail, Detail::ExecutionSucceeded { output } if output.text() == text("o"))
+    );
 }
 
 #[tokio::test(start_paused = true)]

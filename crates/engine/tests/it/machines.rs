@@ -1,6 +1,8 @@
 //! State machines: create, update, describe, list, tags.
 
-use newel_engine::request::{Configuration, CreateStateMachine, MachineType, Tag, Tenant, UpdateStateMachine};
+use newel_engine::request::{
+    Configuration, CreateStateMachine, MachineType, Tag, Tenant, UpdateStateMachine,
+};
 use newel_engine::{ErrorKind, Workflows as _};
 use newel_value::{Str, Value};
 

@@ -48,8 +48,7 @@ async fn soonest(mut attempt: impl AsyncFnMut(usize) -> Duration) -> Duration {
 async fn loops_and_slow_expressions_hold_up_nobody() {
     let limits = Limits { history_events: 100_000_000, payload_bytes: 8 << 20, ..Limits::default() };
     let env = Arc::new(SystemEnv::new(|_| {}));
-    let fixture =
-        Fixture::in_world(env, Arc::new(MemoryStore::new(4)), limits, Options::default()).await;
+    let fixture = Fixture::in_world(env, Arc::new(MemoryStore::new(4)), limits, Options::default()).await;
     fixture.create("loop", LOOP).await;
     fixture.create("slow", &slow()).await;
     fixture.create("quick", &pass(5)).await;
@@ -70,10 +69,7 @@ async fn loops_and_slow_expressions_hold_up_nobody() {
         };
         engine.start_execution(request).await.unwrap()
     });
-    let start = soonest(async |n| {
-        timed(fixture.start("quick", &format!("e{n}"), "{}")).await.0
-    })
-    .await;
+    let start = soonest(async |n| timed(fixture.start("quick", &format!("e{n}"), "{}")).await.0).await;
     let stop = soonest(async |n| {
         let tenant = tenant();
         let stop = fixture.engine.stop_execution(&tenant, &loops[n], Fault::default());
@@ -82,7 +78,10 @@ async fn loops_and_slow_expressions_hold_up_nobody() {
         took
     })
     .await;
-    println!("a start took {start:?}, a stop {stop:?}; the slow execution was under way: {}", !slow.is_finished());
+    println!(
+        "a start took {start:?}, a stop {stop:?}; the slow execution was under way: {}",
+        !slow.is_finished()
+    );
     assert!(start <= SOON && stop <= SOON, "a start took {start:?}, a stop {stop:?}");
     slow.await.unwrap();
     println!("the slow execution was answered after {:?}", began.elapsed());

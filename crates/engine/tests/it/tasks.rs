@@ -40,7 +40,11 @@ async fn a_job_is_submitted_watched_and_settled() {
         assert_eq!(engine.dispatch_body(&id, kind).await.unwrap().map(|body| body.kind), expected);
     }
     assert_eq!(engine.report(id.clone(), submitted()).await.unwrap(), Settled::Durable);
-    assert_eq!(engine.report(id.clone(), submitted()).await.unwrap(), Settled::Durable, "a repetition is harmless");
+    assert_eq!(
+        engine.report(id.clone(), submitted()).await.unwrap(),
+        Settled::Durable,
+        "a repetition is harmless"
+    );
     let watch = fixture.desk.order(1).await;
     assert_eq!((watch.kind, watch.external_ref.as_deref()), (DispatchKind::Watch, Some("job-1")));
     assert_eq!((&watch.parameters, &watch.submit_token), (&None, &submit.submit_token));
@@ -73,6 +77,24 @@ async fn what_is_over_in_the_turn_that_orders_it_is_not_ordered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_its_own_turn_lets_go_reaches_nobody() {
+    let fixture = Fixture::new().await;
+    for (name, resource) in [("job", "job.sync"), ("call", "call")] {
+        let fails = r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"No"}}}"#;
+        let branches = format!("{},{fails}", task(resource, ""));
+        let parallel = format!(
+            r#"{{"StartAt":"P","States":{{"P":{{"Type":"Parallel","End":true,"Branches":[{branches}]}}}}}}"#
+        );
+        fixture.create(name, &parallel).await;
+        let arn = fixture.start(name, "e", "{}").await;
+        assert_eq!(fixture.describe(&arn).await.status, ExecutionStatus::Failed);
+        let events = fixture.history(&arn, false, 99).await;
+        assert!(events.iter().any(|event| event.detail.type_name() == "TaskScheduled"), "{name}");
+        assert!(fixture.desk.orders().is_empty() && outbox(&*fixture.store).await.is_empty(), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancel_stands_until_it_is_confirmed_and_only_a_cancel_is() {
     let fixture = Fixture::new().await;
     fixture.create("m", &task("job.sync", "")).await;
@@ -81,7 +103,10 @@ async fn a_cancel_stands_until_it_is_confirmed_and_only_a_cancel_is() {
     fixture.engine.report(id.clone(), submitted()).await.unwrap();
     fixture.engine.stop_execution(&tenant(), &arn, Fault::default()).await.unwrap();
     assert_eq!(fixture.desk.kinds(), [DispatchKind::Submit, DispatchKind::Watch, DispatchKind::Cancel]);
-    assert_eq!(fixture.engine.report(id.clone(), Report::Succeeded(json("1"))).await.unwrap(), Settled::Stale);
+    assert_eq!(
+        fixture.engine.report(id.clone(), Report::Succeeded(json("1"))).await.unwrap(),
+        Settled::Stale
+    );
     let fixture = fixture.restart().await;
     let cancel = fixture.desk.order(0).await;
     assert_eq!((cancel.kind, cancel.external_ref.as_deref()), (DispatchKind::Cancel, Some("job-1")));

@@ -89,7 +89,11 @@ pub(crate) fn all() -> Vec<Known> {
             "map",
             MAP,
             |n| format!(r#"{{"items":[{n},1,2,3,4,5]}}"#),
-            |n| format!(r#"[{{"done":{n}}},{{"done":1}},{{"done":2}},{{"done":3}},{{"done":4}},{{"done":5}}]"#),
+            |n| {
+                format!(
+                    r#"[{{"done":{n}}},{{"done":1}},{{"done":2}},{{"done":3}},{{"done":4}},{{"done":5}}]"#
+                )
+            },
             0,
         ),
         known("late", LATE, plain, |_| r#"{"late":"States.Timeout"}"#.to_owned(), 40),

@@ -34,8 +34,7 @@ pub(crate) async fn check(world: &World, crashes: usize) -> (Statistics, Vec<Str
             bad.push(format!("SIM-1: the start of {name} was never acknowledged"));
             continue;
         };
-        let Ok(execution) = quiet.engine.describe_execution(&tenant(), arn).await
-        else {
+        let Ok(execution) = quiet.engine.describe_execution(&tenant(), arn).await else {
             bad.push(format!("SIM-1: {arn} doesn't exist"));
             continue;
         };

@@ -37,7 +37,10 @@ fn nothing_is_lost_doubled_or_out_of_order_over_crashes() {
         total.add(statistics);
         if let Some(first) = violations.first() {
             failed = true;
-            println!("NEWEL_SIM_SEED={seed} cargo test -p newel-engine --test it sim   # {first} ({} in all)", violations.len());
+            println!(
+                "NEWEL_SIM_SEED={seed} cargo test -p newel-engine --test it sim   # {first} ({} in all)",
+                violations.len()
+            );
         }
     }
     println!("{} seeds: {total}", outcomes.len());

@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use newel_engine::request::TokenReport;
 use newel_engine::{
-    Dispatch, DispatchKind, Dispatcher, Engine, ErrorKind, Report, Settled, TaskEngine as _, TaskId, Workflows as _,
+    Dispatch, DispatchKind, Dispatcher, Engine, ErrorKind, Report, Settled, TaskEngine as _, TaskId,
+    Workflows as _,
 };
 use newel_store::{MemoryStore, Store as _};
 use newel_value::Payload;
@@ -116,8 +117,7 @@ impl Dispatcher for Dispatching {
 impl Workers {
     pub(crate) fn new(seed: u64, up: Arc<Up>, store: Arc<MemoryStore>) -> Arc<Self> {
         let random = fastrand::Rng::with_seed(seed);
-        let state =
-            State { random, jobs: BTreeMap::new(), orders: BTreeMap::new(), violations: Vec::new() };
+        let state = State { random, jobs: BTreeMap::new(), orders: BTreeMap::new(), violations: Vec::new() };
         Arc::new(Self { state: Mutex::new(state), up, store })
     }
 
@@ -158,7 +158,10 @@ impl Workers {
         let stands = matches!(row, Some(Ok(Some(_))));
         // What a worker said of a cancel settles it beside the execution's turns.
         if !stands && order.kind != DispatchKind::Cancel {
-            self.violated(format!("SIM-5: {:?} of {task} went out without standing in the outbox", order.kind));
+            self.violated(format!(
+                "SIM-5: {:?} of {task} went out without standing in the outbox",
+                order.kind
+            ));
         }
     }
 
@@ -234,7 +237,8 @@ impl Workers {
             }
             Some("token") => {
                 let submitted = Report::Submitted { external_ref: "".into(), output: json("{}") };
-                let token = parameters.value().get("token").and_then(newel_value::Value::as_str).unwrap_or("");
+                let token =
+                    parameters.value().get("token").and_then(newel_value::Value::as_str).unwrap_or("");
                 let telling = Arc::clone(self).tell(token.to_owned(), n);
                 tokio::spawn(telling);
                 self.report(task, submitted).await;

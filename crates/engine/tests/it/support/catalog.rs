@@ -13,8 +13,10 @@ impl ResourceCatalog for TestCatalog {
             pointer: "/Resource".to_owned(),
             message: format!("The resource provided {arn} is not recognized."),
         };
-        let (family, action) =
-            arn.strip_prefix("arn:aws:states:::").and_then(|rest| rest.split_once(':')).ok_or_else(unknown)?;
+        let (family, action) = arn
+            .strip_prefix("arn:aws:states:::")
+            .and_then(|rest| rest.split_once(':'))
+            .ok_or_else(unknown)?;
         let pattern = match action.rsplit_once('.').map(|(_, suffix)| suffix) {
             Some("sync") => Pattern::Job(1),
             Some("waitForTaskToken") => Pattern::Callback,

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, Execution, GetHistory, MachineType, StartExecution, StartedExecution, Tenant,
+    Configuration, CreateStateMachine, Execution, GetHistory, MachineType, StartExecution, StartedExecution,
+    Tenant,
 };
 use newel_engine::{
-    Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId, Workflows as _,
+    Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId,
+    Workflows as _,
 };
 use newel_machine::Event;
 use newel_store::{Commit, ExecutionStatus, FrameRow, MemoryStore, Op, OutboxRow, Outcome, ShardId, Store};
@@ -201,7 +203,10 @@ impl Fixture {
 
     /// Waits until an execution is closed.
     pub(crate) async fn closed(&self, execution: &str) -> Execution {
-        eventually(async || Some(self.describe(execution).await).filter(|e| e.status != ExecutionStatus::Running)).await
+        eventually(async || {
+            Some(self.describe(execution).await).filter(|e| e.status != ExecutionStatus::Running)
+        })
+        .await
     }
 
     /// The whole history, in pages.
