@@ -1,0 +1,25 @@
+//! The server that every figure is compared with: one axum handler that reads the body and answers as StartExecution
+//! does, in a process of its own.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use axum::routing::post;
+use bytes::Bytes;
+
+/// The argument with which this program is the empty server.
+pub(crate) const ARGUMENT: &str = "empty-server";
+/// What it prints before its address.
+pub(crate) const READY: &str = "empty server: ";
+
+const ANSWER: &str = r#"{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:bench:01234567-0123-0123-0123-0123456789ab","startDate":1700000000.123}"#;
+
+/// Serves until it is killed.
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    writeln!(std::io::stdout(), "{READY}{}", listener.local_addr()?)?;
+    let router = Router::new().route("/", post(|_: Bytes| async { ANSWER }));
+    axum::serve(listener, router).await?;
+    Ok(())
+}

@@ -1,0 +1,29 @@
+"""The benchmarks: `newel-bench` beside the program that $NEWEL_BIN names, and how Batch jobs are polled.
+
+usage: python -m bench [SCENARIO...]        from tests/; `newel-bench --help` names the scenarios
+"""
+
+import subprocess
+import sys
+
+from support.newel import ROOT, binary
+
+SCENARIOS = ("all", "flat", "waiting", "tokens")
+
+
+def main() -> int:
+    newel = binary()
+    loader = newel.with_name("newel-bench")
+    if not loader.exists():
+        profile = "--release " if newel.parent.name == "release" else ""
+        print(f"no {loader}: run `cargo build {profile}-p newel-bench`")
+        return 1
+    commands = [[loader, scenario, "--newel", newel] for scenario in sys.argv[1:] or SCENARIOS]
+    if not sys.argv[1:]:
+        polling = ["e2e/test_polling.py", "--quiet", "--capture=no", "-p", "no:cacheprovider"]
+        commands.append([sys.executable, "-m", "pytest", *polling])
+    return max(subprocess.run(command, cwd=ROOT / "tests").returncode for command in commands)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
