@@ -81,7 +81,8 @@ lint: test-tools ## Only the checks: format, clippy, buf
 bench: setup ## Measure, beside a baseline in the same run (docs/benchmarks.md)
 	$(call say,compiling for speed)
 	@cargo build --release --package newel --package newel-bench --package newel-aws-fake
-	@NEWEL_BIN="$$CARGO_TARGET_DIR/release/newel" $(VENV) tests/run.py --only bench
+	@NEWEL_BIN="$$CARGO_TARGET_DIR/release/newel" NEWEL_AWS_FAKE="$$CARGO_TARGET_DIR/release/newel-aws-fake" \
+	$(VENV) tests/run.py --only bench
 
 .PHONY: conformance
 conformance: setup ## Replay recordings of AWS against newel and say how many agree; fails nobody

@@ -24,10 +24,11 @@ _accounts = itertools.count(random.randrange(1, 9_000) * 10_000_000)
 
 
 def newel_binary() -> Path:
-    """The program under test; skips the test if it isn't built."""
+    """The program under test; skips the test if it isn't built, unless everything is promised to be there."""
     path = Path(os.environ.get("NEWEL_BIN") or ROOT / "target" / "debug" / "newel")
     if not path.exists():
-        pytest.skip(f"{path} is not built")
+        missing = pytest.fail if os.environ.get("NEWEL_REQUIRE_DATA") else pytest.skip
+        missing(f"{path} is not built")
     return path
 
 

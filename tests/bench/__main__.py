@@ -18,7 +18,10 @@ def main() -> int:
         profile = "--release " if newel.parent.name == "release" else ""
         print(f"no {loader}: run `cargo build {profile}-p newel-bench`")
         return 1
-    commands = [[loader, scenario, "--newel", newel] for scenario in sys.argv[1:] or SCENARIOS]
+    # Beside the sources and not in /tmp, which may be memory: syncs are to be real.
+    data = ROOT / ".newel" / "bench"
+    data.mkdir(parents=True, exist_ok=True)
+    commands = [[loader, scenario, "--newel", newel, "--data-dir", data] for scenario in sys.argv[1:] or SCENARIOS]
     if not sys.argv[1:]:
         polling = ["e2e/test_polling.py", "--quiet", "--capture=no", "-p", "no:cacheprovider"]
         commands.append([sys.executable, "-m", "pytest", *polling])

@@ -14,15 +14,21 @@ const SYSTEM: &str = "/usr/share/newel/aws-catalog.bin";
 
 impl Catalog {
     /// Opens the catalog that this program is to use: the configured file, or the one that `NEWEL_CATALOG` names, or
-    /// `aws-catalog.bin` beside the program, or `/usr/share/newel/aws-catalog.bin`. Who names a file gets that one or an
-    /// error: nothing is looked for elsewhere then.
+    /// `aws-catalog.bin` beside the program, or `/usr/share/newel/aws-catalog.bin`, or the one the program was built with
+    /// (feature `embed`). Who names a file gets that one or an error: nothing is looked for elsewhere then.
     ///
     /// # Errors
     /// [`Error::Nowhere`] if there is none of them; otherwise as [`Catalog::open`].
     pub fn find(configured: Option<&Path>) -> Result<Self, Error> {
         let variable = std::env::var_os(VARIABLE);
         let program = std::env::current_exe().ok();
-        Self::open(locate(configured, variable.as_deref(), program.as_deref(), Path::new(SYSTEM))?)
+        match locate(configured, variable.as_deref(), program.as_deref(), Path::new(SYSTEM)) {
+            Ok(path) => Self::open(path),
+            #[cfg(feature = "embed")]
+            Err(nowhere) => Self::embedded().map_err(|_| nowhere),
+            #[cfg(not(feature = "embed"))]
+            Err(nowhere) => Err(nowhere),
+        }
     }
 }
 

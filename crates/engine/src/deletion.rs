@@ -1,6 +1,6 @@
 //! Deleting a state machine: marked at once and durably, done in the background, which begins by stopping what is open.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -52,27 +52,30 @@ impl Inner {
         .await?;
         let (machine, arn) = (row.id, record.arn.clone());
         self.machines.changed(key, Snapshot { row, record, revision: current.revision.clone() });
-        self.delete_in_background(machine, arn);
+        self.delete_in_background(machine, arn, Arc::downgrade(&current));
         Ok(())
     }
 
-    /// Stops a machine's open executions and then takes it away. Repeated after a crash until it is done.
-    pub(crate) fn delete_in_background(self: &Arc<Self>, machine: Id, arn: Str) {
+    /// Stops a machine's open executions and then takes it away. Repeated after a crash until it is done. `former` is what
+    /// starts that are still under way hold: what they start is to be stopped too.
+    pub(crate) fn delete_in_background(self: &Arc<Self>, machine: Id, arn: Str, former: Weak<Snapshot>) {
         if !self.machines.deleting.lock().insert(machine) {
             return;
         }
         let inner = Arc::clone(self);
         self.env.spawn(Box::pin(async move {
-            inner.delete_at_last(machine, &arn).await;
+            inner.delete_at_last(machine, &arn, &former).await;
             inner.machines.deleting.lock().remove(&machine);
         }));
     }
 
-    async fn delete_at_last(self: &Arc<Self>, machine: Id, arn: &str) {
+    async fn delete_at_last(self: &Arc<Self>, machine: Id, arn: &str, former: &Weak<Snapshot>) {
         let mut wait = FIRST_STOP_WAIT;
-        // A start that saw the machine as it was before gets that long to become durable, so that it is stopped too.
         while self.stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
             wait = (2 * wait).min(LAST_STOP_WAIT);
+            if former.strong_count() > 0 {
+                continue;
+            }
             match self.delete_step(machine, arn).await {
                 Ok(true) => return,
                 Ok(false) => {}

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use newel_asl::arn::ExecutionArn;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Event, Fault, Info, Input, Outcome, TaskReport};
+use newel_machine::{Event, EventId, Fault, Info, Input, Outcome, TaskReport};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, HistoryOrder, Id};
 use newel_value::{Payload, Str};
 
@@ -31,8 +31,20 @@ const MANY_ROWS: usize = 64;
 /// Not below any event's id, and within what stores can hold.
 const LAST_EVENT: u64 = u64::MAX >> 1;
 
+/// Bytes of text after which a page of events ends, so that no answer grows beyond what clients take (gRPC's default is
+/// 4 MiB). One event may be larger, and then goes alone.
+const PAGE_BYTES: usize = 3 << 20;
+
+/// Some events of a history.
+pub(crate) struct Events {
+    pub(crate) events: Vec<Event>,
+    /// The first that was left out.
+    pub(crate) next: Option<EventId>,
+}
+
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, request: StartExecution) -> Result<StartedExecution, Error> {
+        // Held to the end: a deletion waits for those who hold the machine as it was before.
         let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
         refuse_deleting(&machine)?;
         self.check_room().await?;
@@ -226,50 +238,48 @@ impl Inner {
         let row = self.execution_row_of(&request.tenant, &request.execution_arn).await?;
         let first = if request.reverse { LAST_EVENT } else { 1 };
         let from = Cursor::event(request.after.as_deref())?.unwrap_or(first);
-        let events = self.events(row.id, from, request.reverse, request.limit + 1).await?;
-        // The cursor names the event that the next page begins with.
-        let mut page = Page { next: None, items: events };
-        if page.items.len() > request.limit {
-            page.next = page.items.get(request.limit).map(|event| Cursor::Event(event.id).to_string());
-            page.items.truncate(request.limit);
-        }
-        Ok(page)
+        let Events { events, next } = self.events(row.id, from, request.reverse, request.limit).await?;
+        Ok(Page { items: events, next: next.map(|event| Cursor::Event(event).to_string()) })
     }
 
-    /// Up to `limit` events from one on, in either direction.
+    /// Up to `limit` events from one on, in either direction; fewer where they would be more than [`PAGE_BYTES`].
     pub(crate) async fn events(
         &self,
         execution: Id,
-        from: u64,
+        from: EventId,
         reverse: bool,
         limit: usize,
-    ) -> Result<Vec<Event>, Error> {
+    ) -> Result<Events, Error> {
         let order = if reverse { HistoryOrder::Reverse } else { HistoryOrder::Forward };
-        let mut events: Vec<Event> = Vec::new();
+        let mut page = Events { events: Vec::new(), next: None };
+        let mut bytes = 0;
         let mut next = from;
         let mut at_once = FEW_ROWS;
-        while events.len() < limit {
+        loop {
             let rows = self.store.history(execution, next, order, at_once).await?;
             at_once = (2 * at_once).min(MANY_ROWS);
-            let Some(last) = rows.last() else { break };
+            let Some(last) = rows.last() else { return Ok(page) };
             next = if reverse { last.first.saturating_sub(1) } else { last.last + 1 };
             for row in &rows {
                 let mut of_row = decode_events(&row.record)?;
                 if reverse {
                     of_row.reverse();
                 }
-                events
-                    .extend(of_row.into_iter().filter(|e| if reverse { e.id <= from } else { e.id >= from }));
-                if events.len() >= limit {
-                    break;
+                for event in of_row.into_iter().filter(|e| if reverse { e.id <= from } else { e.id >= from })
+                {
+                    bytes += event.bytes();
+                    let full = page.events.len() == limit || bytes > PAGE_BYTES && !page.events.is_empty();
+                    if full {
+                        page.next = Some(event.id);
+                        return Ok(page);
+                    }
+                    page.events.push(event);
                 }
             }
             if next == 0 {
-                break;
+                return Ok(page);
             }
         }
-        events.truncate(limit);
-        Ok(events)
     }
 
     pub(crate) async fn send(

@@ -144,6 +144,7 @@ impl Inner {
         if let Some(existing) = self.snapshot(key).await? {
             return repeated(&existing, &request);
         }
+        self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
         let now = self.env.now();
         let shard = shard_of(&arn, self.store.shard_count());
         let (id, revision_id) = (new_id(&*self.env, shard, now), new_id(&*self.env, shard, now));

@@ -3,8 +3,8 @@
 //! Until a shard's outbox has been read nothing is delivered to its executions: an order that was read and is given again
 //! must not cross an input that ends its attempt. New executions may start meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use newel_store::{Epoch, ShardId};
@@ -104,7 +104,7 @@ impl Inner {
                     Ok(OutboxRecord::Dispatch(order)) if shard.began_meanwhile(order.task.execution) => {}
                     Ok(OutboxRecord::Dispatch(order)) => dispatches.push(resumed(*order)),
                     Ok(OutboxRecord::DeleteMachine { machine, arn }) => {
-                        self.delete_in_background(machine, arn)
+                        self.delete_in_background(machine, arn, Weak::new())
                     }
                     // One bad row must not keep the others waiting.
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),

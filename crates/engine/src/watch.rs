@@ -90,7 +90,7 @@ impl Inner {
             let open =
                 self.store.execution(id).await?.is_some_and(|row| row.status == ExecutionStatus::Running);
             loop {
-                let events = self.events(id, after + 1, false, BATCH).await?;
+                let events = self.events(id, after.saturating_add(1), false, BATCH).await?.events;
                 let Some(last) = events.last() else { break };
                 after = last.id;
                 let closed = last.detail.is_terminal();

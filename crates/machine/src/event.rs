@@ -342,3 +342,47 @@ impl<P> Detail<P> {
         })
     }
 }
+
+impl Event {
+    /// About how many bytes of text the event holds: its payloads, errors and causes, and a little for the rest.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const REST: usize = 256;
+        REST + self.detail.texts()
+    }
+}
+
+impl Detail {
+    fn texts(&self) -> usize {
+        let payload = |payload: &Payload| payload.text().len();
+        let fault =
+            |fault: &Fault| [&fault.error, &fault.cause].into_iter().flatten().map(|text| text.len()).sum();
+        match self {
+            Self::ExecutionStarted { input, .. } | Self::StateEntered { input, .. } => payload(input),
+            Self::ExecutionSucceeded { output }
+            | Self::TaskSubmitted { output, .. }
+            | Self::TaskSucceeded { output, .. } => payload(output),
+            Self::StateExited { output, assigned, .. } => {
+                assigned.iter().map(|(_, value)| payload(value)).sum::<usize>() + payload(output)
+            }
+            Self::TaskScheduled { parameters, .. } => payload(parameters),
+            Self::ExecutionFailed(why)
+            | Self::ExecutionAborted(why)
+            | Self::ExecutionTimedOut(why)
+            | Self::TaskFailed { fault: why, .. }
+            | Self::TaskTimedOut { fault: why, .. } => fault(why),
+            Self::StateAborted { .. }
+            | Self::ParallelStarted
+            | Self::ParallelSucceeded
+            | Self::ParallelFailed
+            | Self::MapStarted { .. }
+            | Self::MapSucceeded
+            | Self::MapFailed
+            | Self::MapIterationStarted(_)
+            | Self::MapIterationSucceeded(_)
+            | Self::MapIterationFailed(_)
+            | Self::MapIterationAborted(_)
+            | Self::TaskStarted(_) => 0,
+        }
+    }
+}

@@ -15,7 +15,7 @@ Try it:
   aws stepfunctions list-state-machines --endpoint-url http://127.0.0.1:8083
 
 `newel COMMAND --help` tells more. Settings come from a TOML file and from NEWEL_<SECTION>__<KEY>
-variables over it; `newel orchestrator --print-config` shows them all."
+variables over it; `newel orchestrator --print-config` shows those in force."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

@@ -11,15 +11,15 @@ use crate::Config;
 /// The Newel orchestrator: runs Step Functions workflows, serves their API, and hands tasks to workers.
 ///
 /// Settings come from a TOML file and from environment variables over it: NEWEL_<SECTION>__<KEY>, for example
-/// NEWEL_HTTP__LISTEN=127.0.0.1:9083 or NEWEL_STORE__PATH=/var/lib/newel. --print-config shows every key with the value
-/// in force.
+/// NEWEL_HTTP__LISTEN=127.0.0.1:9083 or NEWEL_STORE__PATH=/var/lib/newel. --print-config shows the keys that have a
+/// value, with the value in force.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 pub struct Arguments {
     /// Configuration file.
     #[arg(long, value_name = "FILE", env = "NEWEL_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Check the configuration and exit: code 0 if it is sound.
+    /// Check keys and values, open nothing, and exit: code 0 if they are sound.
     #[arg(long)]
     pub check_config: bool,
     /// Print the configuration in force as TOML and exit.

@@ -91,6 +91,10 @@ pub struct Auth {
     pub access_keys_file: Option<PathBuf>,
     /// File with the bearer token of gRPC clients. Read again when it changes.
     pub client_token_file: Option<PathBuf>,
+    /// The only account that clients with that token may act for. Without it they may act for every account.
+    pub client_token_account: Option<String>,
+    /// The only region that clients with that token may act in. Without it they may act in every region.
+    pub client_token_region: Option<String>,
     /// Directory with a file for each worker family (`batch`, `ecs` ...) that holds its bearer token. Read again when
     /// they change.
     pub worker_tokens_dir: Option<PathBuf>,

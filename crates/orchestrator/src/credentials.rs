@@ -14,7 +14,11 @@ pub(crate) fn load(auth: &Auth) -> anyhow::Result<Credentials> {
         Some(path) => AccessKeys::load(path)?,
         None => AccessKeys::default(),
     };
-    let client_token = |path| ClientToken { file: SecretFile::new(path), account: None, region: None };
+    let client_token = |path| ClientToken {
+        file: SecretFile::new(path),
+        account: auth.client_token_account.as_deref().map(Into::into),
+        region: auth.client_token_region.as_deref().map(Into::into),
+    };
     let worker_tokens = match &auth.worker_tokens_dir {
         Some(directory) => worker_tokens(directory)
             .with_context(|| format!("`auth.worker_tokens_dir` {} can't be read", directory.display()))?,

@@ -1,7 +1,7 @@
 //! Named points at which a test build kills or pauses its own process.
 //!
 //! Crash tests need a process to die at an exact place, for example after a record is durable and before its effect left.
-//! The code says `failpoint::hit("engine.after-commit")` there. Without the feature `failpoints` that is nothing at all.
+//! The code says `failpoint::hit("after-commit")` there. Without the feature `failpoints` that is nothing at all.
 //! With it, the environment variable `NEWEL_FAILPOINTS` arms points, comma-separated:
 //!
 //! * `POINT=kill@N`: the N-th hit (from 1) ends the process by SIGKILL: no destructor, no flush, no handler.

@@ -135,14 +135,17 @@ mod tests {
 
     #[test]
     fn literals_print_as_written() {
-        for text in ["0", "-0", "1", "1.0", "1.10", "1E5", "0.1", "123456789012345678901234567890", "-1.5e-9"] {
+        for text in ["0", "-0", "1", "1.0", "1.10", "1E5", "0.1", "123456789012345678901234567890", "-1.5e-9"]
+        {
             assert_eq!(Number::from_literal(text).to_string(), text);
         }
     }
 
     #[test]
     fn whole_numbers_read_as_integers_however_written() {
-        for (text, int) in [("3", Some(3)), ("3.0", Some(3)), ("3e2", Some(300)), ("3.5", None), ("1e300", None)] {
+        for (text, int) in
+            [("3", Some(3)), ("3.0", Some(3)), ("3e2", Some(300)), ("3.5", None), ("1e300", None)]
+        {
             assert_eq!(Number::from_literal(text).as_i64(), int, "{text}");
         }
     }

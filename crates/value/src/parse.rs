@@ -167,7 +167,8 @@ impl<'a> Parser<'a> {
         loop {
             self.skip_space();
             if self.byte() != Some(b'"') {
-                return Err(self.unexpected("was expecting double-quote to start field name", "expected a field name"));
+                return Err(self
+                    .unexpected("was expecting double-quote to start field name", "expected a field name"));
             }
             let key = self.string()?;
             self.skip_space();
@@ -227,7 +228,9 @@ impl<'a> Parser<'a> {
     }
 
     fn word(&mut self) -> Parsed<Value> {
-        for (word, value) in [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))] {
+        for (word, value) in
+            [("null", Value::Null), ("true", Value::Bool(true)), ("false", Value::Bool(false))]
+        {
             if let Some(after) = self.rest().strip_prefix(word)
                 && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_')
             {
@@ -270,10 +273,7 @@ impl<'a> Parser<'a> {
             self.digits("Exponent indicator not followed by a digit")?;
         }
         if self.rest().starts_with(|c: char| c.is_alphabetic() || c == '_') {
-            return Err(self.unexpected(
-                "Expected space separating root-level values",
-                "expected a digit",
-            ));
+            return Err(self.unexpected("Expected space separating root-level values", "expected a digit"));
         }
         Ok(Number::from_literal(&self.text[start..self.at]).into())
     }
@@ -295,9 +295,8 @@ impl<'a> Parser<'a> {
             let rest = self.rest();
             let Some(end) = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20) else {
                 self.at = self.text.len();
-                return Err(
-                    self.error(ParseErrorKind::UnexpectedEnd("was expecting closing quote for a string value"))
-                );
+                return Err(self
+                    .error(ParseErrorKind::UnexpectedEnd("was expecting closing quote for a string value")));
             };
             out.push_str(&rest[..end]);
             self.at += end + 1;
@@ -353,7 +352,9 @@ impl<'a> Parser<'a> {
     }
 
     fn lone_surrogate(&self) -> ParseError {
-        self.error(ParseErrorKind::InvalidString("Lone surrogate in a string, which is no Unicode text".to_owned()))
+        self.error(ParseErrorKind::InvalidString(
+            "Lone surrogate in a string, which is no Unicode text".to_owned(),
+        ))
     }
 
     fn hex4(&mut self) -> Parsed<u32> {
@@ -415,8 +416,29 @@ mod tests {
     #[test]
     fn refuses_what_json_does_not_allow() {
         for text in [
-            "", "  ", "01", "1.", "-", "+1", "[1,]", "{\"a\"}", "{\"a\":1,}", "\"\\x\"", "\"\n\"", "\"\\ud800\"",
-            "\"abc", "nul", "truefalse", "[1 2]", "{} {}", "1e", "\"\\u12G4\"", "[", "{\"a\":", "tru\u{e9}", "\u{feff}1",
+            "",
+            "  ",
+            "01",
+            "1.",
+            "-",
+            "+1",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":1,}",
+            "\"\\x\"",
+            "\"\n\"",
+            "\"\\ud800\"",
+            "\"abc",
+            "nul",
+            "truefalse",
+            "[1 2]",
+            "{} {}",
+            "1e",
+            "\"\\u12G4\"",
+            "[",
+            "{\"a\":",
+            "tru\u{e9}",
+            "\u{feff}1",
         ] {
             assert!(parse(text).is_err(), "{text:?} should be refused");
         }

@@ -4,7 +4,7 @@ use newel_asl::Timestamp;
 use newel_engine::request::{
     EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, Tenant,
 };
-use newel_machine::{Detail, Event, EventId, Fault};
+use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str};
 use tokio::sync::mpsc;
@@ -13,10 +13,6 @@ use super::machine::checked_name;
 use super::{Named, Service, list, metadata_only, no_resource, own};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
-
-/// Bytes of payload after which a page of a history ends early, so that no answer grows beyond what clients take
-/// (gRPC's default is 4 MiB). A single event may be larger.
-pub(crate) const HISTORY_BYTES: usize = 3 * 1_024 * 1_024;
 
 /// A page of a history.
 #[derive(Debug)]
@@ -122,28 +118,8 @@ impl Service {
         let (limit, after) = self.page(input, list)?;
         let request =
             GetHistory { tenant: tenant.clone(), execution_arn: arn.clone(), reverse, limit, after };
-        let page = self.bounded_history(request, include_data).await?;
+        let page = self.engine.get_history(request).await?;
         Ok(History { page: self.sealed(page, list), include_data })
-    }
-
-    /// A page that is no larger than [`HISTORY_BYTES`]. The engine alone knows how to go on after an event, so one that
-    /// is too large is asked for again, shorter.
-    async fn bounded_history(
-        &self,
-        mut request: GetHistory,
-        include_data: bool,
-    ) -> Result<Page<Event>, Refusal> {
-        loop {
-            let page = self.engine.get_history(request.clone()).await?;
-            if !include_data {
-                return Ok(page);
-            }
-            let fitting = fitting(&page.items);
-            if fitting >= page.items.len() {
-                return Ok(page);
-            }
-            request.limit = fitting;
-        }
     }
 
     /// The events of an execution as they become durable.
@@ -155,30 +131,6 @@ impl Service {
     ) -> Result<mpsc::Receiver<Result<EventBatch, newel_engine::Error>>, Refusal> {
         own(tenant, arn, Named::Execution)?;
         Ok(self.engine.watch_execution(tenant, arn, after).await?)
-    }
-}
-
-/// How many of the events, one at least, fit in [`HISTORY_BYTES`].
-pub(crate) fn fitting(events: &[Event]) -> usize {
-    let mut bytes = 0_usize;
-    let over = events.iter().position(|event| {
-        bytes = bytes.saturating_add(payload_bytes(&event.detail));
-        bytes > HISTORY_BYTES
-    });
-    over.map_or(events.len(), |n| n.max(1))
-}
-
-fn payload_bytes(detail: &Detail) -> usize {
-    match detail {
-        Detail::ExecutionStarted { input, .. } | Detail::StateEntered { input, .. } => input.text().len(),
-        Detail::ExecutionSucceeded { output }
-        | Detail::TaskSubmitted { output, .. }
-        | Detail::TaskSucceeded { output, .. } => output.text().len(),
-        Detail::StateExited { output, assigned, .. } => {
-            assigned.iter().map(|(_, value)| value.text().len()).sum::<usize>() + output.text().len()
-        }
-        Detail::TaskScheduled { parameters, .. } => parameters.text().len(),
-        _ => 0,
     }
 }
 
@@ -195,33 +147,5 @@ pub(crate) const fn redrive(status: ExecutionStatus) -> (&'static str, Option<&'
         ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
             ("REDRIVABLE", None)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(bytes: usize) -> Event {
-        let input = Payload::from_checked_text(format!("\"{}\"", "x".repeat(bytes)));
-        Event {
-            id: 1,
-            previous: 0,
-            timestamp: Timestamp::default(),
-            detail: Detail::ExecutionStarted { input, role_arn: "r".into() },
-        }
-    }
-
-    #[test]
-    fn a_page_ends_before_it_grows_too_large() {
-        let third = HISTORY_BYTES / 3 - 2;
-        assert_eq!(fitting(&[event(1), event(1)]), 2);
-        assert_eq!(fitting(&[event(third), event(third), event(third), event(third)]), 3);
-        assert_eq!(
-            fitting(&[event(HISTORY_BYTES * 2), event(1)]),
-            1,
-            "an event that alone is too large goes alone"
-        );
-        assert_eq!(fitting(&[]), 0);
     }
 }

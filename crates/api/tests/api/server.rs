@@ -29,13 +29,13 @@ async fn operators_see_health_readiness_and_metrics() {
 }
 
 #[tokio::test]
-async fn grpc_health_follows_the_engine() {
+async fn grpc_health_of_the_services_follows_the_engine_and_the_process_lives() {
     let api = Api::start().await;
     let mut health = HealthClient::new(api.channel().await);
-    for (ready, expect) in [(true, ServingStatus::Serving), (false, ServingStatus::NotServing)] {
+    for (ready, services) in [(true, ServingStatus::Serving), (false, ServingStatus::NotServing)] {
         api.engine.set_ready(ready);
         let deadline = Instant::now() + Duration::from_secs(10);
-        for service in ["", "newel.v1.WorkflowsService"] {
+        for (service, expect) in [("newel.v1.WorkflowsService", services), ("", ServingStatus::Serving)] {
             loop {
                 let request = HealthCheckRequest { service: service.to_owned() };
                 let status = health.check(request).await.map(|answer| answer.into_inner().status());

@@ -7,6 +7,8 @@ use crate::{Setup, load, report};
 
 const COUNT: u64 = 100_000;
 const PARTS: u64 = 10;
+/// How much more the last part may cost than the first did.
+const MOST: f64 = 1.5;
 
 pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let part = (setup.count.unwrap_or(COUNT) / PARTS).max(1);
@@ -31,6 +33,7 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     }
     if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
         println!("\nthe last {part} cost {:.2} times what the first did", last / first);
+        anyhow::ensure!(last < &(first * MOST), "the cost of an execution grows");
     }
     server.kill().await
 }

@@ -10,7 +10,9 @@ use crate::server::{Program, Server, directory};
 use crate::{Setup, load, report};
 
 const COUNT: u64 = 50_000;
-/// One commit of the engine is one batch, and one batch is one sync of the database's log.
+/// What a release build is to do on two cores with the loader on them.
+const LEAST_PER_SECOND: f64 = 3_000.0;
+/// One batch of the engine is one commit of the database and one sync of its log; checkpoints' syncs are apart.
 const BATCHES: &str = "newel_engine_batches_total";
 /// How many executions are seen complete before the kill.
 const WITNESSED: u64 = 2_000;
@@ -29,6 +31,11 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let after = server.counter(BATCHES).await?;
     let empty = load::empty(setup.connections, count, &start(&machine, "{}")).await?;
     report::beside(&newel, &empty);
+    let rate = newel.per_second();
+    anyhow::ensure!(
+        rate >= LEAST_PER_SECOND,
+        "{rate:.0} executions a second, and {LEAST_PER_SECOND} are the least"
+    );
     match before.zip(after) {
         Some((before, after)) => {
             let syncs = (after - before).max(1);

@@ -3,7 +3,7 @@
 //! A program describes its configuration as a struct of section structs and loads it with [`load`]. Three layers, the
 //! later wins key by key: the program's own defaults (TOML text), the file, and the environment, where
 //! `NEWEL_<SECTION>__<KEY>` names a key (`NEWEL_HTTP__LISTEN` is `listen` of `[http]`; two underscores between levels
-//! and letters in lower case, so `NEWEL_STORE__MAX_BATCH` is `max_batch` of `[store]`). Variables without two
+//! and letters in lower case, so `NEWEL_STORE__MAX_BYTES` is `max_bytes` of `[store]`). Variables without two
 //! underscores after `NEWEL_` (such as `NEWEL_CONFIG`) belong to somebody else and are not looked at.
 //!
 //! A variable's text is read as what the key asks for: a number, a truth value, a string; a list is given as

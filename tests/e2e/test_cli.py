@@ -1,0 +1,80 @@
+"""The command line, as people and scripts use it: what it prints where, and what its exit codes say."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from support.executions import single
+from support.newel import binary, catalog
+
+WAIT = single({"Type": "Wait", "Seconds": 60})
+FAIL = {"StartAt": "Stop", "States": {"Stop": {"Type": "Fail", "Error": "Bad", "Cause": "why"}}}
+
+
+@pytest.fixture
+def cli(newel, tmp_path):
+    """Runs `newel` against the server; gives the finished process."""
+
+    def run(*arguments: str, definition: dict | None = None, seconds: float = 60):
+        command = [str(binary()), *arguments]
+        if definition is not None:
+            file = tmp_path / "greeting.asl.json"
+            file.write_text(json.dumps(definition))
+            command.insert(2, str(file))
+        if arguments[0] in ("start", "history"):
+            command += ["--endpoint", f"http://{newel.grpc}"]
+        env = {**os.environ, "NEWEL_CATALOG": str(catalog())}
+        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=env)
+
+    return run
+
+
+def test_start_waits_shows_progress_and_prints_the_output(cli):
+    greet = single({"Type": "Pass", "Parameters": {"greeting.$": "States.Format('hello {}', $.name)"}}, "Greet")
+    done = cli("start", "--input", '{"name": "you"}', "--wait", definition=greet)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"greeting": "hello you"}), done.stderr
+    assert "Greet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("definition", "code"),
+    [
+        (FAIL, 1),
+        ({**WAIT, "TimeoutSeconds": 1}, 2),
+    ],
+)
+def test_the_exit_code_tells_the_outcome(cli, definition, code):
+    done = cli("start", "--wait", definition=definition)
+    assert done.returncode == code, done.stderr
+
+
+def test_a_definition_is_updated_when_it_has_changed(cli, sfn):
+    first = single({"Type": "Pass", "Result": 1})
+    second = single({"Type": "Pass", "Result": 2})
+    assert cli("start", "--wait", definition=first).stdout.strip() == "1"
+    assert cli("start", "--wait", definition=second).stdout.strip() == "2"
+
+
+def test_history_is_told_for_people_and_for_programs(cli, sfn):
+    started = cli("start", definition=single({"Type": "Pass"}, "Only"))
+    assert started.returncode == 0, started.stderr
+    arn = started.stdout.strip().splitlines()[-1]
+    for_people = cli("history", arn)
+    assert for_people.returncode == 0 and "PassStateEntered" in for_people.stdout, for_people.stderr
+    for_programs = cli("history", arn, "--json")
+    assert "ExecutionStarted" in for_programs.stdout
+
+
+def test_validate_names_the_place(cli):
+    good = cli("validate", definition=single({"Type": "Pass"}))
+    assert good.returncode == 0, good.stderr
+    bad = cli("validate", definition={"StartAt": "Gone", "States": {"A": {"Type": "Pass", "End": True}}})
+    assert bad.returncode != 0
+    assert "MISSING_TRANSITION_TARGET" in bad.stdout + bad.stderr
+
+
+def test_help_teaches(cli):
+    for arguments in (["--help"], ["start", "--help"], ["dev", "--help"]):
+        told = cli(*arguments)
+        assert told.returncode == 0 and "newel" in told.stdout
