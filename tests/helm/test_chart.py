@@ -237,7 +237,7 @@ def test_credential_files_are_mounted_where_the_configuration_looks():
         "client_token_file": f"{mounts['credentials']}/client-token",
         "worker_tokens_dir": f"{mounts['credentials']}/worker-tokens",
     }
-    assert tomllib.loads(rendered.config("orchestrator"))["store"]["path"].startswith(mounts["data"] + "/")
+    assert tomllib.loads(rendered.config("orchestrator"))["store"]["path"] == mounts["data"]
     for family in FAMILIES:
         worker = tomllib.loads(rendered.config(f"worker-{family}"))["worker"]
         mounts = {mount["name"]: mount["mountPath"] for mount in container(rendered.pod(f"worker-{family}"))["volumeMounts"]}

@@ -55,6 +55,12 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// repetition for the first call, and then answers [`Reconciled::Adopted`].
     async fn reconcile(&self, attempt: &Attempt) -> Reconciled;
 
+    /// Whether [`Self::reconcile`] may itself start the attempt's job.
+    fn look_starts(&self, attempt: &Attempt) -> bool {
+        let _ = attempt;
+        false
+    }
+
     /// Looks at up to [`Self::describe_limit`] jobs of one identity and group with one call (with the pages that
     /// belong to it). The answer has one state for each of `jobs`, in their order.
     ///

@@ -17,13 +17,14 @@ use tracing::Instrument as _;
 use crate::adapter::{Adapter, Failure, Reconciled, Started, Submission};
 use crate::attempt::{Attempt, ExternalRef};
 use crate::backoff::Backoff;
-use crate::ledger::{Ledger, Order, Step};
+use crate::ledger::{Ledger, MayStart, Order, Step};
 use crate::poll::Poller;
 use crate::reports::Report;
 
 /// How often a submission that certainly had no effect is made again.
 const RESUBMITS: u32 = 2;
-/// How long a look for an earlier submission goes on when the service can't be asked.
+/// How long a look for an earlier submission goes on when the service can't be asked. One on behalf of a cancel goes on
+/// until there is an answer: a job may be running that nobody wants.
 const LOOK_FOR: Duration = Duration::from_secs(600);
 /// The first and the longest wait between repetitions of a cancel or a look.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -41,6 +42,8 @@ enum Found {
     Finished(Payload),
     NotStarted,
     Unknown(String),
+    /// The attempt isn't wanted any more, and the look would have been a start call.
+    Unwanted,
 }
 
 /// See the module.
@@ -104,14 +107,15 @@ impl Executor {
         self.tasks.wait().await;
     }
 
-    async fn start(&self, attempt: &Attempt, order: Order) {
+    async fn start(&self, attempt: &Arc<Attempt>, order: Order) {
         let Some(settled) = self.until_stopped(self.settle(attempt, order)).await.flatten() else { return };
         match settled {
             Settled::Started(started) => {
                 failpoint::hit("after-service-accepted");
                 let job = started.external_ref.clone();
                 if self.ledger.submitted(&attempt.task, started) {
-                    self.cancel(&Attempt { external_ref: Some(job), ..attempt.clone() }).await;
+                    let attempt = Attempt { external_ref: Some(job), ..Attempt::clone(attempt) };
+                    self.cancel(&Arc::new(attempt)).await;
                 }
             }
             Settled::Ended(report) => {
@@ -124,62 +128,106 @@ impl Executor {
     }
 
     /// `None` if the attempt is no longer wanted.
-    async fn settle(&self, attempt: &Attempt, order: Order) -> Option<Settled> {
+    async fn settle(&self, attempt: &Arc<Attempt>, order: Order) -> Option<Settled> {
         // Until it has its turn, the attempt can be withdrawn; from here on the service may hear of it.
         let permit = self.calls.acquire().await.ok()?;
-        if !self.ledger.begin(&attempt.task) {
+        if !self.ledger.begin(attempt) {
             return None;
         }
         if order == Order::Submit {
-            return Some(self.submit(attempt, Some(permit)).await);
+            return self.submit(attempt, Some(permit)).await;
         }
         drop(permit);
-        Some(match self.look(attempt).await {
-            Found::Adopted(started) => Settled::Started(started),
-            Found::Finished(output) => Settled::Ended(Report::Succeeded(output)),
+        if self.adapter.look_starts(attempt) && attempt.is_past_deadline(SystemTime::now()) {
+            return Some(timed_out());
+        }
+        match self.look(attempt, Some(LOOK_FOR)).await {
+            Found::Adopted(started) => Some(Settled::Started(started)),
+            Found::Finished(output) => Some(Settled::Ended(Report::Succeeded(output))),
             Found::NotStarted => self.submit(attempt, None).await,
-            Found::Unknown(cause) => Settled::Ended(Report::Failed(self.sdk_client_exception(&cause))),
-        })
+            Found::Unknown(cause) => Some(self.client_failure(&cause)),
+            Found::Unwanted => None,
+        }
     }
 
-    async fn submit(&self, attempt: &Attempt, mut permit: Option<SemaphorePermit<'_>>) -> Settled {
+    /// `None` if the attempt is no longer wanted. `permit` is that of the first call.
+    async fn submit(
+        &self,
+        attempt: &Arc<Attempt>,
+        mut permit: Option<SemaphorePermit<'_>>,
+    ) -> Option<Settled> {
         let mut last_cause = String::new();
         for _ in 0..=RESUBMITS {
-            if attempt.is_past_deadline(SystemTime::now()) {
-                return Settled::Ended(Report::Failed(Failure::new("States.Timeout", "")));
-            }
-            let call = self.adapter.submit(attempt);
-            let submission = match permit.take() {
-                Some(_held) => call.await,
-                None => self.call(call).await,
+            let turn = match self.turn(attempt, permit.take()).await {
+                Ok(turn) => turn,
+                Err(settled) => return settled,
             };
+            let submission = self.adapter.submit(attempt).await;
+            drop(turn);
             let (answer, cause) = match submission {
-                Submission::Started(started) => return Settled::Started(started),
-                Submission::Finished(output) => return Settled::Ended(Report::Succeeded(output)),
-                Submission::Failed(failure) => return Settled::Ended(Report::Failed(failure)),
+                Submission::Started(started) => return Some(Settled::Started(started)),
+                Submission::Finished(output) => return Some(Settled::Ended(Report::Succeeded(output))),
+                Submission::Failed(failure) => return Some(Settled::Ended(Report::Failed(failure))),
                 Submission::Unknown { answer, cause } => (answer, cause),
             };
             tracing::warn!(cause, "the outcome of a submit is unknown; looking for what it did");
-            match (self.look(attempt).await, answer) {
-                (Found::Adopted(started), _) => return Settled::Started(started),
-                (Found::Finished(output), _) => return Settled::Ended(Report::Succeeded(output)),
+            match (self.look(attempt, Some(LOOK_FOR)).await, answer) {
+                (Found::Adopted(started), _) => return Some(Settled::Started(started)),
+                (Found::Finished(output), _) => return Some(Settled::Ended(Report::Succeeded(output))),
+                (Found::Unwanted, _) => return None,
                 // The service said no and nothing is there: its word is the attempt's error, and Retry's business.
-                (_, Some(answer)) => return Settled::Ended(Report::Failed(answer)),
+                (_, Some(answer)) => return Some(Settled::Ended(Report::Failed(answer))),
                 (Found::NotStarted, None) => last_cause = cause,
-                (Found::Unknown(_), None) => {
-                    return Settled::Ended(Report::Failed(self.sdk_client_exception(&cause)));
-                }
+                (Found::Unknown(_), None) => return Some(self.client_failure(&cause)),
             }
         }
-        Settled::Ended(Report::Failed(self.sdk_client_exception(&last_cause)))
+        Some(self.client_failure(&last_cause))
     }
 
-    /// Asks what an earlier submit did, until there is an answer that can be trusted.
-    async fn look(&self, attempt: &Attempt) -> Found {
+    /// The turn to make a start call that is wanted at this moment; otherwise what the attempt comes to, if it is still
+    /// this process's.
+    async fn turn<'a>(
+        &'a self,
+        attempt: &Arc<Attempt>,
+        mut permit: Option<SemaphorePermit<'a>>,
+    ) -> Result<SemaphorePermit<'a>, Option<Settled>> {
+        loop {
+            let turn = match permit.take() {
+                Some(held) => held,
+                None => self.calls.acquire().await.map_err(|_| None)?,
+            };
+            match self.ledger.may_start(attempt) {
+                MayStart::Yes if attempt.is_past_deadline(SystemTime::now()) => {
+                    return Err(Some(timed_out()));
+                }
+                MayStart::Yes => return Ok(turn),
+                MayStart::Cancelled => return Err(Some(Settled::Ended(Report::Cancelled))),
+                MayStart::Unwanted => return Err(None),
+                MayStart::AskAgain => {}
+            }
+            drop(turn);
+            tokio::time::sleep(FIRST_WAIT).await;
+        }
+    }
+
+    /// Asks what an earlier submit did, until there is an answer that can be trusted. Past `limit` a service that can't
+    /// be asked counts as one that can't tell; without one, as on behalf of a cancel, it is asked on and on.
+    async fn look(&self, attempt: &Arc<Attempt>, limit: Option<Duration>) -> Found {
         let begun = Instant::now();
         let lag = self.adapter.listing_lag();
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
+            if limit.is_some() && self.adapter.look_starts(attempt) {
+                match self.ledger.may_start(attempt) {
+                    // What is to be stopped has to be found first.
+                    MayStart::Yes | MayStart::Cancelled => {}
+                    MayStart::Unwanted => return Found::Unwanted,
+                    MayStart::AskAgain => {
+                        tokio::time::sleep(FIRST_WAIT).await;
+                        continue;
+                    }
+                }
+            }
             // What a question asked past the lag doesn't show isn't there.
             let trusted = begun.elapsed() >= lag;
             let wait = match self.call(self.adapter.reconcile(attempt)).await {
@@ -188,8 +236,11 @@ impl Executor {
                 Reconciled::NotStarted if trusted => return Found::NotStarted,
                 Reconciled::Unknown { cause } => return Found::Unknown(cause),
                 Reconciled::NotStarted => lag.saturating_sub(begun.elapsed()).min((lag / 4).max(FIRST_WAIT)),
-                Reconciled::Later { cause } if begun.elapsed() > LOOK_FOR => return Found::Unknown(cause),
                 Reconciled::Later { cause } => {
+                    let given_up = limit.is_some_and(|limit| begun.elapsed() > limit);
+                    if given_up && !self.ledger.cancel_wanted(attempt) {
+                        return Found::Unknown(cause);
+                    }
                     tracing::debug!(cause, "an earlier submit can't be looked for now");
                     backoff.next()
                 }
@@ -199,7 +250,7 @@ impl Executor {
     }
 
     /// Stops a job, again and again until the service confirms.
-    async fn cancel(&self, attempt: &Attempt) {
+    async fn cancel(&self, attempt: &Arc<Attempt>) {
         let confirmed = async {
             let Some(job) = self.job_to_cancel(attempt).await else { return };
             let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
@@ -214,14 +265,14 @@ impl Executor {
     }
 
     /// The job that an attempt started, if it started one as far as can be told.
-    async fn job_to_cancel(&self, attempt: &Attempt) -> Option<ExternalRef> {
+    async fn job_to_cancel(&self, attempt: &Arc<Attempt>) -> Option<ExternalRef> {
         if let Some(job) = &attempt.external_ref {
             return Some(job.clone());
         }
         attempt.parameters.as_ref()?;
-        match self.look(attempt).await {
+        match self.look(attempt, None).await {
             Found::Adopted(started) => Some(started.external_ref),
-            Found::NotStarted | Found::Finished(_) => None,
+            Found::NotStarted | Found::Finished(_) | Found::Unwanted => None,
             Found::Unknown(cause) => {
                 tracing::warn!(cause, "whether there is a job to stop can't be told");
                 None
@@ -240,9 +291,13 @@ impl Executor {
         self.stop.run_until_cancelled(work).await
     }
 
-    fn sdk_client_exception(&self, cause: &str) -> Failure {
-        Failure::sdk_client(self.adapter.error_prefix(), cause)
+    fn client_failure(&self, cause: &str) -> Settled {
+        Settled::Ended(Report::Failed(Failure::sdk_client(self.adapter.error_prefix(), cause)))
     }
+}
+
+fn timed_out() -> Settled {
+    Settled::Ended(Report::Failed(Failure::new("States.Timeout", "")))
 }
 
 /// The end of an attempt whose dispatch makes no sense.

@@ -3,7 +3,7 @@
 //! The ledger decides and remembers; it makes no call and sends nothing. An attempt belongs to its *home*, the
 //! orchestrator that dispatched it last; its reports go there. Invariants:
 //!
-//! * WRK-1: a submit of one attempt begins at most once in a process.
+//! * WRK-1: a submit of one attempt begins at most once in a process, and calls the service only while it is wanted.
 //! * WRK-2: a report stays until it is acknowledged, and goes out again after every reconnect.
 //! * WRK-3: a job is watched only once its submission is acknowledged as durable.
 //! * WRK-4: a cancel outlives every stale acknowledgement and drop: only its own acknowledgement ends it.
@@ -83,8 +83,14 @@ impl Ledger {
             count: self.credit.count.saturating_sub(entry.in_flight.count),
             bytes: self.credit.bytes.saturating_sub(entry.in_flight.bytes),
         };
-        let held = state.entries.iter().filter(|(_, e)| e.home == *home || !known.contains(&e.home));
-        (credit, held.map(|(task, _)| task.clone()).collect())
+        let mut held = Vec::new();
+        for (task, entry) in &mut state.entries {
+            if entry.home == *home || !known.contains(&entry.home) {
+                entry.offered = Some(Arc::clone(home));
+                held.push(task.clone());
+            }
+        }
+        (credit, held)
     }
 
     /// A session is open, and the home keeps `keep` of what was `offered`. Its own attempts that it doesn't keep are let
@@ -96,6 +102,9 @@ impl Ledger {
         home_state.dirty.clear();
         let mut dropped = Vec::new();
         for task in offered {
+            if let Some(entry) = state.entries.get_mut(task) {
+                entry.offered = None;
+            }
             if keep.contains(task) {
                 state.adopt(task, home);
                 state.mark_all(task);
@@ -116,8 +125,10 @@ impl Ledger {
         let forgotten: Vec<TaskKey> =
             state.entries.iter().filter(|(_, e)| idle(e)).map(|(task, _)| task.clone()).collect();
         for task in forgotten {
-            state.refund(&task);
-            state.entries.remove(&task);
+            state.forget(&task);
+        }
+        for entry in state.entries.values_mut() {
+            entry.offered.take_if(|to| to == home);
         }
     }
 
@@ -149,6 +160,10 @@ impl Ledger {
             }
         }
         let task = attempt.task.clone();
+        if order == Order::Reconcile && state.entries.get(&task).is_some_and(Entry::is_queued_submit) {
+            // Somebody else may have been asked in between: the submit that waits here must not go without a look.
+            state.forget(&task);
+        }
         let step = if state.entries.contains_key(&task) {
             state.adopt(&task, home);
             state.accept_held(attempt, order)
@@ -176,7 +191,9 @@ impl Ledger {
         let entry = Entry {
             attempt: None,
             home: Arc::clone(home),
+            order: Order::Submit,
             phase: Phase::Ended,
+            offered: None,
             external_ref: None,
             cancel_wanted: false,
             charged: None,
@@ -188,15 +205,45 @@ impl Ledger {
         state.mark(&task);
     }
 
-    /// A queued submit or reconcile is about to call the service. `false` if it is no longer wanted.
-    pub(crate) fn begin(&self, task: &TaskKey) -> bool {
+    /// A queued submit or reconcile is about to call the service. `false` if it is no longer wanted, or if `attempt` isn't
+    /// what is queued but an earlier dispatch of it that was forgotten.
+    pub(crate) fn begin(&self, attempt: &Arc<Attempt>) -> bool {
         let mut state = self.state.lock();
-        let Some(entry) = state.entries.get_mut(task) else { return false };
-        if entry.phase != Phase::Queued {
-            return false;
+        match state.entries.get_mut(&attempt.task) {
+            Some(entry) if entry.phase == Phase::Queued && entry.is_for(attempt) => {
+                entry.phase = Phase::Calling;
+                true
+            }
+            _ => false,
         }
-        entry.phase = Phase::Calling;
-        true
+    }
+
+    /// Whether an attempt that has begun may call the service's start operation now. To be asked before every such call:
+    /// since the last one a cancel may have come, or the home may have given the attempt to somebody else.
+    pub(crate) fn may_start(&self, attempt: &Arc<Attempt>) -> MayStart {
+        let mut state = self.state.lock();
+        let Some(entry) = state.entries.get(&attempt.task) else { return MayStart::Unwanted };
+        if entry.phase != Phase::Calling || !entry.is_for(attempt) {
+            return MayStart::Unwanted;
+        }
+        if entry.cancel_wanted {
+            return MayStart::Cancelled;
+        }
+        if state.homes.get(&entry.home).is_some_and(|home| home.open) {
+            return MayStart::Yes;
+        }
+        if entry.offered.is_some() {
+            return MayStart::AskAgain;
+        }
+        // Whoever is next to hear of it is told to look for what was started so far.
+        state.forget(&attempt.task);
+        MayStart::Unwanted
+    }
+
+    /// Whether a cancel came for an attempt that has begun.
+    pub(crate) fn cancel_wanted(&self, attempt: &Arc<Attempt>) -> bool {
+        let state = self.state.lock();
+        state.entries.get(&attempt.task).is_some_and(|entry| entry.cancel_wanted && entry.is_for(attempt))
     }
 
     /// The service started the job. Returns whether a cancel came meanwhile, which the caller is then to carry out.
@@ -333,6 +380,19 @@ impl Ledger {
     pub(crate) fn len(&self) -> usize {
         self.state.lock().entries.len()
     }
+}
+
+/// Whether a start call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MayStart {
+    /// It may.
+    Yes,
+    /// No: the attempt is to be stopped.
+    Cancelled,
+    /// No: it is somebody else's by now, or over.
+    Unwanted,
+    /// A session is being opened whose home says whether it keeps the attempt.
+    AskAgain,
 }
 
 /// What an acknowledgement leads to.

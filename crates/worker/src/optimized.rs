@@ -292,15 +292,20 @@ impl<S: Service> Optimized<S> {
         for request in integration.cancel(std::slice::from_ref(&job), CANCEL_REASON) {
             match calls.send(&request, Repeat::Freely).await {
                 Ok((answer, _)) if stopped(&answer) => {}
-                Ok((answer, _)) => failed = Some(CallFailure::Transient(answer.to_json())),
+                Ok((answer, _)) => {
+                    failed = Some(CallFailure::Refused(Failure::task_failed(answer.to_json())))
+                }
                 Err(error) => failed = Some(calls.failure(error)),
             }
         }
         let Some(failure) = failed else { return Ok(()) };
         // Services refuse to stop what is over or unknown, each in words of its own; the job itself tells.
         let mut states = [JobState::Missing];
-        match calls.describe(&[job], &mut states).await {
-            Ok(()) if states[0] != JobState::Running => Ok(()),
+        let described = calls.describe(&[job], &mut states).await;
+        match (described, &states[0], &failure) {
+            (Ok(()), JobState::Succeeded(_) | JobState::Failed(_), _)
+            // A listing that lags shows no job either: that one is gone takes the service's word on the stop as well.
+            | (Ok(()), JobState::Missing, CallFailure::Refused(_)) => Ok(()),
             _ => Err(failure),
         }
     }
@@ -484,6 +489,11 @@ impl<S: Service> Adapter for Optimized<S> {
 
     async fn reconcile(&self, attempt: &Attempt) -> Reconciled {
         self.look(attempt).await.unwrap_or_else(|failure| unknown(&failure.cause))
+    }
+
+    fn look_starts(&self, attempt: &Attempt) -> bool {
+        let integration = self.integration(&attempt.resource);
+        integration.is_ok_and(|found| matches!(found.action.idempotency, Idempotency::Token { .. }))
     }
 
     async fn describe(&self, watch: &WatchKey, jobs: &[ExternalRef]) -> Result<Vec<JobState>, CallFailure> {

@@ -66,10 +66,11 @@ impl Service for Batch {
         start: &WireRequest,
         token: &str,
     ) -> Result<Option<Found>, CallError> {
+        let since = calls.scheduled_millis.saturating_sub(CLOCK_SKEW_MILLIS);
         let mut next = None;
         for _ in 0..MAX_PAGES {
             let (page, _) = calls.get("ListJobs", listing(start, next.take())).await?;
-            let jobs = candidates(&page, calls.scheduled_millis.saturating_sub(CLOCK_SKEW_MILLIS));
+            let jobs = candidates(&page, since);
             for request in calls.integration.describe(&jobs) {
                 let (answer, http) = calls.get(request.operation, request.body.clone()).await?;
                 let described = calls.integration.described(&request, &answer);
@@ -79,11 +80,12 @@ impl Service for Batch {
                 }
             }
             next = page.get("nextToken").filter(|token| !token.is_null()).cloned();
-            if next.is_none() {
+            if next.is_none() || ends_before(&page, since) {
                 return Ok(None);
             }
         }
-        Ok(None)
+        // The marked one may be further down: that there is none can't be said.
+        Err(CallError::Unknown { answer: None, cause: "too many jobs to search".to_owned() })
     }
 }
 
@@ -102,13 +104,26 @@ fn listing(start: &WireRequest, next: Option<Value>) -> Value {
     body.into_iter().collect::<Object>().into()
 }
 
+fn summaries(page: &Value) -> &[Value] {
+    page.get("jobSummaryList").and_then(Value::as_array).unwrap_or_default()
+}
+
+/// Whether a job is known to have been created before.
+fn is_older(job: &Value, since_millis: u64) -> bool {
+    let since = i64::try_from(since_millis).unwrap_or(i64::MAX);
+    job.get("createdAt").and_then(Value::as_i64).is_some_and(|at| at < since)
+}
+
 /// The listed jobs that were created since.
 fn candidates(page: &Value, since_millis: u64) -> Vec<JobRef> {
-    let summaries = page.get("jobSummaryList").and_then(Value::as_array).unwrap_or_default();
-    let since = i64::try_from(since_millis).unwrap_or(i64::MAX);
-    let recent = |job: &&Value| job.get("createdAt").and_then(Value::as_i64).is_none_or(|at| at >= since);
     let id = |job: &Value| Some(JobRef { id: job.get("jobId")?.as_str()?.into(), scope: None });
-    summaries.iter().filter(recent).filter_map(id).collect()
+    summaries(page).iter().filter(|job| !is_older(job, since_millis)).filter_map(id).collect()
+}
+
+/// Whether what follows a page is older still: a filtered listing has the newest jobs first.
+/// <https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html>
+fn ends_before(page: &Value, since_millis: u64) -> bool {
+    summaries(page).last().is_some_and(|job| is_older(job, since_millis))
 }
 
 /// What SubmitJob had answered.

@@ -148,6 +148,53 @@ async fn an_old_job_of_the_same_name_is_not_adopted() {
 }
 
 #[tokio::test]
+async fn more_jobs_than_are_searched_prove_nothing_unless_they_are_older() {
+    let over = over().await;
+    for _ in 0..2_001 {
+        over.adapter.submit(&submit_job(Pattern::Job, "good")).await;
+    }
+    let mut attempt = submit_job(Pattern::Job, "good");
+    let found = over.adapter.reconcile(&attempt).await;
+    let Reconciled::Later { cause } = found else { panic!("{found:?}") };
+    assert_eq!(cause, "too many jobs to search");
+
+    let listings = || -> u64 {
+        over.bench.fake.calls().iter().filter(|c| c.operation == "ListJobs").map(|c| c.calls).sum()
+    };
+    let before = listings();
+    attempt.scheduled_at += std::time::Duration::from_secs(3600);
+    let found = over.adapter.reconcile(&attempt).await;
+    assert!(matches!(found, Reconciled::NotStarted), "{found:?}");
+    assert_eq!(listings() - before, 1, "what follows an older job isn't read");
+}
+
+#[tokio::test]
+async fn a_job_that_no_listing_shows_is_not_stopped_until_the_service_says_so() {
+    let over = over().await;
+    let attempt = submit_job(Pattern::Job, "good");
+    let unknown = newel_worker::ExternalRef::new("00000000-0000-4000-8000-000000000000");
+    let select = Selector { operation: Some("TerminateJob".to_owned()), ..Selector::default() };
+    over.bench.fake.add_faults(vec![FaultRule::new(select, FaultKind::Throttle)]).unwrap();
+    let cancelled = over.adapter.cancel(&attempt, &unknown).await;
+    assert_eq!(cancelled, Err(newel_worker::CallFailure::Throttled));
+}
+
+#[tokio::test]
+async fn trouble_of_the_token_service_says_nothing_about_a_role() {
+    for kind in [FaultKind::Throttle, FaultKind::ServerError, FaultKind::Reset] {
+        let over = over_with(|options| options.aws.assume_role = newel_worker::AssumeRole::Always).await;
+        let select = Selector { service: Some(Service::Sts), ..Selector::default() };
+        over.bench.fake.add_faults(vec![FaultRule::new(select, kind)]).unwrap();
+        let attempt = submit_job(Pattern::Job, "good");
+        let found = over.adapter.reconcile(&attempt).await;
+        assert!(matches!(found, Reconciled::Later { .. }), "{kind:?}: {found:?}");
+        let submission = over.adapter.submit(&attempt).await;
+        let Submission::Failed(failure) = submission else { panic!("{kind:?}: {submission:?}") };
+        assert_eq!(failure.error, "Batch.SdkClientException", "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_markers_or_the_right_to_list_it_can_not_be_told() {
     let over = over_with(|options| options.markers = false).await;
     let attempt = submit_job(Pattern::Job, "good");

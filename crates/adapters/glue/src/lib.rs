@@ -80,7 +80,8 @@ impl Service for Glue {
                 return Ok(None);
             }
         }
-        Ok(None)
+        // The marked one may be further down: that there is none can't be said.
+        Err(CallError::Unknown { answer: None, cause: "too many jobs to search".to_owned() })
     }
 }
 

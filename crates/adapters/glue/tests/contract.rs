@@ -14,7 +14,9 @@ use fake_bench::{Bench, attempt, integrations, options};
 use fake_jobs::{job_name, jobs};
 use newel_aws_fake::{Service, Step};
 use newel_worker::contract::{self, Ending, Fault};
-use newel_worker::{Adapter, Attempt, ExternalRef, JobState, Optimized, Pattern, Submission, WatchKey};
+use newel_worker::{
+    Adapter, Attempt, ExternalRef, JobState, Optimized, Pattern, Reconciled, Submission, WatchKey,
+};
 use newel_worker_glue::Glue;
 
 /// The bench with its adapter.
@@ -95,6 +97,17 @@ async fn a_result_is_the_run_without_the_marker() {
     assert_eq!(output.get("JobName").and_then(|v| v.as_str()), Some("good"));
     assert_eq!(output.get("JobRunState").and_then(|v| v.as_str()), Some("SUCCEEDED"));
     assert_eq!(output.get("Arguments").map(ToString::to_string).as_deref(), Some(r#"{"--k":"v"}"#));
+}
+
+#[tokio::test]
+async fn more_runs_than_are_searched_prove_nothing() {
+    let over = over().await;
+    for _ in 0..4_001 {
+        start(&over, "good").await;
+    }
+    let found = over.adapter.reconcile(&start_job_run(Pattern::Job, "good")).await;
+    let Reconciled::Later { cause } = found else { panic!("{found:?}") };
+    assert_eq!(cause, "too many jobs to search");
 }
 
 #[tokio::test]

@@ -140,6 +140,11 @@ impl Runner<'_, '_> {
             TaskReport::Submitted { .. } if attempt.submitted || by_token => {}
             TaskReport::Submitted { external_ref, output } => self.submitted(key, external_ref, output),
             TaskReport::Succeeded(output) => self.succeeded(path, output),
+            // A worker says so when it has an attempt past its deadline and hasn't looked at what became of it: a job that
+            // may be running is to be stopped, as when the clock says so here.
+            TaskReport::Failed(fault) if !by_token && fault.error.as_deref() == Some(error::TIMEOUT) => {
+                self.time_out(path, attempt);
+            }
             TaskReport::Failed(fault) => {
                 self.settle(path);
                 self.task_failed(path, fault.into());

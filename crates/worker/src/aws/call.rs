@@ -113,12 +113,17 @@ fn refusal(exchange: &RawExchange, error: &impl ProvideErrorMetadata, status: u1
         message: metadata.message().map(str::to_owned),
         request_id: exchange.take_answer().and_then(|(http, _)| http.request_id),
     };
-    let throttled = THROTTLES.contains(&error.code()) || status == 429;
+    let throttled = is_throttle(error.code(), status);
     if status >= 500 && !throttled {
         let cause = format!("{} (status {status})", error.code());
         return CallError::Unknown { answer: Some(error), cause };
     }
     CallError::Refused { error, throttled }
+}
+
+/// Whether a service's error asks for fewer calls.
+pub(super) fn is_throttle(code: &str, status: u16) -> bool {
+    THROTTLES.contains(&code) || status == 429
 }
 
 /// Whether no connection was made, so that no byte of the request left.
@@ -135,7 +140,10 @@ fn causes(error: &(dyn StdError + 'static)) -> String {
     parts.join(": ")
 }
 
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+/// An error and what caused it, outermost first.
+pub(super) fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     let mut next = Some(error);
     std::iter::from_fn(move || {
         let error = next?;

@@ -4,7 +4,6 @@
 //! state machine's role is assumed, and from that the task's `Credentials.RoleArn`, as far as
 //! [`AssumeRole`](crate::AssumeRole) says so.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,11 +16,16 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder, Connector, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use parking_lot::Mutex;
 
+use super::call::{chain, is_throttle};
 use super::lru::Lru;
 use crate::adapter::Failure;
 use crate::attempt::Identity;
@@ -33,6 +37,10 @@ const CAPACITY: usize = 1_024;
 const FALLBACK_REGION: Region = Region::from_static("us-east-1");
 /// Credentials are replaced this long before they expire: longer than any call may take.
 const REFRESH: Duration = Duration::from_secs(300);
+
+/// How long a connection is kept for the next call: less than AWS endpoints keep it, so that a start call isn't sent over
+/// one that is being closed, which would leave its outcome unknown.
+const IDLE_CONNECTION: Duration = Duration::from_secs(10);
 
 /// Why a call can't be made under an identity.
 #[derive(Debug)]
@@ -73,6 +81,7 @@ impl Aws {
             .or_else(FALLBACK_REGION);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
+            .http_client(pooled())
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(options.max_attempts.max(1)));
         if let Some(url) = &options.endpoint_url {
@@ -141,6 +150,20 @@ impl Aws {
     }
 }
 
+/// One pool of connections for every client made from the configurations. A client without it makes its own, and with it
+/// a handshake for each call. Otherwise as the SDK's own: TLS by rustls, a proxy as the environment says.
+fn pooled() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = Connector::builder()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .proxy_config(ProxyConfig::from_env())
+            .pool_idle_timeout(IDLE_CONNECTION);
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        connector.build()
+    })
+}
+
 impl Configured {
     /// Makes sure that the roles' credentials are there, so that a failure to assume one is told from a failed call.
     async fn authorize(&self, identity: &Identity) -> Result<(), Access> {
@@ -161,20 +184,21 @@ impl Configured {
     }
 }
 
-/// A refusal of STS is a refusal; without an answer of STS there is none.
+/// A refusal of STS is a refusal; a throttle, an internal error or no answer at all says nothing about the role.
 fn access(error: &CredentialsError, denied: impl FnOnce() -> String) -> Access {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    let mut unreachable = matches!(error, CredentialsError::ProviderTimedOut(_));
-    while let Some(error) = source {
-        unreachable |= error.is::<ConnectorError>();
-        source = error.source();
-    }
-    if unreachable {
-        Access::Unreachable("the security token service can't be reached".to_owned())
-    } else {
-        tracing::warn!(%error, "a role couldn't be assumed");
+    tracing::warn!(error = %DisplayErrorContext(error), "a role couldn't be assumed");
+    let misconfigured = matches!(error, CredentialsError::InvalidConfiguration(_));
+    if misconfigured || chain(error).filter_map(|error| error.downcast_ref()).any(is_refusal) {
         Access::Denied(Failure::task_failed(denied()))
+    } else {
+        Access::Unreachable("the security token service can't be reached".to_owned())
     }
+}
+
+fn is_refusal(error: &SdkError<AssumeRoleError>) -> bool {
+    let SdkError::ServiceError(answer) = error else { return false };
+    let status = answer.raw().status().as_u16();
+    (400..500).contains(&status) && !is_throttle(answer.err().code().unwrap_or_default(), status)
 }
 
 /// A role session's name: what STS takes of the execution's name.
@@ -205,7 +229,7 @@ impl Assumed {
         config.clone().into_builder().credentials_provider(provider).build()
     }
 
-    /// Valid credentials. Whoever asks while they are fetched waits for the same answer.
+    /// Valid credentials: those there are, if they can't be replaced yet. Whoever asks while they are fetched waits for the same answer.
     async fn current(&self) -> Result<Credentials, CredentialsError> {
         let mut current = self.current.lock().await;
         let fresh_until = SystemTime::now() + REFRESH;
@@ -214,9 +238,14 @@ impl Assumed {
         if let Some(credentials) = current.as_ref().filter(fresh) {
             return Ok(credentials.clone());
         }
-        let credentials = self.source.provide_credentials().await?;
-        *current = Some(credentials.clone());
-        Ok(credentials)
+        match self.source.provide_credentials().await {
+            Ok(credentials) => Ok(current.insert(credentials).clone()),
+            Err(error) => {
+                let now = SystemTime::now();
+                let valid = |old: &&Credentials| old.expiry().is_some_and(|expiry| expiry > now);
+                current.as_ref().filter(valid).cloned().ok_or(error)
+            }
+        }
     }
 }
 

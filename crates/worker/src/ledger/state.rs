@@ -15,7 +15,7 @@ pub(super) const SETTLED_CAPACITY: usize = 16_384;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Waits for its turn; nothing has been sent to the service.
+    /// Waits for its turn; this process has sent nothing to the service.
     Queued,
     /// A submit or reconcile is under way.
     Calling,
@@ -41,7 +41,11 @@ pub(super) struct Entry {
     /// `None` for a dispatch that made no sense.
     pub(super) attempt: Option<Arc<Attempt>>,
     pub(super) home: Home,
+    /// What it was first dispatched for.
+    pub(super) order: Order,
     pub(super) phase: Phase,
+    /// The home that was told of it and hasn't answered yet whether it keeps it.
+    pub(super) offered: Option<Home>,
     pub(super) external_ref: Option<ExternalRef>,
     /// A cancel came while the submit was under way.
     pub(super) cancel_wanted: bool,
@@ -53,6 +57,15 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether this is the dispatch that the entry was made for, not just one of the same attempt.
+    pub(super) fn is_for(&self, attempt: &Arc<Attempt>) -> bool {
+        self.attempt.as_ref().is_some_and(|held| Arc::ptr_eq(held, attempt))
+    }
+
+    pub(super) fn is_queued_submit(&self) -> bool {
+        self.phase == Phase::Queued && self.order == Order::Submit
+    }
+
     /// Nothing needs them once the call is over.
     pub(super) fn forget_parameters(&mut self) {
         self.attempt = self.attempt.take().map(|attempt| Arc::new(attempt.without_parameters()));
@@ -125,7 +138,9 @@ impl State {
         }
         let entry = Entry {
             home: Arc::clone(home),
+            order,
             phase,
+            offered: None,
             external_ref: attempt.external_ref.clone(),
             cancel_wanted: false,
             charged,
@@ -172,25 +187,33 @@ impl State {
     pub(super) fn cancel_held(&mut self, attempt: Attempt) -> Step {
         let task = attempt.task.clone();
         let Some(entry) = self.entries.get_mut(&task) else { return Step::Nothing };
-        match entry.phase {
-            Phase::Queued => {
+        match (entry.phase, &entry.attempt) {
+            // A process before this one may have started its job, which is to be found and stopped.
+            (Phase::Queued, Some(queued)) if entry.order == Order::Reconcile => {
+                let external_ref = attempt.external_ref.or_else(|| entry.external_ref.clone());
+                let attempt = Attempt { external_ref, ..Attempt::clone(queued) };
+                entry.phase = Phase::Cancelling;
+                self.refund(&task);
+                Step::Run(Arc::new(attempt), Order::Cancel)
+            }
+            (Phase::Queued, _) => {
                 entry.phase = Phase::Ended;
                 entry.end = Some(Pending { report: Report::Cancelled, sent: false });
                 self.refund(&task);
                 self.mark(&task);
                 Step::Nothing
             }
-            Phase::Calling => {
+            (Phase::Calling, _) => {
                 entry.cancel_wanted = true;
                 Step::Nothing
             }
-            Phase::Submitted | Phase::Watching => {
+            (Phase::Submitted | Phase::Watching, _) => {
                 entry.phase = Phase::Cancelling;
                 let external_ref = attempt.external_ref.clone().or_else(|| entry.external_ref.clone());
                 Step::Run(Arc::new(Attempt { external_ref, ..attempt }), Order::Cancel)
             }
-            Phase::Cancelling => Step::Nothing,
-            Phase::Ended => {
+            (Phase::Cancelling, _) => Step::Nothing,
+            (Phase::Ended, _) => {
                 entry.end = Some(Pending { report: Report::Cancelled, sent: false });
                 self.mark(&task);
                 Step::Nothing
@@ -249,6 +272,12 @@ impl State {
         }
         self.settle(task);
         true
+    }
+
+    /// Forgets an attempt as if it had never come; it may come again.
+    pub(super) fn forget(&mut self, task: &TaskKey) {
+        self.refund(task);
+        self.entries.remove(task);
     }
 
     pub(super) fn settle(&mut self, task: &TaskKey) {

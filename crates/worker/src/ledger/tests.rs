@@ -54,6 +54,20 @@ fn runs(step: Result<Step, CreditExceeded>) -> bool {
     matches!(step.unwrap(), Step::Run(..))
 }
 
+/// Begins with what is held of a task.
+fn begin(ledger: &Ledger, task: &TaskKey) -> bool {
+    let held = ledger.state.lock().entries.get(task).and_then(|entry| entry.attempt.clone());
+    held.is_some_and(|attempt| ledger.begin(&attempt))
+}
+
+/// Takes a dispatch that is to be run.
+fn taken(ledger: &Ledger, home: &Home, attempt: Attempt, order: Order) -> Arc<Attempt> {
+    match ledger.accept(home, attempt, order).unwrap() {
+        Step::Run(attempt, _) => attempt,
+        Step::Nothing => panic!("it wasn't to be run"),
+    }
+}
+
 fn kinds(ledger: &Ledger, home: &Home) -> Vec<Kind> {
     ledger.take_reports(home, usize::MAX).iter().map(|(_, report)| report.kind()).collect()
 }
@@ -64,8 +78,8 @@ fn a_submit_begins_once_however_often_it_is_delivered() {
     let task = job(1).task;
     assert!(runs(ledger.accept(&home, job(1), Order::Submit)));
     assert!(!runs(ledger.accept(&home, job(1), Order::Submit)));
-    assert!(ledger.begin(&task));
-    assert!(!ledger.begin(&task));
+    assert!(begin(&ledger, &task));
+    assert!(!begin(&ledger, &task));
     assert!(!runs(ledger.accept(&home, job(1), Order::Reconcile)));
     ledger.submitted(&task, started("j"));
     assert_eq!(kinds(&ledger, &home), [Kind::Submitted]);
@@ -86,7 +100,7 @@ fn a_report_goes_out_again_until_it_is_acknowledged() {
     let (ledger, home) = ledger();
     let task = job(1).task;
     ledger.accept(&home, job(1), Order::Submit).unwrap();
-    ledger.begin(&task);
+    begin(&ledger, &task);
     ledger.ended(&task, end_report(Err(Failure::new("E", "c"))));
     assert_eq!(kinds(&ledger, &home), [Kind::Failed]);
     assert_eq!(kinds(&ledger, &home), []);
@@ -134,13 +148,91 @@ fn a_lost_session_forgets_what_has_not_begun() {
     let (ledger, home) = ledger();
     ledger.accept(&home, job(1), Order::Submit).unwrap();
     ledger.accept(&home, job(2), Order::Submit).unwrap();
-    ledger.begin(&job(2).task);
+    begin(&ledger, &job(2).task);
     ledger.close(&home);
-    assert!(!ledger.begin(&job(1).task));
+    assert!(!begin(&ledger, &job(1).task));
     assert_eq!(ledger.greet(&home, &FxHashSet::default()).1, [job(2).task]);
     assert_eq!(ledger.greet(&home, &FxHashSet::default()).0.count, 1, "what is under way still costs credit");
     ledger.open(&home, &[job(2).task], &FxHashSet::from_iter([job(2).task]));
     assert!(runs(ledger.accept(&home, job(1), Order::Submit)), "it wasn't begun, so it may come again");
+}
+
+#[test]
+fn a_forgotten_waiter_does_not_begin_in_the_place_of_what_came_after_it() {
+    let (ledger, home) = ledger();
+    let waiter = taken(&ledger, &home, job(1), Order::Submit);
+    ledger.close(&home);
+    ledger.open(&home, &[], &FxHashSet::default());
+    let after = taken(&ledger, &home, job(1), Order::Reconcile);
+    assert!(!ledger.begin(&waiter), "its submit would make no look");
+    assert!(ledger.begin(&after));
+    assert_eq!(ledger.may_start(&waiter), MayStart::Unwanted);
+    assert_eq!(ledger.may_start(&after), MayStart::Yes);
+}
+
+#[test]
+fn a_reconcile_takes_the_place_of_a_queued_submit() {
+    let (ledger, home) = ledger();
+    let submit = taken(&ledger, &home, job(1), Order::Submit);
+    let reconcile = taken(&ledger, &home, job(1), Order::Reconcile);
+    assert!(!ledger.begin(&submit));
+    assert!(ledger.begin(&reconcile));
+    assert_eq!(ledger.take_refund(&home), Some(Credit { count: 1, bytes: 7 }), "one of the two is under way");
+}
+
+#[test]
+fn a_start_call_is_made_only_while_it_is_wanted() {
+    let check = |change: &dyn Fn(&Ledger, &Home, &TaskKey), expect: MayStart, held: usize| {
+        let (ledger, home) = ledger();
+        let attempt = taken(&ledger, &home, job(1), Order::Submit);
+        assert!(ledger.begin(&attempt));
+        assert_eq!(ledger.may_start(&attempt), MayStart::Yes);
+        change(&ledger, &home, &attempt.task);
+        assert_eq!(ledger.may_start(&attempt), expect);
+        assert_eq!(ledger.len(), held);
+    };
+    let known = |home: &Home| FxHashSet::from_iter([home.clone()]);
+    check(&|ledger, home, _| drop(ledger.accept(home, job(1), Order::Cancel)), MayStart::Cancelled, 1);
+    check(&|ledger, _, task| assert!(ledger.dropped(task)), MayStart::Unwanted, 0);
+    check(&|ledger, _, task| assert!(!ledger.submitted(task, started("j"))), MayStart::Unwanted, 1);
+    // Its Reconcile is coming, here or elsewhere.
+    check(&|ledger, home, _| ledger.close(home), MayStart::Unwanted, 0);
+    // The home is being asked whether it keeps it, and must not be told of what is then forgotten.
+    let asked = |ledger: &Ledger, home: &Home| {
+        ledger.close(home);
+        ledger.greet(home, &known(home)).1
+    };
+    check(&|ledger, home, _| drop(asked(ledger, home)), MayStart::AskAgain, 1);
+    let refused = |ledger: &Ledger, home: &Home, _: &TaskKey| {
+        asked(ledger, home);
+        ledger.close(home);
+    };
+    check(&refused, MayStart::Unwanted, 0);
+    for (keep, expect) in [(true, MayStart::Yes), (false, MayStart::Unwanted)] {
+        let answered = |ledger: &Ledger, home: &Home, task: &TaskKey| {
+            let held = asked(ledger, home);
+            let kept = keep.then(|| task.clone());
+            ledger.open(home, &held, &FxHashSet::from_iter(kept));
+        };
+        check(&answered, expect, usize::from(keep));
+    }
+}
+
+#[test]
+fn a_cancel_of_a_queued_reconcile_looks_for_the_job() {
+    let (ledger, home) = ledger();
+    let queued = taken(&ledger, &home, job(1), Order::Reconcile);
+    let bare = Attempt { parameters: None, ..job(1) };
+    let Step::Run(attempt, Order::Cancel) = ledger.accept(&home, bare, Order::Cancel).unwrap() else {
+        panic!("an earlier process may have started the job")
+    };
+    assert!(attempt.parameters.is_some(), "a look needs them");
+    assert!(!ledger.begin(&queued));
+    assert_eq!(ledger.take_refund(&home), Some(Credit { count: 1, bytes: 7 }));
+    assert!(!ledger.dropped(&attempt.task));
+    assert_eq!(kinds(&ledger, &home), [], "nothing is said before it is stopped");
+    ledger.ended(&attempt.task, Report::Cancelled);
+    assert_eq!(kinds(&ledger, &home), [Kind::Cancelled]);
 }
 
 #[test]
@@ -151,7 +243,7 @@ fn credit_is_spent_and_comes_back() {
     assert!(ledger.accept(&home, job(3), Order::Submit).is_err());
     assert!(runs(ledger.accept(&home, job(4), Order::Watch)), "a watch is free");
     assert_eq!(ledger.take_refund(&home), None);
-    ledger.begin(&job(1).task);
+    begin(&ledger, &job(1).task);
     ledger.submitted(&job(1).task, started("j"));
     assert_eq!(ledger.take_refund(&home), Some(Credit { count: 1, bytes: 7 }));
     assert_eq!(ledger.take_refund(&home), None);
@@ -164,11 +256,11 @@ fn a_cancel_takes_effect_at_every_phase() {
     let (ledger, home) = ledger();
     ledger.accept(&home, job(1), Order::Submit).unwrap();
     assert!(!runs(ledger.accept(&home, job(1), Order::Cancel)));
-    assert!(!ledger.begin(&job(1).task));
+    assert!(!begin(&ledger, &job(1).task));
     assert_eq!(kinds(&ledger, &home), [Kind::Cancelled]);
     // Calling: what it starts is stopped.
     ledger.accept(&home, job(2), Order::Submit).unwrap();
-    ledger.begin(&job(2).task);
+    begin(&ledger, &job(2).task);
     assert!(!runs(ledger.accept(&home, job(2), Order::Cancel)));
     assert!(ledger.submitted(&job(2).task, started("j")));
     ledger.ended(&job(2).task, Report::Cancelled);
@@ -205,14 +297,14 @@ fn a_stale_acknowledgement_or_a_drop_lets_go() {
 fn a_watch_waits_for_durability_and_a_callback_needs_none() {
     let (ledger, home) = ledger();
     ledger.accept(&home, job(1), Order::Submit).unwrap();
-    ledger.begin(&job(1).task);
+    begin(&ledger, &job(1).task);
     ledger.submitted(&job(1).task, started("j"));
     assert!(runs(ledger.accept(&home, job(1), Order::Watch)), "being told to watch proves it");
     assert_eq!(kinds(&ledger, &home), []);
 
     let callback = attempt(2, Pattern::Callback);
     ledger.accept(&home, callback.clone(), Order::Submit).unwrap();
-    ledger.begin(&callback.task);
+    begin(&ledger, &callback.task);
     ledger.submitted(&callback.task, started("k"));
     assert!(matches!(ledger.acknowledged(&callback.task, Kind::Submitted, false), Acknowledged::Nothing));
     assert_eq!(ledger.len(), 1);
@@ -223,9 +315,9 @@ fn draining_starts_and_watches_nothing_more() {
     let (ledger, home) = ledger();
     ledger.accept(&home, job(1), Order::Submit).unwrap();
     ledger.accept(&home, job(2), Order::Submit).unwrap();
-    ledger.begin(&job(1).task);
+    begin(&ledger, &job(1).task);
     ledger.drain();
-    assert!(!ledger.begin(&job(2).task));
+    assert!(!begin(&ledger, &job(2).task));
     assert!(!ledger.is_drained());
     ledger.submitted(&job(1).task, started("j"));
     assert!(!ledger.is_drained(), "its submission is still to be acknowledged");

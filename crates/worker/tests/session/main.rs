@@ -153,6 +153,32 @@ async fn an_unknown_outcome_is_looked_into_and_never_repeated_blindly() {
 }
 
 #[tokio::test]
+async fn what_was_given_away_or_cancelled_during_a_look_is_not_submitted_again() {
+    let mut orchestrator = Orchestrator::start().await;
+    let adapter = Scripted::new();
+    let later = || newel_worker::Reconciled::Later { cause: "throttled".to_owned() };
+    let lost = || Submission::Unknown { answer: None, cause: "reset".to_owned() };
+    let _worker = work(options(&orchestrator), &adapter);
+    orchestrator.welcome(&[]).await;
+
+    adapter.next(lost());
+    (0..2).for_each(|_| adapter.next_look(later()));
+    orchestrator.dispatch(dispatch(1, wire::DispatchKind::Submit)).await;
+    adapter.until(|state| state.reconciles == 1).await;
+    orchestrator.disconnect();
+    orchestrator.welcome(&[]).await;
+    adapter.until(|state| state.reconciles == 3).await;
+
+    adapter.next(lost());
+    (0..2).for_each(|_| adapter.next_look(later()));
+    orchestrator.dispatch(dispatch(2, wire::DispatchKind::Submit)).await;
+    adapter.until(|state| state.reconciles == 4).await;
+    orchestrator.dispatch(dispatch(2, wire::DispatchKind::Cancel)).await;
+    orchestrator.cancelled(2).await;
+    assert_eq!(adapter.submits(), 2, "each was submitted once");
+}
+
+#[tokio::test]
 async fn a_cancel_is_repeated_until_it_is_confirmed() {
     let mut orchestrator = Orchestrator::start().await;
     let adapter = Scripted::new();

@@ -15,7 +15,7 @@ use newel_worker::{
 pub(crate) struct State {
     pub(crate) submits: usize,
     pub(crate) described: HashSet<String>,
-    reconciles: usize,
+    pub(crate) reconciles: usize,
     cancels: Vec<String>,
     next: VecDeque<Submission>,
     looks: VecDeque<Reconciled>,
