@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    ArnKey, Commit, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id,
-    MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Rejection, Result, RevisionRow, ShardId,
-    Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow,
+    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Rejection,
+    Result, RevisionRow, ShardId, Store, TagRow,
 };
 
 /// One thing that goes wrong.
@@ -230,6 +230,16 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn machine(&self, arn: ArnKey) -> Result<Option<MachineRow>> {
         self.before_read().await?;
         self.inner.machine(arn).await
+    }
+
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>> {
+        self.before_read().await?;
+        self.inner.entity(arn).await
+    }
+
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>> {
+        self.before_read().await?;
+        self.inner.entities(page).await
     }
 
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>> {

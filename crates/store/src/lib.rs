@@ -31,9 +31,9 @@ pub use error::{Error, Outcome, Rejection};
 pub use faulty::{Fault, FaultOdds, FaultyStore};
 pub use memory::MemoryStore;
 pub use rows::{
-    ArnKey, Commit, Epoch, ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
-    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op, OutboxKey, OutboxRow, Record, RevisionRow,
-    ShardId, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, ExecutionFilter, ExecutionRow,
+    ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op,
+    OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
 };
 pub use sqlite::{SqliteOptions, SqliteStats, SqliteStore};
 
@@ -65,6 +65,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// A revision of a state machine.
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>>;
+
+    /// The entity of that ARN.
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>>;
+
+    /// Entities of a kind and list by creation, strictly after `page.after`.
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>>;
 
     /// The execution of that id.
     async fn execution(&self, id: Id) -> Result<Option<ExecutionRow>>;

@@ -61,5 +61,28 @@ pub(super) async fn dispatch(
             render::nothing()
         }
         Operation::ListTagsForResource => render::tags(&service.list_tags_for_resource(tenant, input).await?),
+        Operation::CreateActivity
+        | Operation::CreateStateMachineAlias
+        | Operation::DeleteActivity
+        | Operation::DeleteStateMachineAlias
+        | Operation::DeleteStateMachineVersion
+        | Operation::DescribeActivity
+        | Operation::DescribeMapRun
+        | Operation::DescribeStateMachineAlias
+        | Operation::GetActivityTask
+        | Operation::ListActivities
+        | Operation::ListMapRuns
+        | Operation::ListStateMachineAliases
+        | Operation::ListStateMachineVersions
+        | Operation::PublishStateMachineVersion
+        | Operation::RedriveExecution
+        | Operation::StartSyncExecution
+        | Operation::TestState
+        | Operation::UpdateMapRun
+        | Operation::UpdateStateMachineAlias
+        | Operation::ValidateStateMachineDefinition => {
+            let message = format!("Newel does not serve {} yet", operation.name());
+            return Err(Refusal::new("UnknownOperationException", message));
+        }
     })
 }

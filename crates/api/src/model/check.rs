@@ -58,6 +58,18 @@ impl Checker<'_> {
                     self.breaks(&quoted(&n.to_string()), &rule);
                 }
             }
+            (Shape::Float { min, max }, Value::Number(n)) => {
+                let number = n.as_f64();
+                let out_of_range = if number < *min {
+                    Some(("greater", min))
+                } else {
+                    (number > *max).then_some(("less", max))
+                };
+                if let Some((than, bound)) = out_of_range {
+                    let rule = format!("Member must have value {than} than or equal to {bound}");
+                    self.breaks(&quoted(&n.to_string()), &rule);
+                }
+            }
             (Shape::Boolean, Value::Bool(_)) => {}
             (Shape::List(member), Value::Array(items)) => {
                 for (i, item) in items.iter().enumerate() {
@@ -146,6 +158,7 @@ fn unreadable(shape: &Shape, value: &Value) -> Refusal {
     let wanted = match shape {
         Shape::Text(_) => "a String",
         Shape::Integer { .. } => "an Integer",
+        Shape::Float { .. } => "a Float",
         Shape::Boolean => "a Boolean",
         Shape::List(_) => "a List",
         Shape::Structure(_) => "a Structure",

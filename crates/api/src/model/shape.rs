@@ -23,6 +23,13 @@ pub(crate) enum Shape {
         /// The greatest.
         max: i64,
     },
+    /// A number from `min` to `max`.
+    Float {
+        /// The least.
+        min: f64,
+        /// The greatest.
+        max: f64,
+    },
     /// `true` or `false`.
     Boolean,
     /// An array of these.

@@ -30,9 +30,9 @@ use newel_asl::timestamp::Timestamp;
 use rusqlite::Connection;
 
 use crate::{
-    ArnKey, Commit, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id,
-    MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Result, RevisionRow, ShardId, Store,
-    TagRow,
+    ArnKey, Commit, EntitiesPage, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow,
+    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Result,
+    RevisionRow, ShardId, Store, TagRow,
 };
 use convert::store_error;
 use pool::Pool;
@@ -225,6 +225,14 @@ impl Store for SqliteStore {
 
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {
         self.pool.read(move |db| reads::revision(db, machine, revision)).await
+    }
+
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>> {
+        self.pool.read(move |db| reads::entity(db, arn)).await
+    }
+
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>> {
+        self.pool.read(move |db| reads::entities(db, &page)).await
     }
 
     async fn execution(&self, id: Id) -> Result<Option<ExecutionRow>> {

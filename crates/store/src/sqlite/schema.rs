@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// Each brings a database from the version before to its own: the position in the list is the version, from 1. What was
 /// released is never edited; a change of the schema is a new entry.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Tables with large records keep SQLite's row ids: such a table takes whole records on its pages, and new rows go to
 /// its end, where a table ordered by key would spill records of more than a quarter of a page.
@@ -77,6 +77,19 @@ CREATE TABLE tags (
     value    TEXT NOT NULL,
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
+";
+
+/// Versions, aliases, activities and map runs.
+const VERSION_2: &str = "
+CREATE TABLE entities (
+    id         BLOB NOT NULL PRIMARY KEY,
+    kind       INTEGER NOT NULL,
+    arn        BLOB NOT NULL UNIQUE,
+    list       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    record     BLOB NOT NULL
+);
+CREATE INDEX entities_by_list ON entities (kind, list, created_at, id);
 ";
 
 /// The version that this release writes and the latest that it reads.
