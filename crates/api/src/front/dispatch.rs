@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::service::Service;
 
 /// Carries out an operation and writes its answer.
-pub(super) async fn dispatch(
+pub(crate) async fn dispatch(
     service: &Service,
     operation: Operation,
     tenant: &Tenant,

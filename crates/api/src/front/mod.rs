@@ -1,6 +1,6 @@
 //! AWS JSON 1.0 over HTTP, and the pages for operators (`/healthz`, `/readyz`, `/metrics`).
 
-mod dispatch;
+pub(crate) mod dispatch;
 mod history;
 mod json;
 mod render;
