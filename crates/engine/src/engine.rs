@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
@@ -26,7 +27,7 @@ use crate::plans::Plans;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
     StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -273,6 +274,10 @@ impl Workflows for Engine {
         after: Option<&str>,
     ) -> Result<Page<StateMachineItem>, Error> {
         self.0.list_machines(tenant, limit, after).await
+    }
+
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.0.validate(request).await
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {

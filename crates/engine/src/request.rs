@@ -67,6 +67,15 @@ pub struct CreatedStateMachine {
     pub created_at: Timestamp,
 }
 
+/// `ValidateStateMachineDefinition`.
+#[derive(Clone, Debug)]
+pub struct ValidateDefinition {
+    /// ASL text.
+    pub definition: Str,
+    /// The type of state machine that it is checked for.
+    pub machine_type: MachineType,
+}
+
 /// `UpdateStateMachine`: at least one of the optional members is set (the caller has checked).
 #[derive(Clone, Debug)]
 pub struct UpdateStateMachine {

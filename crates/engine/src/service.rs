@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -13,7 +14,7 @@ use crate::Error;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
     StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -39,6 +40,9 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Page<StateMachineItem>, Error>;
+
+    /// `ValidateStateMachineDefinition`: errors and warnings. Nothing is stored.
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error>;
 
     /// `StartExecution`, idempotent by name and input while the execution is open.
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;

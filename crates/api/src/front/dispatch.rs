@@ -52,6 +52,9 @@ pub(crate) async fn dispatch(
             service.send_task_heartbeat(tenant, input).await?;
             render::nothing()
         }
+        Operation::ValidateStateMachineDefinition => {
+            render::verdict(&service.validate_definition(tenant, input).await?)
+        }
         Operation::TagResource => {
             service.tag_resource(tenant, input).await?;
             render::nothing()
@@ -79,8 +82,7 @@ pub(crate) async fn dispatch(
         | Operation::StartSyncExecution
         | Operation::TestState
         | Operation::UpdateMapRun
-        | Operation::UpdateStateMachineAlias
-        | Operation::ValidateStateMachineDefinition => {
+        | Operation::UpdateStateMachineAlias => {
             let message = format!("Newel does not serve {} yet", operation.name());
             return Err(Refusal::new("UnknownOperationException", message));
         }

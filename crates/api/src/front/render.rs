@@ -8,7 +8,7 @@ use newel_engine::request::{
 
 use super::history::write_event;
 use super::json::{Members, object};
-use crate::service::{EncryptionView, History, LoggingView, TracingView, redrive};
+use crate::service::{EncryptionView, History, LoggingView, TracingView, Verdict, redrive};
 
 /// The answer of operations that have nothing to tell.
 pub(super) fn nothing() -> String {
@@ -156,6 +156,21 @@ pub(super) fn history(history: &History) -> String {
         m.optional("nextToken", history.page.next.as_deref());
     });
     out
+}
+
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    written(|m| {
+        m.text("result", if verdict.valid { "OK" } else { "FAIL" });
+        m.array("diagnostics", &verdict.diagnostics, |diagnostic, out| {
+            object(out, |m| {
+                m.text("severity", diagnostic.severity.as_str());
+                m.text("code", diagnostic.code.as_str());
+                m.text("message", &diagnostic.message);
+                m.optional("location", diagnostic.location.as_deref());
+            });
+        });
+        m.flag("truncated", verdict.truncated);
+    })
 }
 
 pub(super) fn tags(tags: &[Tag]) -> String {

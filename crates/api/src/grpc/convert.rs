@@ -1,13 +1,13 @@
 //! The engine's answers as messages.
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
 
-use crate::service::{EncryptionView, LoggingView, TracingView, redrive};
+use crate::service::{EncryptionView, LoggingView, TracingView, Verdict, redrive};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -151,6 +151,25 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         stop_date: item.stopped_at.map(instant),
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
+pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionResponse {
+    let diagnostic = |diagnostic: Diagnostic| pb::Diagnostic {
+        severity: match diagnostic.severity {
+            Severity::Error => pb::DiagnosticSeverity::Error,
+            Severity::Warning => pb::DiagnosticSeverity::Warning,
+        }
+        .into(),
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message,
+        location: diagnostic.location,
+    };
+    let result = if verdict.valid { pb::ValidationResult::Ok } else { pb::ValidationResult::Fail };
+    pb::ValidateStateMachineDefinitionResponse {
+        result: result.into(),
+        diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
+        truncated: verdict.truncated,
+    }
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {

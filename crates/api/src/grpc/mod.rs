@@ -140,6 +140,15 @@ impl WorkflowsService for Workflows {
         })
     }
 
+    async fn validate_state_machine_definition(
+        &self,
+        request: Request<pb::ValidateStateMachineDefinitionRequest>,
+    ) -> Result<Response<pb::ValidateStateMachineDefinitionResponse>, Status> {
+        unary!(self, request, ValidateStateMachineDefinition, |service, tenant, input| {
+            convert::verdict(service.validate_definition(tenant, input).await?)
+        })
+    }
+
     async fn start_execution(
         &self,
         request: Request<pb::StartExecutionRequest>,

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
     Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, StateType};
@@ -134,6 +134,19 @@ impl Workflows for Fake {
             machine_type: MachineType::Express,
             created_at: AT,
         }))
+    }
+
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let mut found = Diagnostics::default();
+        for (severity, code, location) in [
+            (Severity::Warning, Code::NoDollar, Some("/States/A".to_owned())),
+            (Severity::Error, Code::MissingEndState, None),
+            (Severity::Error, Code::SchemaValidationFailed, Some("/".to_owned())),
+        ] {
+            found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
+        }
+        Ok(found)
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
