@@ -12,12 +12,16 @@ use tokio::sync::oneshot;
 
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
+use crate::logging::Logging;
+use crate::request::MachineType;
 use crate::{Error, ErrorKind};
 
-/// A compiled revision, and how long its turns take.
+/// A compiled revision, what else its executions go by, and how long its turns take.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    pub(crate) machine_type: MachineType,
+    pub(crate) logging: Logging,
     pub(crate) pace: Pace,
 }
 
@@ -98,7 +102,10 @@ impl Inner {
             }))
             .await;
         match receive.await {
-            Ok(Ok(plan)) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
+            Ok(Ok(plan)) => {
+                let logging = Logging::of(&revision.configuration);
+                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
+            }
             Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
             Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
         }

@@ -1,9 +1,8 @@
 //! What is counted and traced of executions.
 
-use newel_engine::Observer as EngineObserver;
-use newel_machine::{Detail, Event, Info};
+use newel_engine::{Committed, Observer as EngineObserver};
+use newel_machine::Detail;
 use newel_runtime::telemetry::Spans;
-use newel_store::Id;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
@@ -32,7 +31,8 @@ impl Observer {
 }
 
 impl EngineObserver for Observer {
-    fn committed(&self, info: &Info, execution: Id, events: &[Event]) {
+    fn committed(&self, turn: &Committed<'_>) {
+        let Committed { info, execution, events, .. } = *turn;
         self.events.add(u64::try_from(events.len()).unwrap_or(u64::MAX), &[]);
         for event in events {
             if matches!(event.detail, Detail::ExecutionStarted { .. }) {

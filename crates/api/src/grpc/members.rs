@@ -156,6 +156,18 @@ impl Members for pb::StartExecutionRequest {
     }
 }
 
+impl Members for pb::StartSyncExecutionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("name", self.name)
+            .optional("input", self.input)
+            .optional("traceHeader", self.trace_header)
+            .optional("includedData", included(self.included_data))
+            .build()
+    }
+}
+
 impl Members for pb::DescribeExecutionRequest {
     fn members(self) -> Object {
         builder()
