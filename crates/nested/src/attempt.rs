@@ -78,8 +78,8 @@ impl Nested {
 
     fn prepared(&self, dispatch: &Dispatch) -> Result<Prepared<'_>, Failure> {
         let resource = self.integrations.resolve(&dispatch.resource);
-        let resource = resource
-            .map_err(|fault| Failure { error: "States.Runtime".to_owned(), cause: fault.message })?;
+        let resource =
+            resource.map_err(|fault| Failure { error: "States.Runtime".to_owned(), cause: fault.message })?;
         let call = Call::of(self.integrations.catalog(), &resource)?;
         Ok(Prepared { call, tenant: self.tenant(dispatch)?, resource })
     }
@@ -157,9 +157,13 @@ impl Nested {
         let started = child.get("startDate").and_then(Value::as_f64)?;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are below 2^53")]
         let scheduled = dispatch.scheduled_at.as_millis() as f64 / 1_000.0;
-        let again = dispatch.kind == DispatchKind::Reconcile && text("input") == Some(input) && started >= scheduled;
+        let again =
+            dispatch.kind == DispatchKind::Reconcile && text("input") == Some(input) && started >= scheduled;
         (ours || again).then(|| {
-            let answer = [("executionArn", Value::from(arn)), ("startDate", child.get("startDate").cloned().unwrap_or_default())];
+            let answer = [
+                ("executionArn", Value::from(arn)),
+                ("startDate", child.get("startDate").cloned().unwrap_or_default()),
+            ];
             Value::Object(answer.into_iter().collect()).to_json()
         })
     }

@@ -81,7 +81,12 @@ impl<'c> Call<'c> {
     }
 
     /// Makes the call. What the API can't do just now is tried again.
-    pub(crate) async fn make(&self, api: &Local, tenant: &Tenant, members: Object) -> Result<String, Refused> {
+    pub(crate) async fn make(
+        &self,
+        api: &Local,
+        tenant: &Tenant,
+        members: Object,
+    ) -> Result<String, Refused> {
         for _ in 1..TRIES {
             match api.call(tenant, &self.operation.name, members.clone()).await {
                 Err(refused) if refused.status >= 500 => tokio::time::sleep(BETWEEN_TRIES).await,

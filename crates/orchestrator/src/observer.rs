@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use newel_engine::Observer as EngineObserver;
-use newel_machine::{Detail, Event, Info};
+use newel_engine::{Committed, Observer as EngineObserver};
+use newel_machine::Detail;
 use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
-use newel_store::Id;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
@@ -37,7 +36,8 @@ impl Observer {
 }
 
 impl EngineObserver for Observer {
-    fn committed(&self, info: &Info, execution: Id, events: &[Event]) {
+    fn committed(&self, turn: &Committed<'_>) {
+        let Committed { info, execution, events, .. } = *turn;
         self.events.add(u64::try_from(events.len()).unwrap_or(u64::MAX), &[]);
         for event in events {
             if matches!(event.detail, Detail::ExecutionStarted { .. }) {

@@ -70,8 +70,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
     let hub = Hub::new(config.dispatch);
     let integrations = Integrations::new(catalog);
-    let nested =
-        Nested::new(Arc::clone(&hub) as Arc<dyn Dispatcher>, integrations.clone(), config.nested);
+    let nested = Nested::new(Arc::clone(&hub) as Arc<dyn Dispatcher>, integrations.clone(), config.nested);
     let engine = Engine::start(Parts {
         env: Arc::clone(&env),
         store,
@@ -85,12 +84,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
     .context("the engine can't start")?;
     hub.attach(Arc::new(engine.clone()));
     let clock = Clock::new(move || env.now());
-    let api = Local::new(
-        Arc::new(engine.clone()),
-        config.limits.clone(),
-        &engine.page_key(),
-        clock.clone(),
-    );
+    let api = Local::new(Arc::new(engine.clone()), config.limits.clone(), &engine.page_key(), clock.clone());
     nested.attach(Arc::new(engine.clone()), api);
 
     let options = Options {

@@ -31,6 +31,10 @@ pub(crate) async fn dispatch(
         }
         Operation::ListStateMachines => render::machines(&service.list_state_machines(tenant, input).await?),
         Operation::StartExecution => render::started(&service.start_execution(tenant, input).await?),
+        Operation::StartSyncExecution => {
+            let (execution, data) = service.start_sync_execution(tenant, input).await?;
+            render::sync(&execution, data)
+        }
         Operation::DescribeExecution => {
             let (execution, data) = service.describe_execution(tenant, input).await?;
             render::execution(&execution, data)
@@ -79,7 +83,6 @@ pub(crate) async fn dispatch(
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
         | Operation::RedriveExecution
-        | Operation::StartSyncExecution
         | Operation::TestState
         | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias => {
