@@ -90,6 +90,10 @@ conformance: setup ## Replay recordings of AWS against newel and say how many ag
 	@cargo build --package newel
 	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance/replay.py "$(CASES)"
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz definitions, expressions, paths and requests, ten minutes each unless FUZZ_SECONDS says
+	@$(VENV) tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),600)
+
 .PHONY: clean
 clean: ## Remove everything that was made here, compiled or installed
 	rm -rf target .venv .newel
