@@ -137,6 +137,10 @@ pub(crate) struct ExecutionRecord {
     pub(crate) outcome: Option<StoredOutcome>,
     /// The root frame, unless it is kept in a row of its own.
     pub(crate) root: Option<Frame>,
+    #[serde(default)]
+    pub(crate) alias_arn: Option<Str>,
+    #[serde(default)]
+    pub(crate) version_arn: Option<Str>,
 }
 
 /// Where a payload is.

@@ -69,6 +69,8 @@ impl Inner {
             region: request.tenant.region.clone(),
             started_at,
             input: request.input.clone(),
+            alias_arn: None,
+            version_arn: None,
         };
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;

@@ -31,6 +31,12 @@ pub struct Info {
     pub started_at: Timestamp,
     /// Its input as it came.
     pub input: Payload,
+    /// The alias it was started by, if it was.
+    #[serde(default)]
+    pub alias_arn: Option<Str>,
+    /// The version it runs, if it was started by one or by an alias.
+    #[serde(default)]
+    pub version_arn: Option<Str>,
 }
 
 /// How an execution ended.

@@ -113,7 +113,13 @@ impl<'e, 'w> Runner<'e, 'w> {
         let seconds =
             self.world.plan.timeout_seconds.unwrap_or(u64::MAX).min(self.world.limits.execution_seconds);
         self.execution.deadline = Some(after_seconds(info.started_at, seconds));
-        self.emit(Detail::ExecutionStarted { input: info.input.clone(), role_arn: info.role_arn.clone() }, 0);
+        let started = Detail::ExecutionStarted {
+            input: info.input.clone(),
+            role_arn: info.role_arn.clone(),
+            alias_arn: info.alias_arn.clone(),
+            version_arn: info.version_arn.clone(),
+        };
+        self.emit(started, 0);
         // Both the first event and the first state's Entered follow nothing.
         self.spawn("".into(), None, 0, &self.world.plan.root, info.input.clone(), 0);
         Reply::Accepted

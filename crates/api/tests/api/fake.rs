@@ -76,7 +76,12 @@ fn machine() -> StateMachine {
 
 fn event(id: EventId) -> Event {
     let detail = match id {
-        1 => Detail::ExecutionStarted { input: Payload::parse("{ }").unwrap(), role_arn: "role".into() },
+        1 => Detail::ExecutionStarted {
+            input: Payload::parse("{ }").unwrap(),
+            role_arn: "role".into(),
+            alias_arn: None,
+            version_arn: None,
+        },
         2 => Detail::StateEntered {
             state_type: StateType::Pass,
             name: "P".into(),

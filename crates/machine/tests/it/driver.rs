@@ -67,6 +67,8 @@ impl Driver {
             region: "us-east-1".into(),
             started_at: Timestamp::from_millis(now),
             input: Payload::parse(input).expect("the input is JSON"),
+            alias_arn: None,
+            version_arn: None,
         };
         Self {
             plan: compiled(definition, &limits),
