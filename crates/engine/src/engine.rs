@@ -18,15 +18,16 @@ use tokio_util::sync::CancellationToken;
 use crate::committer::Committer;
 use crate::env::Env;
 use crate::ids::outbox_key;
-use crate::machines::{Machines, shown_machine};
+use crate::machines::Machines;
 use crate::mail::What;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine,
+    Alias, AliasItem, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution,
+    ExecutionItem, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
+    StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine,
+    UpdatedStateMachine,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -257,8 +258,7 @@ impl Workflows for Engine {
     }
 
     async fn describe_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
-        let machine = self.0.machine(tenant, arn).await?;
-        Ok(shown_machine(machine.revision.clone(), machine.record.revision, machine.record.deleting))
+        self.0.describe_machine(tenant, arn).await
     }
 
     async fn delete_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
@@ -273,6 +273,55 @@ impl Workflows for Engine {
         after: Option<&str>,
     ) -> Result<Page<StateMachineItem>, Error> {
         self.0.list_machines(tenant, limit, after).await
+    }
+
+    async fn publish_version(&self, request: PublishVersion) -> Result<PublishedVersion, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.publish_version(request).await }).await
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        state_machine_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<PublishedVersion>, Error> {
+        self.0.list_versions(tenant, state_machine_arn, limit, after).await
+    }
+
+    async fn delete_version(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_version(&tenant, &arn).await }).await
+    }
+
+    async fn create_alias(&self, request: CreateAlias) -> Result<AliasItem, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.create_alias(request).await }).await
+    }
+
+    async fn update_alias(&self, request: UpdateAlias) -> Result<Timestamp, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.update_alias(request).await }).await
+    }
+
+    async fn describe_alias(&self, tenant: &Tenant, arn: &str) -> Result<Alias, Error> {
+        self.0.describe_alias(tenant, arn).await
+    }
+
+    async fn delete_alias(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_alias(&tenant, &arn).await }).await
+    }
+
+    async fn list_aliases(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<AliasItem>, Error> {
+        self.0.list_aliases(tenant, arn, limit, after).await
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {

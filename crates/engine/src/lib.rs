@@ -23,6 +23,7 @@
 //! `tests/it/sim` checks these over crashes and failures of the store, under ids of its own.
 
 mod activation;
+mod aliases;
 mod codec;
 mod committer;
 mod deletion;
@@ -48,6 +49,7 @@ mod tags;
 mod task;
 mod timers;
 mod token;
+mod versions;
 mod watch;
 
 pub use engine::{Engine, Parts};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use lru::LruCache;
 use newel_asl::plan::Plan;
 use newel_store::Id;
+use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -18,6 +19,8 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    /// The role that the revision's executions run under.
+    pub(crate) role_arn: Str,
     pub(crate) pace: Pace,
 }
 
@@ -98,7 +101,9 @@ impl Inner {
             }))
             .await;
         match receive.await {
-            Ok(Ok(plan)) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
+            Ok(Ok(plan)) => {
+                Ok(Arc::new(Compiled { plan, role_arn: revision.role_arn.clone(), pace: Pace::default() }))
+            }
             Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
             Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
         }

@@ -2,8 +2,8 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, StartedExecution, StateMachine,
-    StateMachineItem, Tag, UpdatedStateMachine,
+    Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, PublishedVersion,
+    StartedExecution, StateMachine, StateMachineItem, Tag, UpdatedStateMachine,
 };
 
 use super::history::write_event;
@@ -25,13 +25,15 @@ pub(super) fn created(created: &CreatedStateMachine) -> String {
     written(|m| {
         m.text("stateMachineArn", &created.arn);
         m.instant("creationDate", created.created_at);
+        m.optional("stateMachineVersionArn", created.version_arn.as_deref());
     })
 }
 
 pub(super) fn updated(updated: &UpdatedStateMachine) -> String {
     written(|m| {
         m.instant("updateDate", updated.updated_at);
-        m.text("revisionId", &updated.revision_id);
+        m.optional("revisionId", updated.revision_id.as_deref());
+        m.optional("stateMachineVersionArn", updated.version_arn.as_deref());
     })
 }
 
@@ -47,6 +49,7 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         m.instant("creationDate", machine.created_at);
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
+        m.optional("description", machine.description.as_deref());
     })
 }
 
@@ -89,6 +92,63 @@ pub(super) fn machines(page: &Page<StateMachineItem>) -> String {
     })
 }
 
+pub(super) fn published(version: &PublishedVersion) -> String {
+    written(|m| write_version(version, m))
+}
+
+fn write_version(version: &PublishedVersion, m: &mut Members<'_>) {
+    m.text("stateMachineVersionArn", &version.arn);
+    m.instant("creationDate", version.created_at);
+}
+
+pub(super) fn versions(page: &Page<PublishedVersion>) -> String {
+    written(|m| {
+        m.array("stateMachineVersions", &page.items, |version, out| {
+            object(out, |m| write_version(version, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> String {
+    written(|m| write_alias_item(alias, m))
+}
+
+fn write_alias_item(alias: &AliasItem, m: &mut Members<'_>) {
+    m.text("stateMachineAliasArn", &alias.arn);
+    m.instant("creationDate", alias.created_at);
+}
+
+pub(super) fn aliases(page: &Page<AliasItem>) -> String {
+    written(|m| {
+        m.array("stateMachineAliases", &page.items, |alias, out| {
+            object(out, |m| write_alias_item(alias, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn alias(alias: &Alias) -> String {
+    written(|m| {
+        m.text("stateMachineAliasArn", &alias.arn);
+        m.text("name", &alias.name);
+        m.optional("description", alias.description.as_deref());
+        m.array("routingConfiguration", &alias.routing, |route, out| {
+            object(out, |m| {
+                m.text("stateMachineVersionArn", &route.version_arn);
+                m.number("weight", route.weight.into());
+            });
+        });
+        m.instant("creationDate", alias.created_at);
+        m.instant("updateDate", alias.updated_at);
+    })
+}
+
+/// The answer of operations that tell when they changed something.
+pub(super) fn changed(at: Timestamp) -> String {
+    written(|m| m.instant("updateDate", at))
+}
+
 pub(super) fn started(started: &StartedExecution) -> String {
     written(|m| {
         m.text("executionArn", &started.arn);
@@ -119,6 +179,8 @@ pub(super) fn execution(execution: &Execution, data: bool) -> String {
         m.optional("traceHeader", execution.trace_header.as_deref());
         m.optional("error", execution.fault.error.as_deref());
         m.optional("cause", execution.fault.cause.as_deref());
+        m.optional("stateMachineVersionArn", execution.version_arn.as_deref());
+        m.optional("stateMachineAliasArn", execution.alias_arn.as_deref());
         m.number("redriveCount", 0);
         let (status, reason) = redrive(execution.status);
         m.text("redriveStatus", status);
@@ -138,6 +200,8 @@ pub(super) fn executions(page: &Page<ExecutionItem>) -> String {
                 if let Some(at) = item.stopped_at {
                     m.instant("stopDate", at);
                 }
+                m.optional("stateMachineVersionArn", item.version_arn.as_deref());
+                m.optional("stateMachineAliasArn", item.alias_arn.as_deref());
                 m.number("redriveCount", 0);
             });
         });

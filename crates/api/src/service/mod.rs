@@ -5,6 +5,7 @@ mod execution;
 mod machine;
 mod tags;
 mod task;
+mod version;
 
 use std::sync::Arc;
 
@@ -79,6 +80,7 @@ fn list<'a>(operation: Operation, tenant: &'a Tenant, filter: &'a [&'a str]) -> 
 enum Named {
     StateMachine,
     Execution,
+    Version,
     Resource,
 }
 
@@ -99,6 +101,9 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        }
+        Named::Version => {
+            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }
         Named::Resource => no_resource(arn),
     })
