@@ -263,6 +263,7 @@ impl Inner {
             limits: &self.limits,
             catalog: &*self.catalog,
             tokens: &issuer,
+            activity_exists: &|_| false,
             now,
             random: &|| self.env.random(),
             budget: Budget {

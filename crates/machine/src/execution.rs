@@ -81,6 +81,9 @@ pub struct Frame {
     pub variables: Object,
     /// What the frame is doing.
     pub phase: Phase,
+    /// The event that the current state's entry follows.
+    #[serde(default)]
+    pub entered_after: EventId,
 }
 
 /// What a frame is doing.
@@ -130,6 +133,9 @@ pub struct Attempt {
     pub external_ref: Option<Str>,
     /// Whether the service has accepted it.
     pub submitted: bool,
+    /// Whether it begins only when a worker has fetched it, as an activity's does.
+    #[serde(default)]
+    pub fetched: bool,
 }
 
 /// The iterations of a Map state.

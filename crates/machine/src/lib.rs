@@ -22,6 +22,7 @@ mod fault;
 mod frames;
 mod input;
 mod intrinsic;
+mod jsonata;
 mod size;
 mod states;
 mod transition;

@@ -129,6 +129,7 @@ impl Driver {
             limits: &self.limits,
             catalog: &TestCatalog,
             tokens: &TestTokens,
+            activity_exists: &|arn| !arn.ends_with(":gone"),
             now: Timestamp::from_millis(self.now),
             random: &random,
             budget: Budget { events, bytes, expired: &expired },
