@@ -1,16 +1,16 @@
 //! Activities: made, described, listed, deleted; and how their tasks reach those who poll for them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use newel_asl::arn::ActivityArn;
-use newel_asl::plan::Plan;
+use newel_asl::arn::{ActivityArn, StateMachineArn};
+use newel_asl::plan::{Call, Kind, Plan};
 use newel_machine::{Input, Reply, TaskKey, TaskReport};
 use newel_store::{ArnKey, EntitiesPage, EntityKind, EntityRow, Op};
 use newel_value::Str;
-use tokio::sync::oneshot;
 
-use crate::activity_queue::{Handover, Pair, Polled};
+use crate::activity_queue::{Pair, Polled};
 use crate::codec::{ActivityRecord, decode, encode};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of};
@@ -18,6 +18,7 @@ use crate::machines::{home, put_tag};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{Activity, ActivityTask, CreateActivity, GetActivityTask, Page, Tenant};
+use crate::task::{Dispatch, TaskId};
 use crate::{Error, ErrorKind};
 
 /// The worker family of activities' orders: no worker program serves it, but whoever polls.
@@ -49,6 +50,38 @@ fn own(tenant: &Tenant, arn: &str) -> Result<(), Error> {
         return Err(missing(arn));
     }
     Ok(())
+}
+
+/// The activities that a plan names, and whether each was there when that was last looked up.
+#[derive(Debug, Default)]
+pub(crate) struct NamedActivities(Vec<(Str, AtomicBool)>);
+
+impl NamedActivities {
+    /// Those of the plan of a state machine. One that belongs to another account or region is as good as none.
+    pub(crate) fn of(plan: &Plan, machine_arn: &str) -> Self {
+        let home = machine_arn.parse::<StateMachineArn>().ok().map(|arn| arn.home);
+        let mut named: Vec<Str> = Vec::new();
+        let mut scopes = vec![&plan.root];
+        while let Some(scope) = scopes.pop() {
+            for state in scope.states.values() {
+                match &state.kind {
+                    Kind::Task(task) if task.call == Call::Activity => named.push(task.resource.arn.clone()),
+                    Kind::Parallel(parallel) => scopes.extend(&parallel.branches),
+                    Kind::Map(map) => scopes.push(&map.processor),
+                    _ => {}
+                }
+            }
+        }
+        named.sort_unstable();
+        named.dedup();
+        named.retain(|arn| arn.parse::<ActivityArn>().is_ok_and(|arn| Some(arn.home) == home));
+        Self(named.into_iter().map(|arn| (arn, AtomicBool::new(false))).collect())
+    }
+
+    /// Whether an activity is there.
+    pub(crate) fn exists(&self, arn: &str) -> bool {
+        self.0.iter().any(|(named, exists)| &**named == arn && exists.load(Ordering::Relaxed))
+    }
 }
 
 impl Inner {
@@ -130,15 +163,12 @@ impl Inner {
         }))
     }
 
-    /// Which of a plan's activities exist, for a turn of one of its executions.
-    pub(crate) async fn existing_activities(&self, named: &[Str]) -> Result<Vec<Str>, Error> {
-        let mut existing = Vec::new();
-        for arn in named {
-            if self.activity_row(arn).await?.is_some() {
-                existing.push(arn.clone());
-            }
+    /// Looks up which of a plan's activities exist, before a turn that may enter a state that needs one.
+    pub(crate) async fn look_up_activities(&self, named: &NamedActivities) -> Result<(), Error> {
+        for (arn, exists) in &named.0 {
+            exists.store(self.activity_row(arn).await?.is_some(), Ordering::Relaxed);
         }
-        Ok(existing)
+        Ok(())
     }
 
     /// Waits for a task of an activity, up to a minute; first come, first served.
@@ -165,7 +195,7 @@ impl Inner {
     }
 
     /// Takes orders of activities into their queues. An order that is there already keeps its place.
-    pub(crate) fn offer(self: &Arc<Self>, orders: impl IntoIterator<Item = Arc<crate::task::Dispatch>>) {
+    pub(crate) fn offer(self: &Arc<Self>, orders: Vec<Arc<Dispatch>>) {
         for order in orders {
             self.activities.offer(&order.resource, order.task.clone());
             self.hand_out(&order.resource);
@@ -182,9 +212,12 @@ impl Inner {
 
     /// Gives a task to whoever is first in line. It is theirs only once the execution says so durably.
     async fn give(self: Arc<Self>, arn: Str, Pair { task, poller }: Pair) {
-        let handover = match task {
+        let task = match task {
             Polled::Queued(id) => match self.begin(&id, poller.worker_name.clone()).await {
-                Ok(Some(task)) => task,
+                Ok(Some(task)) => {
+                    self.activities.over(&id);
+                    task
+                }
                 Ok(None) => {
                     self.activities.over(&id);
                     self.activities.stand_again(&arn, poller);
@@ -204,16 +237,17 @@ impl Inner {
             Polled::Begun(task) => task,
         };
         // Whoever waited may have hung up meanwhile: the next one gets it.
-        if let Err(task) = poller.give(handover) {
+        if let Err(task) = poller.give(task) {
             self.activities.begun(&arn, task);
-            self.hand_out(&arn);
         }
+        self.activities.served(&arn);
+        self.hand_out(&arn);
     }
 
     /// Records that a worker has fetched a task, and gives what the worker is told; `None` if the task is over.
     async fn begin(
         self: &Arc<Self>,
-        id: &crate::task::TaskId,
+        id: &TaskId,
         worker_name: Option<Str>,
     ) -> Result<Option<ActivityTask>, Error> {
         let Some(order) = self.dispatch_of(id).await? else { return Ok(None) };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
@@ -15,19 +16,18 @@ use opentelemetry::global;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::activity_queue::ActivityQueues;
 use crate::committer::Committer;
 use crate::env::Env;
-use crate::ids::outbox_key;
+use crate::express::Express;
+use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::Machines;
 use crate::mail::What;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    Alias, AliasItem, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution,
-    ExecutionItem, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
-    StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine,
-    UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -87,8 +87,10 @@ pub(crate) struct Inner {
     pub(crate) shards: Vec<Shard>,
     pub(crate) plans: Plans,
     pub(crate) machines: Machines,
+    pub(crate) activities: ActivityQueues,
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
+    pub(crate) express: Express,
     pub(crate) watchers: Watchers,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
@@ -111,6 +113,10 @@ impl Engine {
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { env, store, catalog, dispatcher, observer, limits, options } = parts;
+        if store.shard_count() > MOST_SHARDS {
+            let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
         let tokens = TokenKey::load(&*store, &*env).await?;
         let page_key = stored_key(&*store, &*env, "page-token-key").await?;
         let (committer, commits) = Committer::new(Arc::clone(&store), &options);
@@ -122,8 +128,10 @@ impl Engine {
         let inner = Arc::new(Inner {
             plans: Plans::new(options.plans),
             machines: Machines::new(options.plans),
+            activities: ActivityQueues::default(),
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
+            express: Express::new(&limits, &options),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -236,6 +244,7 @@ impl Inner {
     }
 
     fn observe_level(&self) {
+        self.express.observe_level();
         let open = Arc::clone(&self.open);
         global::meter("newel.engine")
             .i64_observable_gauge("newel.engine.open_executions")
@@ -324,9 +333,44 @@ impl Workflows for Engine {
         self.0.list_aliases(tenant, arn, limit, after).await
     }
 
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.0.validate(request).await
+    }
+
+    async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.create_activity(request).await }).await
+    }
+
+    async fn describe_activity(&self, tenant: &Tenant, arn: &str) -> Result<Activity, Error> {
+        Ok(self.0.activity(tenant, arn).await?.1)
+    }
+
+    async fn delete_activity(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_activity(&tenant, &arn).await }).await
+    }
+
+    async fn list_activities(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Activity>, Error> {
+        self.0.list_activities(tenant, limit, after).await
+    }
+
+    async fn get_activity_task(&self, request: GetActivityTask) -> Result<Option<ActivityTask>, Error> {
+        self.0.poll_activity(request).await
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         let inner = Arc::clone(&self.0);
         self.carried_through(async move { inner.start(request).await }).await
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.0.start_sync(request).await
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

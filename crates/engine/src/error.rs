@@ -87,6 +87,14 @@ impl Error {
         Self::new(ErrorKind::ResourceNotFound, "Request references a resource that does not exist.")
     }
 
+    /// The state machine is of the type that doesn't have this operation.
+    pub(crate) fn wrong_type() -> Self {
+        Self::new(
+            ErrorKind::StateMachineTypeNotSupported,
+            "This operation is not supported by this type of state machine",
+        )
+    }
+
     pub(crate) fn unavailable(why: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, why)
     }

@@ -17,8 +17,8 @@ use crate::machines::{own, refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, StateMachine, Tenant,
-    TokenReport,
+    Execution, ExecutionItem, GetHistory, MachineType, Page, StartExecution, StartedExecution, StateMachine,
+    Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -53,6 +53,9 @@ impl Inner {
         let machine = &target.machine;
         refuse_deleting(machine)?;
         self.check_room().await?;
+        if machine.record.machine_type == MachineType::Express {
+            return self.start_express(request, &target).await;
+        }
         self.check_open()?;
         let generated = request.name.is_none();
         let name = request.name.unwrap_or_else(|| uuid(&*self.env).into());
@@ -218,6 +221,9 @@ impl Inner {
     ) -> Result<Page<ExecutionItem>, Error> {
         let named = own(tenant, machine_arn)?;
         let machine = self.target(tenant, machine_arn).await?.machine;
+        if machine.record.machine_type == MachineType::Express {
+            return Err(Error::wrong_type());
+        }
         let filter = ExecutionFilter { machine: machine.row.id, status };
         let after = Cursor::instant(after)?;
         if let Some(qualifier) = named.qualifier {

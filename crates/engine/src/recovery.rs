@@ -106,11 +106,12 @@ impl Inner {
                     Ok(OutboxRecord::DeleteMachine { machine, arn }) => {
                         self.delete_in_background(machine, arn, Weak::new())
                     }
+                    Ok(OutboxRecord::Express(record)) => self.express_again(*record),
                     // One bad row must not keep the others waiting.
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),
                 }
             }
-            if !shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches)) {
+            if !shard.while_owned(epoch, || self.hand_over(dispatches)) {
                 return Err(Error::unavailable("the shard was lost meanwhile"));
             }
         }

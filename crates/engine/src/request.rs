@@ -1,5 +1,6 @@
 //! What can be asked of the engine, and what it answers. The API crate turns AWS JSON and gRPC into these.
 
+mod activities;
 mod versions;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
 
+pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
 pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
 
 /// Whose things are meant: everything is separate by account and region.
@@ -75,6 +77,15 @@ pub struct CreatedStateMachine {
     pub created_at: Timestamp,
     /// The version that was published with it.
     pub version_arn: Option<Str>,
+}
+
+/// `ValidateStateMachineDefinition`.
+#[derive(Clone, Debug)]
+pub struct ValidateDefinition {
+    /// ASL text.
+    pub definition: Str,
+    /// The type of state machine that it is checked for.
+    pub machine_type: MachineType,
 }
 
 /// `UpdateStateMachine`: at least one of the optional members is set (the caller has checked).
@@ -207,6 +218,35 @@ pub struct Execution {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+}
+
+/// Answer to `StartSyncExecution`: an Express execution that is closed.
+#[derive(Clone, Debug)]
+pub struct SyncExecution {
+    /// Its ARN.
+    pub arn: Str,
+    /// Its name.
+    pub name: Str,
+    /// Its state machine's unqualified ARN.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Timestamp,
+    /// How it ended: `Succeeded`, `Failed` or `TimedOut`.
+    pub status: ExecutionStatus,
+    /// Its input.
+    pub input: Payload,
+    /// Its output if it has succeeded.
+    pub output: Option<Payload>,
+    /// Why it ended badly.
+    pub fault: Fault,
+    /// `traceHeader` as given at the start.
+    pub trace_header: Option<Str>,
+    /// What AWS would bill: milliseconds, in steps of 100.
+    pub billed_millis: u64,
+    /// What AWS would bill: MB of memory, in steps of 64.
+    pub billed_megabytes: u64,
 }
 
 /// An execution in a list.

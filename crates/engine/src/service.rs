@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -11,10 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    Alias, AliasItem, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution,
-    ExecutionItem, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
-    StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine,
-    UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -77,8 +75,37 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
         after: Option<&str>,
     ) -> Result<Page<AliasItem>, Error>;
 
-    /// `StartExecution`, idempotent by name and input while the execution is open.
+    /// `ValidateStateMachineDefinition`: errors and warnings. Nothing is stored.
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error>;
+
+    /// `CreateActivity`, idempotent by name.
+    async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error>;
+
+    /// `DescribeActivity`
+    async fn describe_activity(&self, tenant: &Tenant, arn: &str) -> Result<Activity, Error>;
+
+    /// `DeleteActivity`: an unknown one is no error.
+    async fn delete_activity(&self, tenant: &Tenant, arn: &str) -> Result<(), Error>;
+
+    /// `ListActivities`, by creation.
+    async fn list_activities(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Activity>, Error>;
+
+    /// `GetActivityTask`: waits up to a minute for a task. The answer is given once the execution says durably that this worker has it;
+    /// whoever lets go of the future before that has swallowed nothing.
+    async fn get_activity_task(&self, request: GetActivityTask) -> Result<Option<ActivityTask>, Error>;
+
+    /// `StartExecution`, idempotent by name and input while a Standard execution is open. Of an Express machine it starts an
+    /// execution every time.
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;
+
+    /// `StartSyncExecution`: runs an Express execution and answers once it is closed, however it ended. If whoever asked goes away
+    /// meanwhile, it runs on.
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error>;
 
     /// `DescribeExecution`.
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error>;

@@ -17,6 +17,11 @@ pub enum Input {
     Clock,
     /// It is stopped from outside.
     Stop(Fault),
+    /// It goes on from where it ended badly. Stale unless it did.
+    Redrive {
+        /// What makes a repeated request known as such.
+        token: Option<Str>,
+    },
     /// A worker reports on a task attempt.
     Task(TaskKey, TaskReport),
     /// A task token came back. The secret shows that it is the open attempt's.

@@ -202,6 +202,46 @@ impl Members for pb::ListStateMachineAliasesRequest {
     }
 }
 
+impl Members for pb::CreateActivityRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("name", self.name)
+            .list("tags", self.tags, tag)
+            .optional("encryptionConfiguration", self.encryption_configuration.map(encryption))
+            .build()
+    }
+}
+
+impl Members for pb::DescribeActivityRequest {
+    fn members(self) -> Object {
+        builder().text("activityArn", self.activity_arn).build()
+    }
+}
+
+impl Members for pb::DeleteActivityRequest {
+    fn members(self) -> Object {
+        builder().text("activityArn", self.activity_arn).build()
+    }
+}
+
+impl Members for pb::ListActivitiesRequest {
+    fn members(self) -> Object {
+        builder()
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::GetActivityTaskRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("activityArn", self.activity_arn)
+            .optional("workerName", self.worker_name)
+            .build()
+    }
+}
+
 impl Members for pb::DescribeStateMachineRequest {
     fn members(self) -> Object {
         builder()
@@ -226,6 +266,19 @@ impl Members for pb::ListStateMachinesRequest {
     }
 }
 
+impl Members for pb::ValidateStateMachineDefinitionRequest {
+    fn members(self) -> Object {
+        let machine_type = enumerated(self.r#type, pb::StateMachineType::as_str_name, "STATE_MACHINE_TYPE_");
+        let severity = enumerated(self.severity, pb::DiagnosticSeverity::as_str_name, "DIAGNOSTIC_SEVERITY_");
+        builder()
+            .text("definition", self.definition)
+            .optional("type", machine_type)
+            .optional("severity", severity)
+            .optional("maxResults", integer(self.max_results))
+            .build()
+    }
+}
+
 impl Members for pb::StartExecutionRequest {
     fn members(self) -> Object {
         builder()
@@ -233,6 +286,18 @@ impl Members for pb::StartExecutionRequest {
             .optional("name", self.name)
             .optional("input", self.input)
             .optional("traceHeader", self.trace_header)
+            .build()
+    }
+}
+
+impl Members for pb::StartSyncExecutionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("name", self.name)
+            .optional("input", self.input)
+            .optional("traceHeader", self.trace_header)
+            .optional("includedData", included(self.included_data))
             .build()
     }
 }

@@ -75,6 +75,11 @@ impl Operation {
         self.model().0
     }
 
+    /// Whether its answer waits for something to happen: an Express execution's end, an activity's task.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::StartSyncExecution | Self::GetActivityTask)
+    }
+
     /// The members of its request.
     pub(crate) const fn members(self) -> &'static [Member] {
         self.model().1

@@ -3,12 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Alias, AliasItem, Configuration, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch,
-    Execution, ExecutionItem, GetHistory, Page, PublishVersion, PublishedVersion, Route, StartExecution,
-    StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateAlias,
-    UpdateStateMachine, UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page, PublishVersion, PublishedVersion, Route, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, StateType};
@@ -19,6 +16,8 @@ use tokio::sync::mpsc;
 pub(crate) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
 pub(crate) const VERSION: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m:1";
 pub(crate) const ALIAS: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m:PROD";
+/// Without its name.
+pub(crate) const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:";
 pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
 pub(crate) const AT: Timestamp = Timestamp::from_millis(1_700_000_000_250);
 
@@ -76,6 +75,10 @@ fn machine() -> StateMachine {
         },
         description: None,
     }
+}
+
+fn activity(name: &str) -> Activity {
+    Activity { arn: format!("{ACTIVITY}{name}").into(), name: name.into(), created_at: AT }
 }
 
 fn event(id: EventId) -> Event {
@@ -199,9 +202,70 @@ impl Workflows for Fake {
         Ok(page(limit, after, |i| AliasItem { arn: format!("{MACHINE}:a{i}").into(), created_at: AT }))
     }
 
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let mut found = Diagnostics::default();
+        for (severity, code, location) in [
+            (Severity::Warning, Code::NoDollar, Some("/States/A".to_owned())),
+            (Severity::Error, Code::MissingEndState, None),
+            (Severity::Error, Code::SchemaValidationFailed, Some("/".to_owned())),
+        ] {
+            found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
+        }
+        Ok(found)
+    }
+
+    async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(activity(&request.name))
+    }
+
+    async fn describe_activity(&self, tenant: &Tenant, arn: &str) -> Result<Activity, Error> {
+        self.asked(format!("describe activity {tenant:?} {arn}")).await?;
+        Ok(activity("a"))
+    }
+
+    async fn delete_activity(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        self.asked(format!("delete activity {tenant:?} {arn}")).await
+    }
+
+    async fn list_activities(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Activity>, Error> {
+        self.asked(format!("activities {tenant:?} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| activity(&format!("a{i}"))))
+    }
+
+    async fn get_activity_task(&self, request: GetActivityTask) -> Result<Option<ActivityTask>, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let input = Payload::parse("{ }").unwrap();
+        Ok(request.worker_name.is_some().then(|| ActivityTask { token: "t".into(), input }))
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         self.asked(format!("{request:?}")).await?;
         Ok(StartedExecution { arn: EXECUTION.into(), started_at: AT })
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.asked(format!("sync {request:?}")).await?;
+        Ok(SyncExecution {
+            arn: format!("{}:run", EXECUTION.replace(":execution:", ":express:")).into(),
+            name: "e".into(),
+            state_machine_arn: MACHINE.into(),
+            started_at: AT,
+            stopped_at: AT.plus_millis(5),
+            status: ExecutionStatus::Succeeded,
+            input: request.input,
+            output: Some(Payload::parse("[1]").unwrap()),
+            fault: Fault::default(),
+            trace_header: request.trace_header,
+            billed_millis: 100,
+            billed_megabytes: 64,
+        })
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

@@ -48,7 +48,7 @@ async fn creation_is_repeated_only_by_the_same_request() {
         (
             "another type",
             CreateStateMachine { machine_type: MachineType::Express, ..base() },
-            Err(ErrorKind::StateMachineTypeNotSupported),
+            Err(ErrorKind::StateMachineAlreadyExists),
         ),
         ("no definition", Fixture::creation("n", "{}"), Err(ErrorKind::InvalidDefinition)),
     ] {
