@@ -18,12 +18,13 @@ pub(crate) struct Refusal {
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 28] = [
+const CLASSES: [(&str, u16, tonic::Code); 29] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
     ("ConflictException", 400, tonic::Code::Aborted),
     ("ExecutionAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
     ("ExecutionLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ExecutionNotRedrivable", 400, tonic::Code::FailedPrecondition),
     ("ExpiredTokenException", 400, tonic::Code::Unauthenticated),
     ("IncompleteSignatureException", 400, tonic::Code::Unauthenticated),
     ("InternalServerError", 500, tonic::Code::Internal),
@@ -100,6 +101,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             ErrorKind::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            ErrorKind::ExecutionNotRedrivable => "ExecutionNotRedrivable",
             ErrorKind::InvalidArn => "InvalidArn",
             ErrorKind::InvalidDefinition => "InvalidDefinition",
             ErrorKind::InvalidExecutionInput => "InvalidExecutionInput",

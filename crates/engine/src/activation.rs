@@ -207,6 +207,7 @@ impl Inner {
         inputs: Vec<Input>,
         write: Write,
     ) -> Result<(Box<Loaded>, Turn), NotDone> {
+        let was_open = write == Write::Update && loaded.execution.outcome.is_none();
         let (loaded, Evaluated { mut turn, mut ops }) =
             self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
         if turn.events.is_empty() && turn.changed.is_empty() {
@@ -218,7 +219,7 @@ impl Inner {
         self.env.failpoint("before-commit");
         self.make_durable(&loaded, ops, write).await?;
         self.env.failpoint("after-commit");
-        self.let_go(&loaded, &turn, write, orders);
+        self.let_go(&loaded, &turn, was_open, orders);
         Ok((loaded, turn))
     }
 
@@ -272,8 +273,10 @@ impl Inner {
             },
         };
         let turn = turn(&mut loaded.execution, inputs, world);
-        if loaded.execution.outcome.is_some() && loaded.stopped_at.is_none() {
-            loaded.stopped_at = turn.events.last().map(|event| event.timestamp);
+        let closed = loaded.execution.outcome.is_some();
+        // One that was redriven may have closed again.
+        if !closed || !turn.events.is_empty() {
+            loaded.stopped_at = turn.events.last().filter(|_| closed).map(|event| event.timestamp);
         }
         let ops = changed_rows(loaded, &turn, write, now);
         loaded.plan.pace.took(self.env.monotonic_millis() - began < BRIEF_MILLIS);
@@ -305,7 +308,7 @@ impl Inner {
     }
 
     /// After the commit: who watches hears of it, timers are armed, workers get their orders.
-    fn let_go(&self, loaded: &Loaded, turn: &Turn, write: Write, orders: Orders) {
+    fn let_go(&self, loaded: &Loaded, turn: &Turn, was_open: bool, orders: Orders) {
         let execution = &loaded.execution;
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
@@ -315,10 +318,10 @@ impl Inner {
         if closed {
             self.watchers.close(loaded.id);
         }
-        match (write, closed) {
-            (Write::Insert, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
-            (Write::Update, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
-            (Write::Insert, true) | (Write::Update, false) => {}
+        match (was_open, closed) {
+            (false, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
+            (true, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
+            (false, true) | (true, false) => {}
         }
         self.arm(loaded);
         self.carry_out(loaded.id.shard(), loaded.epoch, orders);

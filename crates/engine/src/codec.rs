@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Event, Fault, Frame, Outcome};
+use newel_machine::{Event, Fault, Frame, Outcome, Redrives};
 use newel_store::{ExecutionStatus, Id, Record};
 use newel_value::{Payload, Str};
 use serde::de::DeserializeOwned;
@@ -141,6 +141,8 @@ pub(crate) struct ExecutionRecord {
     pub(crate) alias_arn: Option<Str>,
     #[serde(default)]
     pub(crate) version_arn: Option<Str>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
 }
 
 /// Where a payload is.

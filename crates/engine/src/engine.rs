@@ -9,7 +9,7 @@ use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Input, Reply, TaskKey, TaskReport};
-use newel_store::{Commit, Epoch, ExecutionStatus, Id, Op, Outcome, Rejection, ShardId, Store};
+use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection, ShardId, Store};
 use newel_value::Str;
 use opentelemetry::global;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -24,7 +24,7 @@ use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page,
     StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
     UpdateStateMachine, UpdatedStateMachine,
 };
@@ -296,15 +296,17 @@ impl Workflows for Engine {
         self.0.stop_execution(tenant, arn, fault).await
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.0.list(tenant, state_machine_arn, status, limit, after).await
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.0.redrive(tenant, arn, client_token).await
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.0.list(request).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     ExecutionDoesNotExist,
     /// `ExecutionLimitExceeded`
     ExecutionLimitExceeded,
+    /// `ExecutionNotRedrivable`
+    ExecutionNotRedrivable,
     /// `InvalidArn`
     InvalidArn,
     /// `InvalidDefinition`

@@ -10,19 +10,22 @@ use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage
 use newel_value::{Payload, Str};
 
 use crate::activation::{Loaded, NotDone, Write};
-use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
+use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Unreadable, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
 use crate::machines::{refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, StateMachine, Tenant,
+    Execution, ExecutionItem, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, StateMachine, Tenant,
     TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
 use crate::{Error, ErrorKind};
+
+/// Pages that are read for one page of a list of which a filter leaves out some.
+const PAGES_AT_ONCE: usize = 10;
 
 /// Rows of a history that are read at a time. Each holds the events of a turn, of which there can be many and large ones, so
 /// a reader begins with few and takes more as long as they prove short.
@@ -126,7 +129,7 @@ impl Inner {
         Err(taken())
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         let open = u64::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(0);
         if open >= self.limits.open_executions {
             return Err(Error::new(
@@ -154,6 +157,7 @@ impl Inner {
 
     async fn execution_of(&self, row: ExecutionRow) -> Result<Execution, Error> {
         let record: ExecutionRecord = decode(&row.record)?;
+        let redrivable = self.redrivable(&row, &record).await?;
         let frames = self.store.frames(row.id).await?;
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
@@ -173,6 +177,9 @@ impl Inner {
             output,
             fault,
             trace_header: record.trace_header,
+            redrive_count: record.redrives.count,
+            redriven_at: record.redrives.last,
+            redrivable,
         })
     }
 
@@ -201,39 +208,25 @@ impl Inner {
         row.stopped_at.ok_or_else(|| Error::unavailable("the execution is not stopped yet; try again"))
     }
 
-    pub(crate) async fn list(
-        &self,
-        tenant: &Tenant,
-        machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        let machine = self.machine(tenant, machine_arn).await?;
-        let rows = self
-            .store
-            .executions(ExecutionsPage {
-                filter: ExecutionFilter { machine: machine.row.id, status },
-                after: Cursor::instant(after)?,
-                limit: limit + 1,
-            })
-            .await?;
-        Ok(page(
-            rows,
-            limit,
-            |row| Cursor::Instant(row.sort_at, row.id),
-            |row| {
-                let record: ExecutionRecord = decode(&row.record)?;
-                Ok(ExecutionItem {
-                    arn: record.arn,
-                    name: record.name,
-                    state_machine_arn: record.machine_arn,
-                    status: row.status,
-                    started_at: record.started_at,
-                    stopped_at: row.stopped_at,
-                })
-            },
-        ))
+    /// A page of executions. Those that a filter leaves out cost a read all the same, so a page of a list in which few are
+    /// left can be short, even empty, and still have a next one.
+    pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        let ListExecutions { tenant, state_machine_arn, status, redriven, limit, after } = request;
+        let machine = self.machine(&tenant, &state_machine_arn).await?;
+        let filter = ExecutionFilter { machine: machine.row.id, status };
+        let (mut items, mut after) = (Vec::new(), Cursor::instant(after.as_deref())?);
+        for _ in 0..PAGES_AT_ONCE {
+            let rows =
+                self.store.executions(ExecutionsPage { filter, after, limit: limit - items.len() + 1 }).await?;
+            let last = rows.get(limit - items.len()).and(rows.iter().rev().nth(1));
+            after = last.map(|row| (row.sort_at, row.id));
+            let found = page(rows, limit - items.len(), |row| Cursor::Instant(row.sort_at, row.id), item);
+            items.extend(found.items.into_iter().filter(|i| redriven.is_none_or(|r| r == (i.redrive_count > 0))));
+            if after.is_none() || items.len() == limit {
+                break;
+            }
+        }
+        Ok(Page { items, next: after.map(|(at, id)| Cursor::Instant(at, id).to_string()) })
     }
 
     pub(crate) async fn history(&self, request: GetHistory) -> Result<Page<Event>, Error> {
@@ -309,4 +302,19 @@ impl Inner {
             )),
         }
     }
+}
+
+/// An execution as lists have it.
+fn item(row: ExecutionRow) -> Result<ExecutionItem, Unreadable> {
+    let record: ExecutionRecord = decode(&row.record)?;
+    Ok(ExecutionItem {
+        arn: record.arn,
+        name: record.name,
+        state_machine_arn: record.machine_arn,
+        status: row.status,
+        started_at: record.started_at,
+        stopped_at: row.stopped_at,
+        redrive_count: record.redrives.count,
+        redriven_at: record.redrives.last,
+    })
 }

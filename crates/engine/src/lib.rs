@@ -39,6 +39,7 @@ mod options;
 mod page;
 mod plans;
 mod recovery;
+mod redrive;
 pub mod request;
 mod retention;
 mod rows;

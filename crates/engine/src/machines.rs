@@ -108,7 +108,7 @@ impl Inner {
         self.snapshot(arn_key(arn)).await?.ok_or_else(missing)
     }
 
-    async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
+    pub(crate) async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
         let changes = {
             let mut snapshots = self.machines.snapshots.lock();
             if let Some(snapshot) = snapshots.by_arn.get(&key) {

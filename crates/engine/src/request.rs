@@ -185,6 +185,61 @@ pub struct Execution {
     pub fault: Fault,
     /// `traceHeader` as given at the start.
     pub trace_header: Option<Str>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// Whether it could be redriven now.
+    pub redrivable: Redrivable,
+}
+
+/// Whether an execution can be redriven: `redriveStatus` with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redrivable {
+    /// `REDRIVABLE`
+    Yes,
+    /// `NOT_REDRIVABLE`, and why.
+    No(Str),
+    /// `REDRIVABLE_BY_MAP_RUN`: a child of a map run, which is redriven with it and not by itself.
+    ByMapRun,
+}
+
+impl Redrivable {
+    /// AWS's name of the status.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Yes => "REDRIVABLE",
+            Self::No(_) => "NOT_REDRIVABLE",
+            Self::ByMapRun => "REDRIVABLE_BY_MAP_RUN",
+        }
+    }
+
+    /// `redriveStatusReason`
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Str> {
+        match self {
+            Self::No(why) => Some(why),
+            Self::Yes | Self::ByMapRun => None,
+        }
+    }
+}
+
+/// `ListExecutions`.
+#[derive(Clone, Debug)]
+pub struct ListExecutions {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The state machine whose executions are meant.
+    pub state_machine_arn: Str,
+    /// Only those of this status.
+    pub status: Option<ExecutionStatus>,
+    /// Only those that have (or have not) been redriven.
+    pub redriven: Option<bool>,
+    /// How many at most, 1 to 1,000.
+    pub limit: usize,
+    /// Where a page before this one ended.
+    pub after: Option<String>,
 }
 
 /// An execution in a list.
@@ -202,6 +257,10 @@ pub struct ExecutionItem {
     pub started_at: Timestamp,
     /// When it stopped.
     pub stopped_at: Option<Timestamp>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
 }
 
 /// `GetExecutionHistory`.

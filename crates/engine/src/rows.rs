@@ -99,13 +99,14 @@ fn execution_row(loaded: &Loaded, root: Option<Frame>, now: Timestamp) -> Execut
         root,
         alias_arn: info.alias_arn.clone(),
         version_arn: info.version_arn.clone(),
+        redrives: execution.redrives.clone(),
     };
     ExecutionRow {
         id: loaded.id,
         arn: arn_key(&info.arn),
         machine: loaded.machine,
         status: status_of(execution.outcome.as_ref()),
-        sort_at: loaded.stopped_at.unwrap_or(info.started_at),
+        sort_at: loaded.stopped_at.or(execution.redrives.last).unwrap_or(info.started_at),
         stopped_at: loaded.stopped_at,
         wake_at: wake_at(execution, now),
         record: encode(&record),
@@ -155,8 +156,9 @@ impl Inner {
             None => None,
         };
         let plan = self.plan(row.machine, record.revision).await?;
-        let execution =
+        let mut execution =
             Execution::restore(Arc::new(info), outcome, record.last_event, record.deadline, frames);
+        execution.redrives = record.redrives;
         Ok(Some(Box::new(Loaded {
             id,
             machine: row.machine,

@@ -5,13 +5,12 @@ use std::fmt;
 use async_trait::async_trait;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
-use newel_store::ExecutionStatus;
 use newel_value::Str;
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page,
     StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
     UpdateStateMachine, UpdatedStateMachine,
 };
@@ -56,15 +55,16 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// `StopExecution`: when it stopped; for a closed one, when it had stopped.
     async fn stop_execution(&self, tenant: &Tenant, arn: &str, fault: Fault) -> Result<Timestamp, Error>;
 
-    /// `ListExecutions`, newest first.
-    async fn list_executions(
+    /// `RedriveExecution`, idempotent by client token as AWS has it: when it was redriven.
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error>;
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error>;
+
+    /// `ListExecutions`, newest first.
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error>;
 
     /// `GetExecutionHistory`.
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error>;

@@ -36,6 +36,7 @@ pub(super) async fn dispatch(
             render::execution(&execution, data)
         }
         Operation::StopExecution => render::stopped(service.stop_execution(tenant, input).await?),
+        Operation::RedriveExecution => render::redriven(service.redrive_execution(tenant, input).await?),
         Operation::ListExecutions => render::executions(&service.list_executions(tenant, input).await?),
         Operation::GetExecutionHistory => {
             render::history(&service.get_execution_history(tenant, input).await?)
@@ -75,7 +76,6 @@ pub(super) async fn dispatch(
         | Operation::ListStateMachineAliases
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
-        | Operation::RedriveExecution
         | Operation::StartSyncExecution
         | Operation::TestState
         | Operation::UpdateMapRun

@@ -8,7 +8,7 @@ use newel_engine::request::{
 
 use super::history::write_event;
 use super::json::{Members, object};
-use crate::service::{EncryptionView, History, LoggingView, TracingView, redrive};
+use crate::service::{EncryptionView, History, LoggingView, TracingView};
 
 /// The answer of operations that have nothing to tell.
 pub(super) fn nothing() -> String {
@@ -119,10 +119,9 @@ pub(super) fn execution(execution: &Execution, data: bool) -> String {
         m.optional("traceHeader", execution.trace_header.as_deref());
         m.optional("error", execution.fault.error.as_deref());
         m.optional("cause", execution.fault.cause.as_deref());
-        m.number("redriveCount", 0);
-        let (status, reason) = redrive(execution.status);
-        m.text("redriveStatus", status);
-        m.optional("redriveStatusReason", reason);
+        redrives(m, execution.redrive_count, execution.redriven_at);
+        m.text("redriveStatus", execution.redrivable.name());
+        m.optional("redriveStatusReason", execution.redrivable.reason());
     })
 }
 
@@ -138,11 +137,22 @@ pub(super) fn executions(page: &Page<ExecutionItem>) -> String {
                 if let Some(at) = item.stopped_at {
                     m.instant("stopDate", at);
                 }
-                m.number("redriveCount", 0);
+                redrives(m, item.redrive_count, item.redriven_at);
             });
         });
         m.optional("nextToken", page.next.as_deref());
     })
+}
+
+fn redrives(m: &mut Members<'_>, count: u64, last: Option<Timestamp>) {
+    m.number("redriveCount", count);
+    if let Some(at) = last {
+        m.instant("redriveDate", at);
+    }
+}
+
+pub(super) fn redriven(at: Timestamp) -> String {
+    written(|m| m.instant("redriveDate", at))
 }
 
 pub(super) fn stopped(at: Timestamp) -> String {

@@ -2,12 +2,12 @@
 
 use newel_asl::{MachineType, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, Tag,
+    Configuration, Execution, ExecutionItem, Page, Redrivable, StateMachine, StateMachineItem, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
 
-use crate::service::{EncryptionView, LoggingView, TracingView, redrive};
+use crate::service::{EncryptionView, LoggingView, TracingView};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -32,6 +32,10 @@ const fn status(status: ExecutionStatus) -> pb::ExecutionStatus {
         ExecutionStatus::Aborted => pb::ExecutionStatus::Aborted,
         ExecutionStatus::PendingRedrive => pb::ExecutionStatus::PendingRedrive,
     }
+}
+
+fn count(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn logging(configuration: &Configuration) -> pb::LoggingConfiguration {
@@ -118,10 +122,10 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
-    let (redrivable, reason) = redrive(execution.status);
-    let redrive_status = match redrivable {
-        "REDRIVABLE" => pb::RedriveStatus::Redrivable,
-        _ => pb::RedriveStatus::NotRedrivable,
+    let redrive_status = match execution.redrivable {
+        Redrivable::Yes => pb::RedriveStatus::Redrivable,
+        Redrivable::No(_) => pb::RedriveStatus::NotRedrivable,
+        Redrivable::ByMapRun => pb::RedriveStatus::RedrivableByMapRun,
     };
     pb::DescribeExecutionResponse {
         execution_arn: execution.arn.to_string(),
@@ -135,9 +139,10 @@ pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecut
         error: execution.fault.error.as_deref().map(str::to_owned),
         cause: execution.fault.cause.as_deref().map(str::to_owned),
         trace_header: execution.trace_header.as_deref().map(str::to_owned),
-        redrive_count: 0,
+        redrive_count: count(execution.redrive_count),
         redrive_status: redrive_status.into(),
-        redrive_status_reason: reason.map(str::to_owned),
+        redrive_status_reason: execution.redrivable.reason().map(ToString::to_string),
+        redrive_date: execution.redriven_at.map(instant),
     }
 }
 
@@ -149,6 +154,8 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         status: status(item.status).into(),
         start_date: Some(instant(item.started_at)),
         stop_date: item.stopped_at.map(instant),
+        redrive_count: count(item.redrive_count),
+        redrive_date: item.redriven_at.map(instant),
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
 }

@@ -174,6 +174,15 @@ impl Members for pb::DescribeStateMachineForExecutionRequest {
     }
 }
 
+impl Members for pb::RedriveExecutionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("executionArn", self.execution_arn)
+            .optional("clientToken", self.client_token)
+            .build()
+    }
+}
+
 impl Members for pb::StopExecutionRequest {
     fn members(self) -> Object {
         builder()

@@ -183,6 +183,16 @@ impl WorkflowsService for Workflows {
         })
     }
 
+    async fn redrive_execution(
+        &self,
+        request: Request<pb::RedriveExecutionRequest>,
+    ) -> Result<Response<pb::RedriveExecutionResponse>, Status> {
+        unary!(self, request, RedriveExecution, |service, tenant, input| {
+            let at = service.redrive_execution(tenant, input).await?;
+            pb::RedriveExecutionResponse { redrive_date: Some(convert::instant(at)) }
+        })
+    }
+
     async fn list_executions(
         &self,
         request: Request<pb::ListExecutionsRequest>,

@@ -2,7 +2,7 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, Tenant,
+    EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, Tenant,
 };
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -72,6 +72,13 @@ impl Service {
         Ok(self.engine.stop_execution(tenant, &arn, fault).await?)
     }
 
+    /// `RedriveExecution`
+    pub(crate) async fn redrive_execution(&self, tenant: &Tenant, input: &Input) -> Result<Timestamp, Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        Ok(self.engine.redrive_execution(tenant, &arn, input.optional_text("clientToken")).await?)
+    }
+
     /// `ListExecutions`
     pub(crate) async fn list_executions(
         &self,
@@ -95,11 +102,15 @@ impl Service {
         let list = list(Operation::ListExecutions, tenant, &filter);
         let (limit, after) = self.page(input, list)?;
         let status = status.as_deref().and_then(ExecutionStatus::from_name);
-        let page = self.engine.list_executions(tenant, &arn, status, limit, after.as_deref()).await?;
-        if redriven.as_deref() == Some("REDRIVEN") {
-            // Redrive isn't served, so no execution has been redriven.
-            return Ok(Page { items: Vec::new(), next: None });
-        }
+        let request = ListExecutions {
+            tenant: tenant.clone(),
+            state_machine_arn: arn.clone(),
+            status,
+            redriven: redriven.as_deref().map(|filter| filter == "REDRIVEN"),
+            limit,
+            after,
+        };
+        let page = self.engine.list_executions(request).await?;
         Ok(self.sealed(page, list))
     }
 
@@ -131,21 +142,5 @@ impl Service {
     ) -> Result<mpsc::Receiver<Result<EventBatch, newel_engine::Error>>, Refusal> {
         own(tenant, arn, Named::Execution)?;
         Ok(self.engine.watch_execution(tenant, arn, after).await?)
-    }
-}
-
-/// `redriveStatus` and its reason, as AWS words them.
-pub(crate) const fn redrive(status: ExecutionStatus) -> (&'static str, Option<&'static str>) {
-    match status {
-        ExecutionStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        ExecutionStatus::Succeeded => {
-            ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven"))
-        }
-        ExecutionStatus::PendingRedrive => {
-            ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven"))
-        }
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
-            ("REDRIVABLE", None)
-        }
     }
 }

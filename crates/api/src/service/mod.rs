@@ -18,7 +18,7 @@ use crate::page_token::{List, PageTokens};
 use crate::refusal::Refusal;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
-pub(crate) use execution::{History, redrive};
+pub(crate) use execution::History;
 
 /// Items of a page when the client doesn't say.
 const PAGE: usize = 100;

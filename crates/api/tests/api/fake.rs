@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use newel_asl::{MachineType, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    ListExecutions, Page, Redrivable, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
     UpdateStateMachine, UpdatedStateMachine,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
@@ -154,6 +154,9 @@ impl Workflows for Fake {
             output: Some(Payload::parse("1").unwrap()),
             fault: Fault::default(),
             trace_header: None,
+            redrive_count: 0,
+            redriven_at: None,
+            redrivable: Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()),
         })
     }
 
@@ -171,22 +174,27 @@ impl Workflows for Fake {
         Ok(AT)
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.asked(format!("list {tenant:?} {state_machine_arn} {status:?} {limit} {after:?}")).await?;
-        Ok(page(limit, after, |i| ExecutionItem {
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.asked(format!("redrive {tenant:?} {arn} {client_token:?}")).await?;
+        Ok(AT)
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(page(request.limit, request.after.as_deref(), |i| ExecutionItem {
             arn: format!("{EXECUTION}{i}").into(),
             name: format!("e{i}").into(),
             state_machine_arn: MACHINE.into(),
             status: ExecutionStatus::Running,
             started_at: AT,
             stopped_at: None,
+            redrive_count: 0,
+            redriven_at: None,
         }))
     }
 

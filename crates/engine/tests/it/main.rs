@@ -8,6 +8,7 @@ mod faults;
 mod limits;
 mod machines;
 mod neighbours;
+mod redrive;
 mod sim;
 mod support;
 mod tasks;

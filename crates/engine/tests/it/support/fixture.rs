@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, Execution, GetHistory, MachineType, StartExecution, StartedExecution,
+    Configuration, CreateStateMachine, Execution, GetHistory, ListExecutions, MachineType, StartExecution, StartedExecution,
     Tenant,
 };
 use newel_engine::{
@@ -169,6 +169,17 @@ impl Fixture {
             configuration: Configuration::default(),
             tags: Vec::new(),
         }
+    }
+
+    /// A page of a machine's executions.
+    pub(crate) fn listing(
+        machine: &str,
+        status: Option<ExecutionStatus>,
+        limit: usize,
+        after: Option<String>,
+    ) -> ListExecutions {
+        let state_machine_arn = machine_arn(machine).into();
+        ListExecutions { tenant: tenant(), state_machine_arn, status, redriven: None, limit, after }
     }
 
     pub(crate) async fn create(&self, name: &str, definition: &str) -> String {
