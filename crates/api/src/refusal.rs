@@ -15,6 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     /// What the client reads.
     pub(crate) message: String,
+    /// `reason` of a `ValidationException`.
+    pub(crate) reason: Option<&'static str>,
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
@@ -53,12 +55,18 @@ const CLASSES: [(&str, u16, tonic::Code); 29] = [
 impl Refusal {
     /// A refusal.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, message: message.into() }
+        Self { name, message: message.into(), reason: None }
     }
 
     /// `ValidationException`
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationException", message)
+    }
+
+    /// The same refusal with a reason that programs can read.
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// `SerializationException`
@@ -90,6 +98,10 @@ impl Refusal {
         out.push_str(self.name);
         out.push_str("\",\"message\":");
         write_string(&self.message, &mut out);
+        if let Some(reason) = self.reason {
+            out.push_str(",\"reason\":");
+            write_string(reason, &mut out);
+        }
         out.push('}');
         out
     }
@@ -116,7 +128,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
             ErrorKind::TaskTimedOut => "TaskTimedOut",
             ErrorKind::TooManyTags => "TooManyTags",
-            ErrorKind::Validation => "ValidationException",
+            ErrorKind::Validation | ErrorKind::CompletedMapRun => "ValidationException",
             ErrorKind::Unavailable => "ServiceUnavailable",
             ErrorKind::Internal => {
                 // What broke is for the operator; a client learns only that something did.
@@ -124,7 +136,11 @@ impl From<newel_engine::Error> for Refusal {
                 return Self::new("InternalServerError", "An internal error occurred");
             }
         };
-        Self { name, message: error.message }
+        let refusal = Self::new(name, error.message);
+        match error.kind {
+            ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
+            _ => refusal,
+        }
     }
 }
 

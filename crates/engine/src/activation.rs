@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::effects::Orders;
 use crate::engine::Inner;
+use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::mail::{Mail, What, answer};
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
@@ -42,6 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) stopped_at: Option<Timestamp>,
     /// Whether the store has a row for the root frame, large as it is.
     pub(crate) root_apart: bool,
+    /// What it has as a child of a map run, if it is one.
+    pub(crate) child: Option<Child>,
 }
 
 impl Loaded {
@@ -66,7 +69,13 @@ impl Loaded {
             trace_header,
             stopped_at: None,
             root_apart: false,
+            child: None,
         }
+    }
+
+    /// The state machine whose revision it runs: of a child, that of the outermost execution.
+    pub(crate) fn definition_machine(&self) -> Id {
+        self.child.as_ref().map_or(self.machine, |child| child.machine)
     }
 
     /// Whether its next turn can be expected to be over at once.
@@ -216,10 +225,18 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        if write == Write::Update && loaded.execution.outcome.is_some() {
+            child_closed(&loaded, &mut ops);
+        }
         self.env.failpoint("before-commit");
         self.make_durable(&loaded, ops, write).await?;
         self.env.failpoint("after-commit");
         self.let_go(&loaded, &turn, was_open, orders);
+        if write == Write::Update
+            && let (Some(child), Some(report)) = (&loaded.child, report_of(&loaded, true))
+        {
+            self.tell_map_run(child.run, &child.run_arn, News::Closed(report));
+        }
         Ok((loaded, turn))
     }
 
@@ -308,7 +325,7 @@ impl Inner {
     }
 
     /// After the commit: who watches hears of it, timers are armed, workers get their orders.
-    fn let_go(&self, loaded: &Loaded, turn: &Turn, was_open: bool, orders: Orders) {
+    fn let_go(self: &Arc<Self>, loaded: &Loaded, turn: &Turn, was_open: bool, orders: Orders) {
         let execution = &loaded.execution;
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {

@@ -13,6 +13,7 @@ use newel_value::{Payload, Str};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::map_runs::{Child, Life};
 use crate::request::{Configuration, MachineType};
 use crate::task::Dispatch;
 
@@ -143,6 +144,9 @@ pub(crate) struct ExecutionRecord {
     pub(crate) version_arn: Option<Str>,
     #[serde(default)]
     pub(crate) redrives: Redrives,
+    /// What it has as a child of a map run, if it is one. Its row's machine is then the run.
+    #[serde(default)]
+    pub(crate) child: Option<Child>,
 }
 
 /// Where a payload is.
@@ -233,6 +237,17 @@ pub(crate) enum OutboxRecord {
         /// Its ARN, by which its tags are found.
         arn: Str,
     },
+    /// A map run that is to be worked on, or to end.
+    MapRun {
+        /// Which.
+        id: Id,
+        /// Its ARN.
+        arn: Str,
+        /// What is to be done.
+        life: Life,
+    },
+    /// A child of a map run has closed, and its run hasn't counted it yet.
+    ChildClosed(Id),
 }
 
 /// The events of one turn, each payload once.

@@ -20,12 +20,13 @@ use crate::env::Env;
 use crate::ids::outbox_key;
 use crate::machines::{Machines, shown_machine};
 use crate::mail::What;
+use crate::map_runs::MapRuns;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, MapRun, MapRunItem, Page,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
     UpdateStateMachine, UpdatedStateMachine,
 };
 use crate::service::Workflows;
@@ -89,6 +90,9 @@ pub(crate) struct Inner {
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
     pub(crate) watchers: Watchers,
+    pub(crate) map_runs: MapRuns,
+    /// Permits of map runs: how many may have children at once.
+    pub(crate) map_run_permits: Semaphore,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
     /// Open executions, about: counted at the start and from then on moved by what this process starts and closes.
@@ -123,6 +127,10 @@ impl Engine {
             machines: Machines::new(options.plans),
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
+            map_runs: MapRuns::default(),
+            map_run_permits: Semaphore::new(
+                usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
+            ),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -194,6 +202,16 @@ impl Inner {
         let Some(epoch) = self.shards.get(usize::from(shard.0)).and_then(Shard::epoch) else {
             return Err(Error::unavailable("the shard is changing hands; try again"));
         };
+        self.commit_under(shard, epoch, ops).await
+    }
+
+    /// Makes a change durable of what was read under an epoch.
+    pub(crate) async fn commit_under(
+        self: &Arc<Self>,
+        shard: ShardId,
+        epoch: Epoch,
+        ops: Vec<Op>,
+    ) -> Result<(), Error> {
         match self.committer.commit(Commit { shard, epoch, ops }).await {
             Outcome::Committed => Ok(()),
             refused => Err(self.refused(shard, epoch, refused)),
@@ -307,6 +325,24 @@ impl Workflows for Engine {
 
     async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
         self.0.list(request).await
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.0.describe_map_run(tenant, arn).await
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.0.list_map_runs(tenant, execution_arn, limit, after).await
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.0.update_map_run(tenant, arn, update).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

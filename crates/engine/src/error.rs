@@ -15,6 +15,8 @@ pub struct Error {
 /// The exceptions of the Step Functions API that the engine raises, and two of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
+    /// `ValidationException` for the reason `CANNOT_UPDATE_COMPLETED_MAP_RUN`.
+    CompletedMapRun,
     /// `ExecutionAlreadyExists`
     ExecutionAlreadyExists,
     /// `ExecutionDoesNotExist`

@@ -15,9 +15,10 @@ use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
 use crate::machines::{refuse_deleting, shown_machine};
 use crate::mail::What;
+use crate::map_runs::MapRunRecord;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, StateMachine, Tenant,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MapOfChild, Page, StartExecution, StartedExecution, StateMachine, Tenant,
     TokenReport,
 };
 use crate::rows::payload_apart;
@@ -106,7 +107,7 @@ impl Inner {
     }
 
     /// Goes on with a started execution where there is anything to go on with.
-    fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
+    pub(crate) fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
         let inner = Arc::clone(self);
         let mut finished = Some(loaded);
         let ready = finished.as_ref().is_some_and(|loaded| loaded.execution.is_ready());
@@ -158,6 +159,7 @@ impl Inner {
     async fn execution_of(&self, row: ExecutionRow) -> Result<Execution, Error> {
         let record: ExecutionRecord = decode(&row.record)?;
         let redrivable = self.redrivable(&row, &record).await?;
+        let status = self.child_status(&row, &record).await?;
         let frames = self.store.frames(row.id).await?;
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
@@ -170,7 +172,7 @@ impl Inner {
             arn: record.arn,
             name: record.name,
             state_machine_arn: record.machine_arn,
-            status: row.status,
+            status,
             started_at: record.started_at,
             stopped_at: row.stopped_at,
             input: record.input.payload(|| payload_apart(&frames, INPUT_ROW))?,
@@ -180,6 +182,7 @@ impl Inner {
             redrive_count: record.redrives.count,
             redriven_at: record.redrives.last,
             redrivable,
+            map_run_arn: record.child.map(|child| child.run_arn),
         })
     }
 
@@ -190,8 +193,20 @@ impl Inner {
     ) -> Result<StateMachine, Error> {
         let row = self.execution_row_of(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
-        let revision = self.revision(row.machine, record.revision).await?;
-        Ok(shown_machine(revision, record.revision, false))
+        let Some(child) = record.child else {
+            let revision = self.revision(row.machine, record.revision).await?;
+            return Ok(shown_machine(revision, record.revision, false));
+        };
+        let revision = self.revision(child.machine, record.revision).await?;
+        let mut machine = shown_machine(revision, record.revision, false);
+        // What AWS shows of a child is the part of the definition that it runs.
+        let plan = self.plan(child.machine, record.revision).await?;
+        if let Some((.., distributed)) = plan.plan.distributed_map(&child.state) {
+            machine.definition = distributed.definition.clone();
+        }
+        (machine.arn, machine.name) = (record.machine_arn, record.machine_name);
+        machine.map = Some(MapOfChild { label: child.label, map_run_arn: child.run_arn });
+        Ok(machine)
     }
 
     pub(crate) async fn stop_execution(
@@ -211,9 +226,16 @@ impl Inner {
     /// A page of executions. Those that a filter leaves out cost a read all the same, so a page of a list in which few are
     /// left can be short, even empty, and still have a next one.
     pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
-        let ListExecutions { tenant, state_machine_arn, status, redriven, limit, after } = request;
-        let machine = self.machine(&tenant, &state_machine_arn).await?;
-        let filter = ExecutionFilter { machine: machine.row.id, status };
+        let ListExecutions { tenant, of, status, redriven, limit, after } = request;
+        let (machine, run) = match of {
+            ExecutionsOf::StateMachine(arn) => (self.machine(&tenant, &arn).await?.row.id, None),
+            ExecutionsOf::MapRun(arn) => {
+                let row = self.map_run_row(&tenant, &arn).await?;
+                (row.id, Some(decode::<MapRunRecord>(&row.record)?))
+            }
+        };
+        let filter = ExecutionFilter { machine, status };
+        let item = |row: ExecutionRow| item(row, run.as_ref());
         let (mut items, mut after) = (Vec::new(), Cursor::instant(after.as_deref())?);
         for _ in 0..PAGES_AT_ONCE {
             let rows =
@@ -305,16 +327,20 @@ impl Inner {
 }
 
 /// An execution as lists have it.
-fn item(row: ExecutionRow) -> Result<ExecutionItem, Unreadable> {
+fn item(row: ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, Unreadable> {
     let record: ExecutionRecord = decode(&row.record)?;
+    let status = run.map_or(row.status, |run| run.shown_status(&row));
+    let (map_run_arn, item_count) = record.child.map(|child| (child.run_arn, u64::from(child.items))).unzip();
     Ok(ExecutionItem {
         arn: record.arn,
         name: record.name,
         state_machine_arn: record.machine_arn,
-        status: row.status,
+        status,
         started_at: record.started_at,
         stopped_at: row.stopped_at,
         redrive_count: record.redrives.count,
         redriven_at: record.redrives.last,
+        map_run_arn,
+        item_count,
     })
 }

@@ -1,5 +1,6 @@
 //! Compiled revisions, in memory.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -7,11 +8,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use lru::LruCache;
 use newel_asl::plan::Plan;
 use newel_store::Id;
+use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
+use crate::map_runs::Child;
 use crate::{Error, ErrorKind};
 
 /// A compiled revision, and how long its turns take.
@@ -19,6 +22,19 @@ use crate::{Error, ErrorKind};
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
     pub(crate) pace: Pace,
+    /// What the children of its distributed Maps run, by the Map's name.
+    pub(crate) children: HashMap<Str, Arc<Self>>,
+}
+
+impl Compiled {
+    fn new(plan: Plan) -> Self {
+        let child = |name: &Str| {
+            let plan = plan.child(name)?;
+            Some((name.clone(), Arc::new(Self { plan, pace: Pace::default(), children: HashMap::new() })))
+        };
+        let children = plan.distributed.keys().filter_map(child).collect();
+        Self { plan, pace: Pace::default(), children }
+    }
 }
 
 /// How long the turns of a revision have taken lately. Brief ones needn't be moved to another thread, which costs more than
@@ -76,6 +92,20 @@ impl Inner {
         Ok(plan)
     }
 
+    /// The plan of an execution: of a revision, or of the part of it that a child of a map run runs.
+    pub(crate) async fn plan_of(
+        &self,
+        machine: Id,
+        revision: Id,
+        child: Option<&Child>,
+    ) -> Result<Arc<Compiled>, Error> {
+        let Some(child) = child else { return self.plan(machine, revision).await };
+        let whole = self.plan(child.machine, revision).await?;
+        whole.children.get(&child.state).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, format!("the definition has no distributed Map '{}'", child.state))
+        })
+    }
+
     /// A revision from the store.
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
@@ -98,7 +128,7 @@ impl Inner {
             }))
             .await;
         match receive.await {
-            Ok(Ok(plan)) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
+            Ok(Ok(plan)) => Ok(Arc::new(Compiled::new(plan))),
             Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
             Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
         }

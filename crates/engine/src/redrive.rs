@@ -69,12 +69,22 @@ impl Inner {
         if own != Redrivable::Yes {
             return Ok(own);
         }
+        if record.child.is_some() {
+            return Ok(Redrivable::ByMapRun);
+        }
         // One that is gone has been deleted.
         let machine = self.snapshot(arn_key(&record.machine_arn)).await?;
         if machine.is_none_or(|machine| machine.record.deleting) {
             return Ok(Redrivable::No("State machine is in DELETING status.".into()));
         }
         Ok(Redrivable::Yes)
+    }
+}
+
+impl Inner {
+    /// Whether a child of a map run could go on when its run is redriven.
+    pub(crate) fn redrivable_child(&self, row: &ExecutionRow, record: &ExecutionRecord) -> Redrivable {
+        redrivable(row, record, &self.limits, self.env.now())
     }
 }
 

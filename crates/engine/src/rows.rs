@@ -100,6 +100,7 @@ fn execution_row(loaded: &Loaded, root: Option<Frame>, now: Timestamp) -> Execut
         alias_arn: info.alias_arn.clone(),
         version_arn: info.version_arn.clone(),
         redrives: execution.redrives.clone(),
+        child: loaded.child.clone(),
     };
     ExecutionRow {
         id: loaded.id,
@@ -155,7 +156,7 @@ impl Inner {
             Some(outcome) => Some(outcome.outcome(|| payload_apart(&rows, OUTPUT_ROW))?),
             None => None,
         };
-        let plan = self.plan(row.machine, record.revision).await?;
+        let plan = self.plan_of(row.machine, record.revision, record.child.as_ref()).await?;
         let mut execution =
             Execution::restore(Arc::new(info), outcome, record.last_event, record.deadline, frames);
         execution.redrives = record.redrives;
@@ -169,6 +170,7 @@ impl Inner {
             trace_header: record.trace_header,
             stopped_at: row.stopped_at,
             root_apart,
+            child: record.child,
         })))
     }
 }

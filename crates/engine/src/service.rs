@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, MapRun, MapRunItem, Page,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
     UpdateStateMachine, UpdatedStateMachine,
 };
 
@@ -65,6 +65,21 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
 
     /// `ListExecutions`, newest first.
     async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error>;
+
+    /// `DescribeMapRun`.
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error>;
+
+    /// `ListMapRuns`, newest first.
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<MapRunItem>, Error>;
+
+    /// `UpdateMapRun`: of a run that is open.
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error>;
 
     /// `GetExecutionHistory`.
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error>;

@@ -59,7 +59,7 @@ impl Runner<'_, '_> {
         let Some(frame) = self.execution.frames.get(path) else { return };
         let detail = match frame.phase {
             Phase::Parallel => Detail::ParallelFailed,
-            Phase::Map(_) => Detail::MapFailed,
+            Phase::Map(_) | Phase::MapRun(_) => Detail::MapFailed,
             Phase::Ready
             | Phase::Waiting { .. }
             | Phase::Task(_)
@@ -131,8 +131,12 @@ impl Runner<'_, '_> {
             | Phase::Task(_)
             | Phase::Backoff { .. }
             | Phase::Parallel
-            | Phase::Map(_) => true,
+            | Phase::Map(_)
+            | Phase::MapRun(_) => true,
         };
+        if matches!(&frame.phase, Phase::MapRun(run) if run.open) {
+            self.emit(Detail::MapRunAborted, failing);
+        }
         self.abandon(path);
         let state_type = state_type(&state);
         if entered

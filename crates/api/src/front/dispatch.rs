@@ -37,6 +37,12 @@ pub(super) async fn dispatch(
         }
         Operation::StopExecution => render::stopped(service.stop_execution(tenant, input).await?),
         Operation::RedriveExecution => render::redriven(service.redrive_execution(tenant, input).await?),
+        Operation::DescribeMapRun => render::map_run(&service.describe_map_run(tenant, input).await?),
+        Operation::ListMapRuns => render::map_runs(&service.list_map_runs(tenant, input).await?),
+        Operation::UpdateMapRun => {
+            service.update_map_run(tenant, input).await?;
+            render::nothing()
+        }
         Operation::ListExecutions => render::executions(&service.list_executions(tenant, input).await?),
         Operation::GetExecutionHistory => {
             render::history(&service.get_execution_history(tenant, input).await?)
@@ -68,17 +74,14 @@ pub(super) async fn dispatch(
         | Operation::DeleteStateMachineAlias
         | Operation::DeleteStateMachineVersion
         | Operation::DescribeActivity
-        | Operation::DescribeMapRun
         | Operation::DescribeStateMachineAlias
         | Operation::GetActivityTask
         | Operation::ListActivities
-        | Operation::ListMapRuns
         | Operation::ListStateMachineAliases
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
         | Operation::StartSyncExecution
         | Operation::TestState
-        | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias
         | Operation::ValidateStateMachineDefinition => {
             let message = format!("Newel does not serve {} yet", operation.name());

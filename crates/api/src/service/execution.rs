@@ -2,7 +2,7 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, Tenant,
+    EventBatch, Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, Tenant,
 };
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -10,7 +10,7 @@ use newel_value::{Payload, Str};
 use tokio::sync::mpsc;
 
 use super::machine::checked_name;
-use super::{Named, Service, list, metadata_only, no_resource, own};
+use super::{Named, Service, list, metadata_only, own};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 
@@ -85,17 +85,21 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<Page<ExecutionItem>, Refusal> {
-        let arn = match (input.optional_text("stateMachineArn"), input.optional_text("mapRunArn")) {
-            (Some(arn), None) => arn,
-            // There are no map runs, so none is found.
-            (None, Some(map_run)) => return Err(no_resource(&map_run)),
+        let (arn, of) = match (input.optional_text("stateMachineArn"), input.optional_text("mapRunArn")) {
+            (Some(arn), None) => {
+                own(tenant, &arn, Named::StateMachine)?;
+                (arn.clone(), ExecutionsOf::StateMachine(arn))
+            }
+            (None, Some(arn)) => {
+                own(tenant, &arn, Named::Resource)?;
+                (arn.clone(), ExecutionsOf::MapRun(arn))
+            }
             _ => {
                 return Err(Refusal::validation(
                     "Must specify either stateMachineArn or mapRunArn, and not both",
                 ));
             }
         };
-        own(tenant, &arn, Named::StateMachine)?;
         let status = input.optional_text("statusFilter");
         let redriven = input.optional_text("redriveFilter");
         let filter = [&*arn, status.as_deref().unwrap_or_default(), redriven.as_deref().unwrap_or_default()];
@@ -104,7 +108,7 @@ impl Service {
         let status = status.as_deref().and_then(ExecutionStatus::from_name);
         let request = ListExecutions {
             tenant: tenant.clone(),
-            state_machine_arn: arn.clone(),
+            of,
             status,
             redriven: redriven.as_deref().map(|filter| filter == "REDRIVEN"),
             limit,

@@ -3,6 +3,7 @@
 mod configuration;
 mod execution;
 mod machine;
+mod map_run;
 mod tags;
 mod task;
 

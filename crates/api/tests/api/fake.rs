@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use newel_asl::{MachineType, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    ListExecutions, Page, Redrivable, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    ListExecutions, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, Redrivable, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
     UpdateStateMachine, UpdatedStateMachine,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 pub(crate) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
 pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+pub(crate) const MAP_RUN: &str = "arn:aws:states:us-east-1:000000000000:mapRun:m/l:r";
 pub(crate) const AT: Timestamp = Timestamp::from_millis(1_700_000_000_250);
 
 #[derive(Debug, Default)]
@@ -67,6 +68,7 @@ fn machine() -> StateMachine {
         created_at: AT,
         updated_at: AT,
         revision_id: None,
+        map: None,
         configuration: Configuration {
             tracing: Some(Value::parse(r#"{"enabled":true}"#).unwrap()),
             ..Configuration::default()
@@ -156,6 +158,7 @@ impl Workflows for Fake {
             trace_header: None,
             redrive_count: 0,
             redriven_at: None,
+            map_run_arn: None,
             redrivable: Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()),
         })
     }
@@ -195,7 +198,48 @@ impl Workflows for Fake {
             stopped_at: None,
             redrive_count: 0,
             redriven_at: None,
+            map_run_arn: None,
+            item_count: None,
         }))
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.asked(format!("describe map run {tenant:?} {arn}")).await?;
+        Ok(MapRun {
+            arn: MAP_RUN.into(),
+            execution_arn: EXECUTION.into(),
+            status: MapRunStatus::Running,
+            started_at: AT,
+            stopped_at: None,
+            max_concurrency: 7,
+            tolerated_failure_percentage: 2.5,
+            tolerated_failure_count: 3,
+            items: MapRunCounts { pending: 1, running: 2, total: 3, ..MapRunCounts::default() },
+            executions: MapRunCounts::default(),
+            redrive_count: 0,
+            redriven_at: None,
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.asked(format!("list map runs {tenant:?} {execution_arn} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| MapRunItem {
+            execution_arn: EXECUTION.into(),
+            arn: format!("{MAP_RUN}{i}").into(),
+            state_machine_arn: format!("{MACHINE}/l").into(),
+            started_at: AT,
+            stopped_at: None,
+        }))
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.asked(format!("update map run {tenant:?} {arn} {update:?}")).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

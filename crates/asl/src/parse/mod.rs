@@ -5,6 +5,7 @@
 //! state that couldn't be read says nothing about where it leads.
 
 mod choice;
+mod distributed;
 mod fields;
 mod graph;
 mod intrinsic;
@@ -18,7 +19,8 @@ mod task;
 mod template;
 mod variable;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use newel_value::{ParseErrorKind, Str, Value};
 
@@ -26,7 +28,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::Plan;
+use crate::plan::{Plan, State};
 use fields::QueryLanguage;
 use node::Node;
 
@@ -81,6 +83,8 @@ fn read(
         targets: Vec::new(),
         variables: Vec::new(),
         depth: 0,
+        distributed: HashMap::new(),
+        fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
     };
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
@@ -105,6 +109,10 @@ struct Compiler<'a> {
     variables: Vec<HashSet<Str>>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
 }
 
 /// A transition to a state, and where it is written.
@@ -145,7 +153,7 @@ impl Compiler<'_> {
             return None;
         }
         let root = self.scope(&node)?;
-        Some(Plan { root, timeout_seconds })
+        Some(Plan { root, timeout_seconds, distributed: Arc::new(std::mem::take(&mut self.distributed)) })
     }
 
     fn json(&mut self, definition: &str) -> Option<Value> {

@@ -7,6 +7,7 @@ mod executions;
 mod faults;
 mod limits;
 mod machines;
+mod map_runs;
 mod neighbours;
 mod redrive;
 mod sim;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use newel_asl::Limits;
-use newel_engine::request::{ListExecutions, Redrivable};
+use newel_engine::request::{ExecutionsOf, ListExecutions, Redrivable};
 use newel_engine::{ErrorKind, Options, Report, Settled, TaskEngine as _, Workflows as _};
 use newel_machine::Fault;
 use newel_store::{ExecutionStatus, MemoryStore};
@@ -135,7 +135,7 @@ async fn lists_tell_what_has_been_redriven() {
         loop {
             let request = ListExecutions {
                 tenant: tenant(),
-                state_machine_arn: machine_arn("m").into(),
+                of: ExecutionsOf::StateMachine(machine_arn("m").into()),
                 status: None,
                 redriven,
                 limit,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, Execution, GetHistory, ListExecutions, MachineType, StartExecution, StartedExecution,
+    Configuration, CreateStateMachine, Execution, ExecutionsOf, GetHistory, ListExecutions, MachineType, StartExecution, StartedExecution,
     Tenant,
 };
 use newel_engine::{
@@ -178,8 +178,8 @@ impl Fixture {
         limit: usize,
         after: Option<String>,
     ) -> ListExecutions {
-        let state_machine_arn = machine_arn(machine).into();
-        ListExecutions { tenant: tenant(), state_machine_arn, status, redriven: None, limit, after }
+        let of = ExecutionsOf::StateMachine(machine_arn(machine).into());
+        ListExecutions { tenant: tenant(), of, status, redriven: None, limit, after }
     }
 
     pub(crate) async fn create(&self, name: &str, definition: &str) -> String {
