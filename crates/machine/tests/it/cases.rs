@@ -4,8 +4,8 @@
 //! the machine; `name=N` lines under `--- limits` change limits. A script has one step a line:
 //!
 //! * `+1.5` moves the clock by so many seconds, `next` to when something is due;
-//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat` report on the state's oldest
-//!   open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
+//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat`, `State started worker` report
+//!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
 //!   the step before reported on;
 //! * `stop Error cause` stops the execution; `start` starts it again.
 //!
@@ -184,6 +184,9 @@ impl Play {
         let json = |text: &str| Payload::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
         match report.split_once(' ').unwrap_or((report, "")) {
             ("beat", _) => TaskReport::Heartbeat,
+            ("started", name) => {
+                TaskReport::Started { worker_name: (!name.is_empty()).then(|| name.into()) }
+            }
             ("ok", output) => TaskReport::Succeeded(json(output)),
             ("fail", rest) => TaskReport::Failed(fault(rest)),
             ("submitted", rest) => {
