@@ -167,7 +167,6 @@ impl Resolver {
                 pattern: self.process(*pattern)?,
                 update: self.process(*update)?,
                 delete: delete.map(|delete| self.process(*delete)).transpose()?,
-                position,
             })),
             other => return self.seeking(other, position),
         };
