@@ -30,7 +30,12 @@ fn scope(states: &Scope, found: &mut BTreeMap<Str, BTreeSet<Str>>) {
         match &state.kind {
             Kind::Parallel(parallel) => parallel.branches.iter().for_each(|branch| scope(branch, found)),
             Kind::Map(map) => scope(&map.processor, found),
-            Kind::Pass(_) | Kind::Task(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => {}
+            Kind::Pass(_)
+            | Kind::Task(_)
+            | Kind::Choice(_)
+            | Kind::Wait(_)
+            | Kind::Succeed
+            | Kind::Fail(_) => {}
         }
     }
 }
@@ -53,7 +58,9 @@ impl Names {
                 WaitUntil::Timestamp(at) => self.setting(at),
             },
             Kind::Succeed => {}
-            Kind::Fail(fail) => [&fail.error, &fail.cause].into_iter().flatten().for_each(|text| self.setting(text)),
+            Kind::Fail(fail) => {
+                [&fail.error, &fail.cause].into_iter().flatten().for_each(|text| self.setting(text))
+            }
             Kind::Parallel(parallel) => {
                 self.templates([&parallel.parameters, &parallel.result_selector]);
                 self.catch(&parallel.catch);

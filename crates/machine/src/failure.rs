@@ -28,7 +28,8 @@ impl Runner<'_, '_> {
         // Recorded: where nothing has happened since the state was entered, it follows what the entry follows.
         let follows =
             if frame.previous == frame.entered && !waits { frame.entered_after } else { frame.previous };
-        let failure = EvaluationFailure { state: state.name.clone(), location: field, fault: error.fault.clone() };
+        let failure =
+            EvaluationFailure { state: state.name.clone(), location: field, fault: error.fault.clone() };
         let failed = self.emit(Detail::EvaluationFailed(failure), follows);
         self.update(path, |frame| frame.previous = failed);
         Some(failed)
@@ -85,10 +86,14 @@ impl Runner<'_, '_> {
             (Phase::Map(_), _) => Detail::MapFailed,
             (Phase::Ready, Kind::Parallel(_)) if evaluation => Detail::ParallelFailed,
             (Phase::Ready, Kind::Map(_)) if evaluation => Detail::MapFailed,
-            (Phase::Ready            | Phase::Waiting { .. }
-            | Phase::Task(_)
-            | Phase::Backoff { .. }
-            | Phase::Finished { .. }, _) => return,
+            (
+                Phase::Ready
+                | Phase::Waiting { .. }
+                | Phase::Task(_)
+                | Phase::Backoff { .. }
+                | Phase::Finished { .. },
+                _,
+            ) => return,
         };
         let failed = self.emit(detail, frame.previous);
         self.update(path, |frame| frame.previous = failed);

@@ -90,7 +90,9 @@ impl Runner<'_, '_> {
         data: Data<'_>,
     ) -> Result<Object, StateError> {
         match assign {
-            Some(assign) => self.evaluate_data(path, data, Extra::default(), |scope| scope.assignments(assign)),
+            Some(assign) => {
+                self.evaluate_data(path, data, Extra::default(), |scope| scope.assignments(assign))
+            }
             None => Ok(Object::default()),
         }
     }

@@ -153,10 +153,18 @@ impl Compiler<'_> {
         };
         match self.here.language {
             QueryLanguage::JsonPath => {
-                fields.jsonata.iter().filter(|field| node.has(field)).for_each(|f| self.only_in_jsonata(node, f));
+                fields
+                    .jsonata
+                    .iter()
+                    .filter(|field| node.has(field))
+                    .for_each(|f| self.only_in_jsonata(node, f));
             }
             QueryLanguage::Jsonata => {
-                fields.json_path.iter().filter(|field| node.has(field)).for_each(|f| self.only_in_json_path(node, f));
+                fields
+                    .json_path
+                    .iter()
+                    .filter(|field| node.has(field))
+                    .for_each(|f| self.only_in_json_path(node, f));
             }
         }
         self.known_fields(node, &[COMMON, fields.both, fields.json_path, fields.jsonata]);

@@ -46,7 +46,9 @@ enum Text<'a> {
 fn text(text: &str) -> Text<'_> {
     match (text.strip_prefix("{%"), text.ends_with("%}")) {
         (None, false) => Text::Literal,
-        (Some(rest), true) => rest.strip_suffix("%}").map_or(Text::HalfOpen, |inner| Text::Expression(inner.trim())),
+        (Some(rest), true) => {
+            rest.strip_suffix("%}").map_or(Text::HalfOpen, |inner| Text::Expression(inner.trim()))
+        }
         _ => Text::HalfOpen,
     }
 }
@@ -79,7 +81,13 @@ impl Compiler<'_> {
         self.jsonata_value(value, node.at(field), sees, 0)
     }
 
-    fn jsonata_value(&mut self, value: &Value, location: String, sees: Sees, depth: usize) -> Option<Template> {
+    fn jsonata_value(
+        &mut self,
+        value: &Value,
+        location: String,
+        sees: Sees,
+        depth: usize,
+    ) -> Option<Template> {
         if depth > MAX_NESTING {
             self.too_deep("Payload templates", location);
             return None;
@@ -90,7 +98,9 @@ impl Compiler<'_> {
                 let templates: Vec<Option<Template>> = elements
                     .iter()
                     .enumerate()
-                    .map(|(i, element)| self.jsonata_value(element, format!("{location}[{i}]"), sees, depth + 1))
+                    .map(|(i, element)| {
+                        self.jsonata_value(element, format!("{location}[{i}]"), sees, depth + 1)
+                    })
                     .collect();
                 let templates = templates.into_iter().collect::<Option<Vec<Template>>>()?;
                 let literal = templates.iter().all(|template| matches!(template, Template::Literal(_)));

@@ -32,13 +32,17 @@ fn the_machine_says_the_language_of_inner_states() {
         (
             "JSONPath",
             r#","Output":1"#,
-            format!("The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at {at}"),
+            format!(
+                "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at {at}"
+            ),
         ),
         ("JSONata", r#","Output":1"#, String::new()),
         (
             "JSONata",
             r#","QueryLanguage":"JSONPath""#,
-            format!("'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at {at}"),
+            format!(
+                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at {at}"
+            ),
         ),
     ] {
         assert_eq!(said(&machine(language, state), Standard), expect, "{language} {state}");
@@ -76,7 +80,10 @@ fn fields_of_json_path_are_refused() {
 fn expressions_that_do_not_parse_are_refused_where_they_stand() {
     let pass = |output: &str| format!(r#""Type":"Pass","End":true,"Output":{output}"#);
     check(&[
-        (&pass(r#""{% 1 + %}""#), "INVALID_JSONATA_EXPRESSION: Unexpected end of expression at /States/X/Output"),
+        (
+            &pass(r#""{% 1 + %}""#),
+            "INVALID_JSONATA_EXPRESSION: Unexpected end of expression at /States/X/Output",
+        ),
         (
             &pass(r#"{"a":{"b":[1,"{% a[1,2) %}"]}}"#),
             "INVALID_JSONATA_EXPRESSION: Expected \"]\", got \",\" at /States/X/Output/a/b[1]",
@@ -104,9 +111,8 @@ fn expressions_that_do_not_parse_are_refused_where_they_stand() {
 
 #[test]
 fn states_has_a_result_and_an_error_output_only_where_there_is_one() {
-    let task = |fields: &str| {
-        format!(r#""Type":"Task","Resource":"arn:aws:states:::a:b","End":true,{fields}"#)
-    };
+    let task =
+        |fields: &str| format!(r#""Type":"Task","Resource":"arn:aws:states:::a:b","End":true,{fields}"#);
     let missing = |member: &str, at: &str| {
         format!("UNSUPPORTED_JSONATA_EXPRESSION: Field '$states.{member}' does not exist. at /States/X/{at}")
     };
@@ -117,7 +123,9 @@ fn states_has_a_result_and_an_error_output_only_where_there_is_one() {
         (&task(r#""Arguments":{"P":"{% $states.result %}"}"#), &missing("result", "Arguments/P")),
         (&task(r#""Output":"{% $states.errorOutput %}""#), &missing("errorOutput", "Output")),
         (
-            &task(r#""Catch":[{"ErrorEquals":["E"],"Next":"X","Output":"{% $states.errorOutput.Cause %}","Assign":{"v":"{% $states.errorOutput %}"}}]"#),
+            &task(
+                r#""Catch":[{"ErrorEquals":["E"],"Next":"X","Output":"{% $states.errorOutput.Cause %}","Assign":{"v":"{% $states.errorOutput %}"}}]"#,
+            ),
             "",
         ),
         (
@@ -131,10 +139,14 @@ fn states_has_a_result_and_an_error_output_only_where_there_is_one() {
 
 #[test]
 fn a_condition_is_a_truth_value_or_an_expression() {
-    let choice =
-        |condition: &str| format!(r#""Type":"Choice","Default":"X","Choices":[{{"Condition":{condition},"Next":"X"}}]"#);
+    let choice = |condition: &str| {
+        format!(r#""Type":"Choice","Default":"X","Choices":[{{"Condition":{condition},"Next":"X"}}]"#)
+    };
     let wrong = "Expected value of type Boolean or a JSONata expression at /States/X/Choices[0]/Condition";
-    check(&[(&choice(r#""yes""#), wrong), (&choice("1"), "Expected value of type Boolean at /States/X/Choices[0]/Condition")]);
+    check(&[
+        (&choice(r#""yes""#), wrong),
+        (&choice("1"), "Expected value of type Boolean at /States/X/Choices[0]/Condition"),
+    ]);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Parallel and inline Map: frames below a frame.
 
-use newel_asl::plan::{
-    Kind, Map, Parallel, QueryLanguage, ResultPath, Setting, State, Template, Transition,
-};
+use newel_asl::plan::{Kind, Map, Parallel, QueryLanguage, ResultPath, Setting, State, Template, Transition};
 use newel_value::{Payload, Value};
 
 use crate::eval::{EvalResult, Scope};

@@ -69,8 +69,7 @@ impl Runner<'_, '_> {
             QueryLanguage::Jsonata => {
                 let input = self.input(path);
                 let has_result = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
-                let data =
-                    Data { result: has_result.then(|| result.value()), ..Data::input(input.value()) };
+                let data = Data { result: has_result.then(|| result.value()), ..Data::input(input.value()) };
                 let fields = (state.assign.as_ref(), state.output.as_ref());
                 self.assigned_and_output(path, fields, data, output)?
             }

@@ -9,8 +9,8 @@ use crate::eval::{EvalResult, Scope};
 use crate::execution::{Attempt, FramePath, Phase};
 use crate::fault::{EvalError, StateError};
 use crate::input::{Effect, ScheduledTask, TaskReport};
-use crate::transition::{Extra, state_error};
 use crate::states::history;
+use crate::transition::{Extra, state_error};
 use crate::turn::{Runner, Step, after_seconds};
 use crate::world::TaskKey;
 

@@ -133,7 +133,11 @@ impl Play {
             #[expect(clippy::cast_possible_truncation, reason = "a test's few seconds")]
             self.move_to(self.driver.now + millis as i64);
         } else if step == "next" {
-            self.move_to(self.driver.next_due().expect("something is due"));
+            self.move_to(
+                self.driver
+                    .next_due()
+                    .unwrap_or_else(|| panic!("something is due after\n{}", self.transcript)),
+            );
         } else {
             let input = self.input(step);
             let reply = self.driver.give(input);
@@ -184,9 +188,7 @@ impl Play {
         let json = |text: &str| Payload::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
         match report.split_once(' ').unwrap_or((report, "")) {
             ("beat", _) => TaskReport::Heartbeat,
-            ("started", name) => {
-                TaskReport::Started { worker_name: (!name.is_empty()).then(|| name.into()) }
-            }
+            ("started", name) => TaskReport::Started { worker_name: (!name.is_empty()).then(|| name.into()) },
             ("ok", output) => TaskReport::Succeeded(json(output)),
             ("fail", rest) => TaskReport::Failed(fault(rest)),
             ("submitted", rest) => {

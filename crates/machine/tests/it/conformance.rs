@@ -95,7 +95,8 @@ fn resolved(text: &str) -> String {
 
 fn recording(case: &Value) -> Option<Recording> {
     let definition = resolved(&case.get("definition")?.to_json());
-    let deleted = case.get("steps")?.as_array()?.iter().any(|step| text(step, "/op") == Some("DeleteActivity"));
+    let deleted =
+        case.get("steps")?.as_array()?.iter().any(|step| text(step, "/op") == Some("DeleteActivity"));
     let before_start = deleted && text(case, "/id")?.contains("on_deleted");
     let definition = if before_start { definition.replace(ACTIVITY, GONE) } else { definition };
     let distributed = definition.contains("DISTRIBUTED") || definition.contains("ItemReader");
@@ -142,14 +143,22 @@ impl Recording {
         for event in &self.events {
             let kind = text(event, "/type").unwrap_or_default();
             match kind {
-                "TaskSubmitted" | "TaskSucceeded" | "TaskFailed" | "LambdaFunctionSucceeded"
-                | "LambdaFunctionFailed" | "ActivityStarted" | "ActivitySucceeded" | "ActivityFailed" => {
+                "TaskSubmitted"
+                | "TaskSucceeded"
+                | "TaskFailed"
+                | "LambdaFunctionSucceeded"
+                | "LambdaFunctionFailed"
+                | "ActivityStarted"
+                | "ActivitySucceeded"
+                | "ActivityFailed" => {
                     if let Some(task) = wait_for_attempt(&mut driver, event) {
                         let report = report(event, kind);
                         driver.give(Input::Task(task.task, report));
                     }
                 }
-                "TaskTimedOut" | "ActivityTimedOut" | "LambdaFunctionTimedOut" | "WaitStateExited" => wait(&mut driver, event),
+                "TaskTimedOut" | "ActivityTimedOut" | "LambdaFunctionTimedOut" | "WaitStateExited" => {
+                    wait(&mut driver, event)
+                }
                 "ExecutionAborted" => {
                     let details = event.get("executionAbortedEventDetails");
                     driver.give(Input::Stop(fault(details)));
