@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use lru::LruCache;
+use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
 use parking_lot::Mutex;
@@ -12,12 +13,16 @@ use tokio::sync::oneshot;
 
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
+use crate::logging::Logging;
+use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
-/// A compiled revision, and how long its turns take.
+/// A compiled revision, what else its executions go by, and how long its turns take.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    pub(crate) machine_type: MachineType,
+    pub(crate) logging: Logging,
     pub(crate) pace: Pace,
 }
 
@@ -90,18 +95,38 @@ impl Inner {
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
+        match self.computed(compile).await? {
+            Ok(plan) => {
+                let logging = Logging::of(&revision.configuration);
+                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
+            }
+            Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
+        }
+    }
+
+    /// What there is to say about a definition.
+    pub(crate) async fn validate(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        self.computed(move || {
+            newel_asl::validate(&request.definition, request.machine_type, &*catalog, &limits)
+        })
+        .await
+    }
+
+    /// What a piece of work gives, done where it holds up nobody else.
+    async fn computed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {
                 // The receiver is only gone if whoever asked is.
-                let _gone = send.send(newel_asl::compile(&definition, machine_type, &*catalog, &limits));
+                let _gone = send.send(work());
             }))
             .await;
-        match receive.await {
-            Ok(Ok(plan)) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
-            Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
-            Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
-        }
+        receive.await.map_err(|_| Error::new(ErrorKind::Internal, "reading the definition failed"))
     }
 }
 

@@ -97,6 +97,8 @@ fn execution_row(loaded: &Loaded, root: Option<Frame>, now: Timestamp) -> Execut
         input: Placed::of(&info.input),
         outcome: execution.outcome.as_ref().map(StoredOutcome::of),
         root,
+        alias_arn: info.alias_arn.clone(),
+        version_arn: info.version_arn.clone(),
     };
     ExecutionRow {
         id: loaded.id,
@@ -145,6 +147,8 @@ impl Inner {
             region: record.region,
             started_at: record.started_at,
             input: record.input.payload(|| payload_apart(&rows, INPUT_ROW))?,
+            alias_arn: record.alias_arn,
+            version_arn: record.version_arn,
         };
         let outcome = match record.outcome {
             Some(outcome) => Some(outcome.outcome(|| payload_apart(&rows, OUTPUT_ROW))?),

@@ -151,13 +151,21 @@ pub(crate) struct History {
 /// the file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example:
+Examples:
   newel validate order.asl.json
+  newel validate order.asl.json --type express
+  newel validate order.asl.json --json | jq '.diagnostics[].message'
 
 Exit codes: 0 no errors, 1 errors, 66 no such file.")]
 pub(crate) struct Validate {
     /// The definition, a file in the Amazon States Language
     pub(crate) file: PathBuf,
+    /// What it is to be checked for
+    #[arg(long = "type", value_name = "TYPE", default_value = "standard")]
+    pub(crate) machine_type: MachineType,
+    /// The answer as AWS's ValidateStateMachineDefinition gives it, warnings included
+    #[arg(long)]
+    pub(crate) json: bool,
     /// The packed models of AWS's services [default: $NEWEL_CATALOG, or aws-catalog.bin beside the program or in
     /// /usr/share/newel]
     #[arg(long, value_name = "FILE")]
@@ -218,6 +226,22 @@ pub(crate) struct Worker {
     pub(crate) family: Family,
     #[command(flatten)]
     pub(crate) arguments: newel_worker::cli::Arguments,
+}
+
+/// The types of state machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum MachineType {
+    Standard,
+    Express,
+}
+
+impl From<MachineType> for newel_asl::MachineType {
+    fn from(machine_type: MachineType) -> Self {
+        match machine_type {
+            MachineType::Standard => Self::Standard,
+            MachineType::Express => Self::Express,
+        }
+    }
 }
 
 /// The families that there are workers for.

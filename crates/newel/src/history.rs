@@ -74,6 +74,15 @@ fn about(details: &Details) -> String {
         Details::TaskFault(it) => {
             format!("{}:{} {}", it.resource_type, it.resource, fault(&it.error, &it.cause))
         }
+        Details::EvaluationFailed(it) => {
+            format!("{} {} {}", it.state, text(&it.location), fault(&it.error, &it.cause))
+        }
+        Details::FunctionScheduled(it) => format!("{} {}", it.resource, text(&it.input)),
+        Details::ActivityStarted(it) => text(&it.worker_name),
+        Details::FunctionOutput(it) => text(&it.output),
+        Details::Fault(it) => fault(&it.error, &it.cause),
+        Details::MapRun(it) => it.map_run_arn.clone(),
+        Details::ExecutionRedriven(it) => format!("redrive {}", it.redrive_count),
     }
 }
 
@@ -111,11 +120,16 @@ fn members(details: &Details) -> Object {
     match details {
         Details::ExecutionStarted(it) => {
             out.insert_some("input", it.input.as_deref()).insert("roleArn", it.role_arn.as_str());
+            out.insert_some("stateMachineAliasArn", it.state_machine_alias_arn.as_deref());
+            out.insert_some("stateMachineVersionArn", it.state_machine_version_arn.as_deref());
+        }
+        Details::ExecutionRedriven(it) => {
+            out.insert("redriveCount", count(it.redrive_count));
         }
         Details::ExecutionSucceeded(it) => {
             out.insert_some("output", it.output.as_deref());
         }
-        Details::ExecutionEnded(it) => {
+        Details::ExecutionEnded(it) | Details::Fault(it) => {
             out.insert_some("error", it.error.as_deref()).insert_some("cause", it.cause.as_deref());
         }
         Details::StateEntered(it) => {
@@ -144,10 +158,7 @@ fn members(details: &Details) -> Object {
                 .insert_some("parameters", it.parameters.as_deref())
                 .insert_some("timeoutInSeconds", it.timeout_seconds.map(count))
                 .insert_some("heartbeatInSeconds", it.heartbeat_seconds.map(count));
-            if let Some(role) = it.credentials_role_arn.as_deref() {
-                let credentials: Object = [("roleArn", Value::from(role))].into_iter().collect();
-                out.insert("taskCredentials", credentials);
-            }
+            credentials(&mut out, it.credentials_role_arn.as_deref());
         }
         Details::TaskStarted(it) => resource(&mut out, &it.resource_type, &it.resource),
         Details::TaskOutput(it) => {
@@ -158,8 +169,38 @@ fn members(details: &Details) -> Object {
             resource(&mut out, &it.resource_type, &it.resource);
             out.insert_some("error", it.error.as_deref()).insert_some("cause", it.cause.as_deref());
         }
+        Details::EvaluationFailed(it) => {
+            out.insert_some("error", it.error.as_deref())
+                .insert_some("cause", it.cause.as_deref())
+                .insert_some("location", it.location.as_deref())
+                .insert("state", it.state.as_str());
+        }
+        Details::FunctionScheduled(it) => {
+            out.insert("resource", it.resource.as_str())
+                .insert_some("input", it.input.as_deref())
+                .insert_some("timeoutInSeconds", it.timeout_seconds.map(count))
+                .insert_some("heartbeatInSeconds", it.heartbeat_seconds.map(count));
+            credentials(&mut out, it.credentials_role_arn.as_deref());
+        }
+        Details::ActivityStarted(it) => {
+            out.insert_some("workerName", it.worker_name.as_deref());
+        }
+        Details::FunctionOutput(it) => {
+            out.insert_some("output", it.output.as_deref());
+        }
+        Details::MapRun(it) => {
+            out.insert("mapRunArn", it.map_run_arn.as_str())
+                .insert_some("redriveCount", it.redrive_count.map(count));
+        }
     }
     out.build()
+}
+
+fn credentials(out: &mut ObjectBuilder, role_arn: Option<&str>) {
+    if let Some(role) = role_arn {
+        let credentials: Object = [("roleArn", Value::from(role))].into_iter().collect();
+        out.insert("taskCredentials", credentials);
+    }
 }
 
 fn count(n: u64) -> Value {

@@ -105,12 +105,28 @@ fn read(lineage: &mut Lineage<Note>, execution: Id, event: &Event, finished: &mu
             }
         }
         Change::Within(scope) => match &event.detail {
-            Detail::TaskScheduled { .. } => {
+            Detail::TaskScheduled { .. }
+            | Detail::ActivityScheduled { .. }
+            | Detail::LambdaFunctionScheduled { .. } => {
                 scope.note.attempts += 1;
                 scope.note.attempt = Some(event.timestamp);
             }
-            Detail::TaskSucceeded { .. } => attempt_ended(execution, scope, event.timestamp, None, finished),
-            Detail::TaskFailed { fault, .. } | Detail::TaskTimedOut { fault, .. } => {
+            Detail::TaskSucceeded { .. }
+            | Detail::ActivitySucceeded { .. }
+            | Detail::LambdaFunctionSucceeded { .. } => {
+                attempt_ended(execution, scope, event.timestamp, None, finished);
+            }
+            Detail::TaskFailed { fault, .. }
+            | Detail::TaskTimedOut { fault, .. }
+            | Detail::TaskStartFailed { fault, .. }
+            | Detail::TaskSubmitFailed { fault, .. }
+            | Detail::ActivityScheduleFailed(fault)
+            | Detail::ActivityFailed(fault)
+            | Detail::ActivityTimedOut(fault)
+            | Detail::LambdaFunctionScheduleFailed(fault)
+            | Detail::LambdaFunctionStartFailed(fault)
+            | Detail::LambdaFunctionFailed(fault)
+            | Detail::LambdaFunctionTimedOut(fault) => {
                 attempt_ended(execution, scope, event.timestamp, Some(error_of(fault)), finished);
             }
             _ => {}
@@ -260,6 +276,15 @@ mod tests {
         Event { id, previous, timestamp: Timestamp::from_millis(i64::try_from(id).unwrap() * 1_000), detail }
     }
 
+    fn started() -> Detail {
+        Detail::ExecutionStarted {
+            input: payload(),
+            role_arn: "arn:role".into(),
+            alias_arn: None,
+            version_arn: None,
+        }
+    }
+
     fn entered(name: &str, state_type: StateType) -> Detail {
         Detail::StateEntered { state_type, name: name.into(), input: payload() }
     }
@@ -291,6 +316,8 @@ mod tests {
             region: "us-east-1".into(),
             started_at: Timestamp::from_millis(1_000),
             input: payload(),
+            alias_arn: None,
+            version_arn: None,
         };
         for events in turns {
             traces.committed(&info, execution, events);
@@ -307,7 +334,7 @@ mod tests {
         let resource = TaskResource { resource_type: "batch".into(), action: "submitJob".into() };
         let (execution, spans) = spans(&[
             &[
-                event(1, 0, Detail::ExecutionStarted { input: payload(), role_arn: "arn:role".into() }),
+                event(1, 0, started()),
                 event(2, 0, entered("Both", StateType::Parallel)),
                 event(3, 2, Detail::ParallelStarted),
                 event(4, 3, entered("Run", StateType::Task)),

@@ -19,10 +19,17 @@ pub(super) fn write_event(event: &Event, data: bool, out: &mut String) {
 
 fn write_detail(detail: &Detail, data: bool, m: &mut Members<'_>) {
     match detail {
-        Detail::ExecutionStarted { input, role_arn } => m.object("executionStartedEventDetails", |m| {
-            payload(m, data, "input", "inputDetails", input);
-            m.text("roleArn", role_arn);
-        }),
+        Detail::ExecutionStarted { input, role_arn, alias_arn, version_arn } => {
+            m.object("executionStartedEventDetails", |m| {
+                payload(m, data, "input", "inputDetails", input);
+                m.text("roleArn", role_arn);
+                m.optional("stateMachineAliasArn", alias_arn.as_deref());
+                m.optional("stateMachineVersionArn", version_arn.as_deref());
+            });
+        }
+        Detail::ExecutionRedriven { redrive_count } => {
+            m.object("executionRedrivenEventDetails", |m| m.number("redriveCount", *redrive_count));
+        }
         Detail::ExecutionSucceeded { output } => m.object("executionSucceededEventDetails", |m| {
             payload(m, data, "output", "outputDetails", output);
         }),
@@ -58,7 +65,91 @@ fn write_detail(detail: &Detail, data: bool, m: &mut Members<'_>) {
         | Detail::TaskSubmitted { .. }
         | Detail::TaskSucceeded { .. }
         | Detail::TaskFailed { .. }
-        | Detail::TaskTimedOut { .. } => write_task(detail, data, m),
+        | Detail::TaskTimedOut { .. }
+        | Detail::TaskStartFailed { .. }
+        | Detail::TaskSubmitFailed { .. } => write_task(detail, data, m),
+        Detail::EvaluationFailed(failure) => m.object("evaluationFailedEventDetails", |m| {
+            fault(m, &failure.fault);
+            m.optional("location", failure.location.as_deref());
+            m.text("state", &failure.state);
+        }),
+        Detail::ActivityScheduled { .. }
+        | Detail::ActivityScheduleFailed(_)
+        | Detail::ActivityStarted { .. }
+        | Detail::ActivitySucceeded { .. }
+        | Detail::ActivityFailed(_)
+        | Detail::ActivityTimedOut(_) => write_activity(detail, data, m),
+        Detail::LambdaFunctionScheduled { .. }
+        | Detail::LambdaFunctionScheduleFailed(_)
+        | Detail::LambdaFunctionStarted
+        | Detail::LambdaFunctionStartFailed(_)
+        | Detail::LambdaFunctionSucceeded { .. }
+        | Detail::LambdaFunctionFailed(_)
+        | Detail::LambdaFunctionTimedOut(_) => write_function(detail, data, m),
+        Detail::MapRunStarted { map_run_arn } => {
+            m.object("mapRunStartedEventDetails", |m| m.text("mapRunArn", map_run_arn));
+        }
+        Detail::MapRunFailed(why) => m.object("mapRunFailedEventDetails", |m| fault(m, why)),
+        Detail::MapRunRedriven { map_run_arn, redrive_count } => {
+            m.object("mapRunRedrivenEventDetails", |m| {
+                m.text("mapRunArn", map_run_arn);
+                m.number("redriveCount", *redrive_count);
+            })
+        }
+        Detail::MapRunSucceeded | Detail::MapRunAborted => {}
+    }
+}
+
+fn write_activity(detail: &Detail, data: bool, m: &mut Members<'_>) {
+    match detail {
+        Detail::ActivityScheduled { resource, input, timeout_seconds, heartbeat_seconds } => {
+            m.object("activityScheduledEventDetails", |m| {
+                m.text("resource", resource);
+                payload(m, data, "input", "inputDetails", input);
+                limits(m, *timeout_seconds, *heartbeat_seconds);
+            });
+        }
+        Detail::ActivityScheduleFailed(why) => {
+            m.object("activityScheduleFailedEventDetails", |m| fault(m, why));
+        }
+        Detail::ActivityStarted { worker_name } => m.object("activityStartedEventDetails", |m| {
+            m.optional("workerName", worker_name.as_deref());
+        }),
+        Detail::ActivitySucceeded { output } => m.object("activitySucceededEventDetails", |m| {
+            payload(m, data, "output", "outputDetails", output);
+        }),
+        Detail::ActivityFailed(why) => m.object("activityFailedEventDetails", |m| fault(m, why)),
+        Detail::ActivityTimedOut(why) => m.object("activityTimedOutEventDetails", |m| fault(m, why)),
+        _ => {}
+    }
+}
+
+fn write_function(detail: &Detail, data: bool, m: &mut Members<'_>) {
+    match detail {
+        Detail::LambdaFunctionScheduled { resource, input, timeout_seconds, role_arn } => {
+            m.object("lambdaFunctionScheduledEventDetails", |m| {
+                m.text("resource", resource);
+                payload(m, data, "input", "inputDetails", input);
+                limits(m, *timeout_seconds, None);
+                credentials(m, role_arn.as_deref());
+            });
+        }
+        Detail::LambdaFunctionScheduleFailed(why) => {
+            m.object("lambdaFunctionScheduleFailedEventDetails", |m| fault(m, why));
+        }
+        Detail::LambdaFunctionStartFailed(why) => {
+            m.object("lambdaFunctionStartFailedEventDetails", |m| fault(m, why));
+        }
+        Detail::LambdaFunctionSucceeded { output } => m.object("lambdaFunctionSucceededEventDetails", |m| {
+            payload(m, data, "output", "outputDetails", output);
+        }),
+        Detail::LambdaFunctionFailed(why) => {
+            m.object("lambdaFunctionFailedEventDetails", |m| fault(m, why));
+        }
+        Detail::LambdaFunctionTimedOut(why) => {
+            m.object("lambdaFunctionTimedOutEventDetails", |m| fault(m, why));
+        }
+        _ => {}
     }
 }
 
@@ -71,15 +162,8 @@ fn write_task(detail: &Detail, data: bool, m: &mut Members<'_>) {
                 if data {
                     m.text("parameters", parameters.text());
                 }
-                if let Some(seconds) = timeout_seconds {
-                    m.number("timeoutInSeconds", *seconds);
-                }
-                if let Some(seconds) = heartbeat_seconds {
-                    m.number("heartbeatInSeconds", *seconds);
-                }
-                if let Some(role) = role_arn {
-                    m.object("taskCredentials", |m| m.text("roleArn", role));
-                }
+                limits(m, *timeout_seconds, *heartbeat_seconds);
+                credentials(m, role_arn.as_deref());
             });
         }
         Detail::TaskStarted(task) => m.object("taskStartedEventDetails", |m| resource(m, task)),
@@ -96,6 +180,14 @@ fn write_task(detail: &Detail, data: bool, m: &mut Members<'_>) {
             fault(m, why);
         }),
         Detail::TaskTimedOut { task, fault: why } => m.object("taskTimedOutEventDetails", |m| {
+            resource(m, task);
+            fault(m, why);
+        }),
+        Detail::TaskStartFailed { task, fault: why } => m.object("taskStartFailedEventDetails", |m| {
+            resource(m, task);
+            fault(m, why);
+        }),
+        Detail::TaskSubmitFailed { task, fault: why } => m.object("taskSubmitFailedEventDetails", |m| {
             resource(m, task);
             fault(m, why);
         }),
@@ -119,6 +211,21 @@ fn variables(m: &mut Members<'_>, data: bool, assigned: &[(Str, Payload)]) {
         assigned.iter().map(|(name, value)| (name.clone(), value.text())).collect();
     m.value("assignedVariables", &values.into());
     m.object("assignedVariablesDetails", |m| m.flag("truncated", false));
+}
+
+fn limits(m: &mut Members<'_>, timeout_seconds: Option<u64>, heartbeat_seconds: Option<u64>) {
+    if let Some(seconds) = timeout_seconds {
+        m.number("timeoutInSeconds", seconds);
+    }
+    if let Some(seconds) = heartbeat_seconds {
+        m.number("heartbeatInSeconds", seconds);
+    }
+}
+
+fn credentials(m: &mut Members<'_>, role_arn: Option<&str>) {
+    if let Some(role) = role_arn {
+        m.object("taskCredentials", |m| m.text("roleArn", role));
+    }
 }
 
 fn fault(m: &mut Members<'_>, fault: &Fault) {

@@ -1,5 +1,5 @@
 use newel_asl::Timestamp;
-use newel_machine::StateType;
+use newel_machine::{EvaluationFailure, StateType};
 
 use super::*;
 
@@ -34,7 +34,12 @@ fn check(detail: Detail, shown: &str, hidden: &str) {
 #[test]
 fn payloads_keep_their_white_space_and_can_be_left_out() {
     check(
-        Detail::ExecutionStarted { input: json("{ \"a\": 1 }"), role_arn: "role".into() },
+        Detail::ExecutionStarted {
+            input: json("{ \"a\": 1 }"),
+            role_arn: "role".into(),
+            alias_arn: None,
+            version_arn: None,
+        },
         r#","executionStartedEventDetails":{"input":"{ \"a\": 1 }","inputDetails":{"truncated":false},"roleArn":"role"}"#,
         r#","executionStartedEventDetails":{"roleArn":"role"}"#,
     );
@@ -77,6 +82,9 @@ fn some_types_have_no_details_and_some_have_empty_ones() {
         Detail::ParallelFailed,
         Detail::MapSucceeded,
         Detail::MapFailed,
+        Detail::LambdaFunctionStarted,
+        Detail::MapRunSucceeded,
+        Detail::MapRunAborted,
     ] {
         check(bare, "", "");
     }
@@ -145,8 +153,117 @@ fn tasks_tell_their_resource() {
     for (detail, name) in [
         (Detail::TaskFailed { task: task(), fault: fault("E") }, "Failed"),
         (Detail::TaskTimedOut { task: task(), fault: fault("E") }, "TimedOut"),
+        (Detail::TaskStartFailed { task: task(), fault: fault("E") }, "StartFailed"),
+        (Detail::TaskSubmitFailed { task: task(), fault: fault("E") }, "SubmitFailed"),
     ] {
         let details = format!(r#","task{name}EventDetails":{{{resource},"error":"E"}}"#);
         check(detail, &details, &details);
     }
+}
+
+#[test]
+fn started_tells_the_version_and_redriven_the_count() {
+    let details = |data: &str| {
+        format!(
+            r#","executionStartedEventDetails":{{{data}"roleArn":"r","stateMachineAliasArn":"m:a","stateMachineVersionArn":"m:1"}}"#
+        )
+    };
+    check(
+        Detail::ExecutionStarted {
+            input: json("1"),
+            role_arn: "r".into(),
+            alias_arn: Some("m:a".into()),
+            version_arn: Some("m:1".into()),
+        },
+        &details(r#""input":"1","inputDetails":{"truncated":false},"#),
+        &details(""),
+    );
+    let redriven = r#","executionRedrivenEventDetails":{"redriveCount":2}"#;
+    check(Detail::ExecutionRedriven { redrive_count: 2 }, redriven, redriven);
+}
+
+#[test]
+fn evaluations_tell_state_and_place() {
+    let failed = |location: Option<&str>| {
+        Detail::EvaluationFailed(EvaluationFailure {
+            state: "S".into(),
+            location: location.map(Into::into),
+            fault: Fault { error: Some("E".into()), cause: Some("C".into()) },
+        })
+    };
+    let placed =
+        r#","evaluationFailedEventDetails":{"error":"E","cause":"C","location":"Output/a","state":"S"}"#;
+    check(failed(Some("Output/a")), placed, placed);
+    let bare = r#","evaluationFailedEventDetails":{"error":"E","cause":"C","state":"S"}"#;
+    check(failed(None), bare, bare);
+}
+
+#[test]
+fn activities_and_functions_tell_their_arn_once() {
+    let data = r#","input":"1","inputDetails":{"truncated":false}"#;
+    let activity = |data: &str| {
+        format!(
+            r#","activityScheduledEventDetails":{{"resource":"arn"{data},"timeoutInSeconds":9,"heartbeatInSeconds":3}}"#
+        )
+    };
+    check(
+        Detail::ActivityScheduled {
+            resource: "arn".into(),
+            input: json("1"),
+            timeout_seconds: Some(9),
+            heartbeat_seconds: Some(3),
+        },
+        &activity(data),
+        &activity(""),
+    );
+    let function = |data: &str| {
+        format!(
+            r#","lambdaFunctionScheduledEventDetails":{{"resource":"arn"{data},"taskCredentials":{{"roleArn":"a"}}}}"#
+        )
+    };
+    check(
+        Detail::LambdaFunctionScheduled {
+            resource: "arn".into(),
+            input: json("1"),
+            timeout_seconds: None,
+            role_arn: Some("a".into()),
+        },
+        &function(data),
+        &function(""),
+    );
+    let started = r#","activityStartedEventDetails":{"workerName":"w"}"#;
+    check(Detail::ActivityStarted { worker_name: Some("w".into()) }, started, started);
+    for (detail, name) in [
+        (Detail::ActivitySucceeded { output: json("1") }, "activitySucceeded"),
+        (Detail::LambdaFunctionSucceeded { output: json("1") }, "lambdaFunctionSucceeded"),
+    ] {
+        let shown =
+            format!(r#","{name}EventDetails":{{"output":"1","outputDetails":{{"truncated":false}}}}"#);
+        check(detail, &shown, &format!(r#","{name}EventDetails":{{}}"#));
+    }
+}
+
+#[test]
+fn failures_outside_a_service_tell_error_and_cause() {
+    for (detail, name) in [
+        (Detail::ActivityScheduleFailed(fault("E")), "activityScheduleFailed"),
+        (Detail::ActivityFailed(fault("E")), "activityFailed"),
+        (Detail::ActivityTimedOut(fault("E")), "activityTimedOut"),
+        (Detail::LambdaFunctionScheduleFailed(fault("E")), "lambdaFunctionScheduleFailed"),
+        (Detail::LambdaFunctionStartFailed(fault("E")), "lambdaFunctionStartFailed"),
+        (Detail::LambdaFunctionFailed(fault("E")), "lambdaFunctionFailed"),
+        (Detail::LambdaFunctionTimedOut(fault("E")), "lambdaFunctionTimedOut"),
+        (Detail::MapRunFailed(fault("E")), "mapRunFailed"),
+    ] {
+        let details = format!(r#","{name}EventDetails":{{"error":"E"}}"#);
+        check(detail, &details, &details);
+    }
+}
+
+#[test]
+fn map_runs_tell_their_arn() {
+    let started = r#","mapRunStartedEventDetails":{"mapRunArn":"arn"}"#;
+    check(Detail::MapRunStarted { map_run_arn: "arn".into() }, started, started);
+    let redriven = r#","mapRunRedrivenEventDetails":{"mapRunArn":"arn","redriveCount":1}"#;
+    check(Detail::MapRunRedriven { map_run_arn: "arn".into(), redrive_count: 1 }, redriven, redriven);
 }

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine,
+    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, StateType};
@@ -76,7 +76,12 @@ fn machine() -> StateMachine {
 
 fn event(id: EventId) -> Event {
     let detail = match id {
-        1 => Detail::ExecutionStarted { input: Payload::parse("{ }").unwrap(), role_arn: "role".into() },
+        1 => Detail::ExecutionStarted {
+            input: Payload::parse("{ }").unwrap(),
+            role_arn: "role".into(),
+            alias_arn: None,
+            version_arn: None,
+        },
         2 => Detail::StateEntered {
             state_type: StateType::Pass,
             name: "P".into(),
@@ -131,9 +136,40 @@ impl Workflows for Fake {
         }))
     }
 
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let mut found = Diagnostics::default();
+        for (severity, code, location) in [
+            (Severity::Warning, Code::NoDollar, Some("/States/A".to_owned())),
+            (Severity::Error, Code::MissingEndState, None),
+            (Severity::Error, Code::SchemaValidationFailed, Some("/".to_owned())),
+        ] {
+            found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
+        }
+        Ok(found)
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         self.asked(format!("{request:?}")).await?;
         Ok(StartedExecution { arn: EXECUTION.into(), started_at: AT })
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.asked(format!("sync {request:?}")).await?;
+        Ok(SyncExecution {
+            arn: format!("{}:run", EXECUTION.replace(":execution:", ":express:")).into(),
+            name: "e".into(),
+            state_machine_arn: MACHINE.into(),
+            started_at: AT,
+            stopped_at: AT.plus_millis(5),
+            status: ExecutionStatus::Succeeded,
+            input: request.input,
+            output: Some(Payload::parse("[1]").unwrap()),
+            fault: Fault::default(),
+            trace_header: request.trace_header,
+            billed_millis: 100,
+            billed_megabytes: 64,
+        })
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

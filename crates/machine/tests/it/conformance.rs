@@ -302,10 +302,19 @@ fn details(detail: &Detail) -> Value {
         out.insert("resource", task.action.clone()).insert("resourceType", task.resource_type.clone());
     };
     let number = |number: u64| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
+    let credentials = |out: &mut ObjectBuilder, role_arn: Option<&Str>| {
+        let credentials = role_arn.map(|role| [("roleArn", role.clone())].into_iter().collect::<Object>());
+        out.insert_some("taskCredentials", credentials);
+    };
     match detail {
-        Detail::ExecutionStarted { input, role_arn } => {
+        Detail::ExecutionStarted { input, role_arn, alias_arn, version_arn } => {
             payload(&mut out, "input", input);
             out.insert("roleArn", role_arn.clone());
+            out.insert_some("stateMachineAliasArn", alias_arn.clone());
+            out.insert_some("stateMachineVersionArn", version_arn.clone());
+        }
+        Detail::ExecutionRedriven { redrive_count } => {
+            out.insert("redriveCount", number(*redrive_count));
         }
         Detail::ExecutionSucceeded { output } => payload(&mut out, "output", output),
         Detail::ExecutionFailed(why) | Detail::ExecutionAborted(why) | Detail::ExecutionTimedOut(why) => {
@@ -339,25 +348,65 @@ fn details(detail: &Detail) -> Value {
             out.insert("region", region.clone()).insert("parameters", parameters.text());
             out.insert_some("timeoutInSeconds", timeout_seconds.map(number));
             out.insert_some("heartbeatInSeconds", heartbeat_seconds.map(number));
-            let credentials =
-                role_arn.clone().map(|role| [("roleArn", Value::from(role))].into_iter().collect::<Object>());
-            out.insert_some("taskCredentials", credentials);
+            credentials(&mut out, role_arn.as_ref());
         }
         Detail::TaskStarted(task) => resource(&mut out, task),
         Detail::TaskSubmitted { task, output } | Detail::TaskSucceeded { task, output } => {
             resource(&mut out, task);
             payload(&mut out, "output", output);
         }
-        Detail::TaskFailed { task, fault: why } | Detail::TaskTimedOut { task, fault: why } => {
+        Detail::TaskFailed { task, fault: why }
+        | Detail::TaskTimedOut { task, fault: why }
+        | Detail::TaskStartFailed { task, fault: why }
+        | Detail::TaskSubmitFailed { task, fault: why } => {
             resource(&mut out, task);
             fault(&mut out, why);
+        }
+        Detail::EvaluationFailed(failure) => {
+            fault(&mut out, &failure.fault);
+            out.insert_some("location", failure.location.clone()).insert("state", failure.state.clone());
+        }
+        Detail::ActivityScheduled { resource, input, timeout_seconds, heartbeat_seconds } => {
+            out.insert("resource", resource.clone());
+            payload(&mut out, "input", input);
+            out.insert_some("timeoutInSeconds", timeout_seconds.map(number));
+            out.insert_some("heartbeatInSeconds", heartbeat_seconds.map(number));
+        }
+        Detail::LambdaFunctionScheduled { resource, input, timeout_seconds, role_arn } => {
+            out.insert("resource", resource.clone());
+            payload(&mut out, "input", input);
+            out.insert_some("timeoutInSeconds", timeout_seconds.map(number));
+            credentials(&mut out, role_arn.as_ref());
+        }
+        Detail::ActivityStarted { worker_name } => {
+            out.insert_some("workerName", worker_name.clone());
+        }
+        Detail::ActivitySucceeded { output } | Detail::LambdaFunctionSucceeded { output } => {
+            payload(&mut out, "output", output);
+        }
+        Detail::ActivityScheduleFailed(why)
+        | Detail::ActivityFailed(why)
+        | Detail::ActivityTimedOut(why)
+        | Detail::LambdaFunctionScheduleFailed(why)
+        | Detail::LambdaFunctionStartFailed(why)
+        | Detail::LambdaFunctionFailed(why)
+        | Detail::LambdaFunctionTimedOut(why)
+        | Detail::MapRunFailed(why) => fault(&mut out, why),
+        Detail::MapRunStarted { map_run_arn } => {
+            out.insert("mapRunArn", map_run_arn.clone());
+        }
+        Detail::MapRunRedriven { map_run_arn, redrive_count } => {
+            out.insert("mapRunArn", map_run_arn.clone()).insert("redriveCount", number(*redrive_count));
         }
         Detail::StateAborted { .. }
         | Detail::ParallelStarted
         | Detail::ParallelSucceeded
         | Detail::ParallelFailed
         | Detail::MapSucceeded
-        | Detail::MapFailed => {}
+        | Detail::MapFailed
+        | Detail::LambdaFunctionStarted
+        | Detail::MapRunSucceeded
+        | Detail::MapRunAborted => {}
     }
     out.build().into()
 }

@@ -11,13 +11,43 @@ pub(crate) fn event(event: &Event) -> String {
 fn detail(detail: &Detail) -> String {
     match detail {
         Detail::ExecutionStarted { input, .. } => input.text().to_owned(),
+        Detail::ExecutionRedriven { redrive_count } => redrive_count.to_string(),
         Detail::ExecutionSucceeded { output }
         | Detail::TaskSubmitted { output, .. }
-        | Detail::TaskSucceeded { output, .. } => output.text().to_owned(),
+        | Detail::TaskSucceeded { output, .. }
+        | Detail::ActivitySucceeded { output }
+        | Detail::LambdaFunctionSucceeded { output } => output.text().to_owned(),
         Detail::ExecutionFailed(fault)
         | Detail::ExecutionAborted(fault)
         | Detail::ExecutionTimedOut(fault) => self::fault(fault),
-        Detail::TaskFailed { fault, .. } | Detail::TaskTimedOut { fault, .. } => self::fault(fault),
+        Detail::TaskFailed { fault, .. }
+        | Detail::TaskTimedOut { fault, .. }
+        | Detail::TaskStartFailed { fault, .. }
+        | Detail::TaskSubmitFailed { fault, .. }
+        | Detail::ActivityScheduleFailed(fault)
+        | Detail::ActivityFailed(fault)
+        | Detail::ActivityTimedOut(fault)
+        | Detail::LambdaFunctionScheduleFailed(fault)
+        | Detail::LambdaFunctionStartFailed(fault)
+        | Detail::LambdaFunctionFailed(fault)
+        | Detail::LambdaFunctionTimedOut(fault)
+        | Detail::MapRunFailed(fault) => self::fault(fault),
+        Detail::EvaluationFailed(failure) => {
+            let location = failure.location.as_deref().unwrap_or("-");
+            format!("{} {location} {}", failure.state, fault(&failure.fault))
+        }
+        Detail::ActivityScheduled { resource, input, timeout_seconds, heartbeat_seconds } => {
+            let limits = limits(*timeout_seconds, *heartbeat_seconds);
+            format!("{resource} {}{limits}", input.text())
+        }
+        Detail::LambdaFunctionScheduled { resource, input, timeout_seconds, role_arn } => {
+            let limits = limits(*timeout_seconds, None);
+            format!("{resource} {}{limits}{}", input.text(), role(role_arn.as_deref()))
+        }
+        Detail::ActivityStarted { worker_name } => worker_name.as_deref().unwrap_or("-").to_owned(),
+        Detail::MapRunStarted { map_run_arn } | Detail::MapRunRedriven { map_run_arn, .. } => {
+            map_run_arn.to_string()
+        }
         Detail::StateEntered { name, input, .. } => format!("{name} {}", input.text()),
         Detail::StateExited { name, output, assigned, .. } => {
             let assigned: String =
@@ -30,12 +60,9 @@ fn detail(detail: &Detail) -> String {
         | Detail::MapIterationFailed(one)
         | Detail::MapIterationAborted(one) => iteration(one),
         Detail::TaskScheduled { task, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
-            let mut line = format!("{}:{} {}", task.resource_type, task.action, parameters.text());
-            for (what, value) in [("timeout", timeout_seconds), ("heartbeat", heartbeat_seconds)] {
-                line.extend(value.map(|seconds| format!(" {what}={seconds}")));
-            }
-            line.extend(role_arn.as_ref().map(|role| format!(" role={role}")));
-            line
+            let limits = limits(*timeout_seconds, *heartbeat_seconds);
+            let role = role(role_arn.as_deref());
+            format!("{}:{} {}{limits}{role}", task.resource_type, task.action, parameters.text())
         }
         Detail::StateAborted { .. }
         | Detail::ParallelStarted
@@ -43,8 +70,22 @@ fn detail(detail: &Detail) -> String {
         | Detail::ParallelFailed
         | Detail::MapSucceeded
         | Detail::MapFailed
-        | Detail::TaskStarted(_) => String::new(),
+        | Detail::TaskStarted(_)
+        | Detail::LambdaFunctionStarted
+        | Detail::MapRunSucceeded
+        | Detail::MapRunAborted => String::new(),
     }
+}
+
+fn limits(timeout_seconds: Option<u64>, heartbeat_seconds: Option<u64>) -> String {
+    [("timeout", timeout_seconds), ("heartbeat", heartbeat_seconds)]
+        .into_iter()
+        .filter_map(|(what, seconds)| Some(format!(" {what}={}", seconds?)))
+        .collect()
+}
+
+fn role(role_arn: Option<&str>) -> String {
+    role_arn.map(|role| format!(" role={role}")).unwrap_or_default()
 }
 
 fn iteration(iteration: &Iteration) -> String {

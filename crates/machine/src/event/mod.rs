@@ -1,6 +1,8 @@
 //! History events, as AWS words them
 //! (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>).
 
+mod payloads;
+
 use newel_asl::timestamp::Timestamp;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
@@ -78,7 +80,19 @@ pub struct TaskResource {
     pub action: Str,
 }
 
-/// What happened, with the members of the event's details.
+/// An evaluation that gave no usable value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationFailure {
+    /// The state.
+    pub state: Str,
+    /// Which field of it, as a path of slashes (`Arguments/FunctionName`), where it is one field's.
+    pub location: Option<Str>,
+    /// The error and its cause.
+    pub fault: Fault,
+}
+
+/// What happened, with the members of the event's details. Events are stored: variants are known by their names, and
+/// members may only be added at the end, with a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Detail<P = Payload> {
     /// `ExecutionStarted`
@@ -87,6 +101,17 @@ pub enum Detail<P = Payload> {
         input: P,
         /// The role it runs under.
         role_arn: Str,
+        /// `stateMachineAliasArn`: the alias it was started by.
+        #[serde(default)]
+        alias_arn: Option<Str>,
+        /// `stateMachineVersionArn`: the version it was started by.
+        #[serde(default)]
+        version_arn: Option<Str>,
+    },
+    /// `ExecutionRedriven`
+    ExecutionRedriven {
+        /// How often it has been redriven, this time included.
+        redrive_count: u64,
     },
     /// `ExecutionSucceeded`
     ExecutionSucceeded {
@@ -192,6 +217,93 @@ pub enum Detail<P = Payload> {
         /// `States.Timeout` and its cause.
         fault: Fault,
     },
+    /// `TaskStartFailed`
+    TaskStartFailed {
+        /// What was called.
+        task: TaskResource,
+        /// Why.
+        fault: Fault,
+    },
+    /// `TaskSubmitFailed`
+    TaskSubmitFailed {
+        /// What was called.
+        task: TaskResource,
+        /// Why.
+        fault: Fault,
+    },
+    /// `EvaluationFailed`
+    EvaluationFailed(EvaluationFailure),
+    /// `ActivityScheduled`
+    ActivityScheduled {
+        /// The activity's ARN.
+        resource: Str,
+        /// What its worker is given.
+        input: P,
+        /// `timeoutInSeconds`
+        timeout_seconds: Option<u64>,
+        /// `heartbeatInSeconds`
+        heartbeat_seconds: Option<u64>,
+    },
+    /// `ActivityScheduleFailed`
+    ActivityScheduleFailed(Fault),
+    /// `ActivityStarted`
+    ActivityStarted {
+        /// The name that the worker gave, if it gave one.
+        worker_name: Option<Str>,
+    },
+    /// `ActivitySucceeded`
+    ActivitySucceeded {
+        /// The result.
+        output: P,
+    },
+    /// `ActivityFailed`
+    ActivityFailed(Fault),
+    /// `ActivityTimedOut`
+    ActivityTimedOut(Fault),
+    /// `LambdaFunctionScheduled`
+    LambdaFunctionScheduled {
+        /// The function's ARN.
+        resource: Str,
+        /// What it is called with.
+        input: P,
+        /// `timeoutInSeconds`
+        timeout_seconds: Option<u64>,
+        /// `taskCredentials.roleArn`
+        role_arn: Option<Str>,
+    },
+    /// `LambdaFunctionScheduleFailed`
+    LambdaFunctionScheduleFailed(Fault),
+    /// `LambdaFunctionStarted`
+    LambdaFunctionStarted,
+    /// `LambdaFunctionStartFailed`
+    LambdaFunctionStartFailed(Fault),
+    /// `LambdaFunctionSucceeded`
+    LambdaFunctionSucceeded {
+        /// The result.
+        output: P,
+    },
+    /// `LambdaFunctionFailed`
+    LambdaFunctionFailed(Fault),
+    /// `LambdaFunctionTimedOut`
+    LambdaFunctionTimedOut(Fault),
+    /// `MapRunStarted`
+    MapRunStarted {
+        /// The map run's ARN.
+        map_run_arn: Str,
+    },
+    /// `MapRunSucceeded`
+    MapRunSucceeded,
+    /// `MapRunFailed`
+    MapRunFailed(Fault),
+    /// `MapRunAborted`
+    MapRunAborted,
+    /// `MapRunRedriven`
+    MapRunRedriven {
+        /// The map run's ARN.
+        map_run_arn: Str,
+        /// How often it has been redriven, this time included.
+        redrive_count: u64,
+    },
 }
 
 /// An iteration of a Map.
@@ -209,6 +321,7 @@ impl<P> Detail<P> {
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::ExecutionStarted { .. } => "ExecutionStarted",
+            Self::ExecutionRedriven { .. } => "ExecutionRedriven",
             Self::ExecutionSucceeded { .. } => "ExecutionSucceeded",
             Self::ExecutionFailed(_) => "ExecutionFailed",
             Self::ExecutionAborted(_) => "ExecutionAborted",
@@ -259,6 +372,27 @@ impl<P> Detail<P> {
             Self::TaskSucceeded { .. } => "TaskSucceeded",
             Self::TaskFailed { .. } => "TaskFailed",
             Self::TaskTimedOut { .. } => "TaskTimedOut",
+            Self::TaskStartFailed { .. } => "TaskStartFailed",
+            Self::TaskSubmitFailed { .. } => "TaskSubmitFailed",
+            Self::EvaluationFailed(_) => "EvaluationFailed",
+            Self::ActivityScheduled { .. } => "ActivityScheduled",
+            Self::ActivityScheduleFailed(_) => "ActivityScheduleFailed",
+            Self::ActivityStarted { .. } => "ActivityStarted",
+            Self::ActivitySucceeded { .. } => "ActivitySucceeded",
+            Self::ActivityFailed(_) => "ActivityFailed",
+            Self::ActivityTimedOut(_) => "ActivityTimedOut",
+            Self::LambdaFunctionScheduled { .. } => "LambdaFunctionScheduled",
+            Self::LambdaFunctionScheduleFailed(_) => "LambdaFunctionScheduleFailed",
+            Self::LambdaFunctionStarted => "LambdaFunctionStarted",
+            Self::LambdaFunctionStartFailed(_) => "LambdaFunctionStartFailed",
+            Self::LambdaFunctionSucceeded { .. } => "LambdaFunctionSucceeded",
+            Self::LambdaFunctionFailed(_) => "LambdaFunctionFailed",
+            Self::LambdaFunctionTimedOut(_) => "LambdaFunctionTimedOut",
+            Self::MapRunStarted { .. } => "MapRunStarted",
+            Self::MapRunSucceeded => "MapRunSucceeded",
+            Self::MapRunFailed(_) => "MapRunFailed",
+            Self::MapRunAborted => "MapRunAborted",
+            Self::MapRunRedriven { .. } => "MapRunRedriven",
         }
     }
 
@@ -272,117 +406,5 @@ impl<P> Detail<P> {
                 | Self::ExecutionAborted(_)
                 | Self::ExecutionTimedOut(_)
         )
-    }
-}
-
-impl<P> Event<P> {
-    /// The same event with each payload replaced by what `change` makes of it.
-    ///
-    /// # Errors
-    /// The first that `change` gives.
-    pub fn try_map<Q, E>(self, change: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Event<Q>, E> {
-        let Self { id, previous, timestamp, detail } = self;
-        Ok(Event { id, previous, timestamp, detail: detail.try_map(change)? })
-    }
-}
-
-impl<P> Detail<P> {
-    fn try_map<Q, E>(self, change: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Detail<Q>, E> {
-        Ok(match self {
-            Self::ExecutionStarted { input, role_arn } => {
-                Detail::ExecutionStarted { input: change(input)?, role_arn }
-            }
-            Self::ExecutionSucceeded { output } => Detail::ExecutionSucceeded { output: change(output)? },
-            Self::ExecutionFailed(fault) => Detail::ExecutionFailed(fault),
-            Self::ExecutionAborted(fault) => Detail::ExecutionAborted(fault),
-            Self::ExecutionTimedOut(fault) => Detail::ExecutionTimedOut(fault),
-            Self::StateEntered { state_type, name, input } => {
-                Detail::StateEntered { state_type, name, input: change(input)? }
-            }
-            Self::StateExited { state_type, name, output, assigned } => Detail::StateExited {
-                state_type,
-                name,
-                output: change(output)?,
-                assigned: assigned
-                    .into_iter()
-                    .map(|(name, value)| Ok((name, change(value)?)))
-                    .collect::<Result<_, E>>()?,
-            },
-            Self::StateAborted { state_type } => Detail::StateAborted { state_type },
-            Self::ParallelStarted => Detail::ParallelStarted,
-            Self::ParallelSucceeded => Detail::ParallelSucceeded,
-            Self::ParallelFailed => Detail::ParallelFailed,
-            Self::MapStarted { length } => Detail::MapStarted { length },
-            Self::MapSucceeded => Detail::MapSucceeded,
-            Self::MapFailed => Detail::MapFailed,
-            Self::MapIterationStarted(iteration) => Detail::MapIterationStarted(iteration),
-            Self::MapIterationSucceeded(iteration) => Detail::MapIterationSucceeded(iteration),
-            Self::MapIterationFailed(iteration) => Detail::MapIterationFailed(iteration),
-            Self::MapIterationAborted(iteration) => Detail::MapIterationAborted(iteration),
-            Self::TaskScheduled {
-                task,
-                region,
-                parameters,
-                timeout_seconds,
-                heartbeat_seconds,
-                role_arn,
-            } => Detail::TaskScheduled {
-                task,
-                region,
-                parameters: change(parameters)?,
-                timeout_seconds,
-                heartbeat_seconds,
-                role_arn,
-            },
-            Self::TaskStarted(task) => Detail::TaskStarted(task),
-            Self::TaskSubmitted { task, output } => Detail::TaskSubmitted { task, output: change(output)? },
-            Self::TaskSucceeded { task, output } => Detail::TaskSucceeded { task, output: change(output)? },
-            Self::TaskFailed { task, fault } => Detail::TaskFailed { task, fault },
-            Self::TaskTimedOut { task, fault } => Detail::TaskTimedOut { task, fault },
-        })
-    }
-}
-
-impl Event {
-    /// About how many bytes of text the event holds: its payloads, errors and causes, and a little for the rest.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        const REST: usize = 256;
-        REST + self.detail.texts()
-    }
-}
-
-impl Detail {
-    fn texts(&self) -> usize {
-        let payload = |payload: &Payload| payload.text().len();
-        let fault =
-            |fault: &Fault| [&fault.error, &fault.cause].into_iter().flatten().map(|text| text.len()).sum();
-        match self {
-            Self::ExecutionStarted { input, .. } | Self::StateEntered { input, .. } => payload(input),
-            Self::ExecutionSucceeded { output }
-            | Self::TaskSubmitted { output, .. }
-            | Self::TaskSucceeded { output, .. } => payload(output),
-            Self::StateExited { output, assigned, .. } => {
-                assigned.iter().map(|(_, value)| payload(value)).sum::<usize>() + payload(output)
-            }
-            Self::TaskScheduled { parameters, .. } => payload(parameters),
-            Self::ExecutionFailed(why)
-            | Self::ExecutionAborted(why)
-            | Self::ExecutionTimedOut(why)
-            | Self::TaskFailed { fault: why, .. }
-            | Self::TaskTimedOut { fault: why, .. } => fault(why),
-            Self::StateAborted { .. }
-            | Self::ParallelStarted
-            | Self::ParallelSucceeded
-            | Self::ParallelFailed
-            | Self::MapStarted { .. }
-            | Self::MapSucceeded
-            | Self::MapFailed
-            | Self::MapIterationStarted(_)
-            | Self::MapIterationSucceeded(_)
-            | Self::MapIterationFailed(_)
-            | Self::MapIterationAborted(_)
-            | Self::TaskStarted(_) => 0,
-        }
     }
 }
