@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{
-    Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn,
-};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
@@ -17,8 +15,8 @@ use tokio::sync::oneshot;
 use crate::effects::Orders;
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, task_id};
-use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::mail::{Mail, What, answer};
+use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;

@@ -18,7 +18,8 @@ use crate::mail::What;
 use crate::map_runs::MapRunRecord;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page, StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
+    StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
