@@ -5,9 +5,10 @@ use newel_engine::request::{
     Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, StartedExecution, StateMachine,
     StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
 };
+use newel_value::{Members, object};
 
 use super::history::write_event;
-use super::json::{Members, object};
+use super::instant::Instants as _;
 use crate::service::{EncryptionView, History, LoggingView, TracingView, redrive};
 
 /// The answer of operations that have nothing to tell.
