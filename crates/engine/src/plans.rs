@@ -5,23 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use lru::LruCache;
+use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
+use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::activities::NamedActivities;
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
 use crate::logging::Logging;
-use crate::request::MachineType;
+use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
 /// A compiled revision, what else its executions go by, and how long its turns take.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    /// The role that the revision's executions run under.
+    pub(crate) role_arn: Str,
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
+    pub(crate) activities: NamedActivities,
     pub(crate) pace: Pace,
 }
 
@@ -94,21 +100,41 @@ impl Inner {
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
+        match self.computed(compile).await? {
+            Ok(plan) => {
+                let role_arn = revision.role_arn.clone();
+                let logging = Logging::of(&revision.configuration);
+                let activities = NamedActivities::of(&plan, &revision.machine_arn);
+                let pace = Pace::default();
+                Ok(Arc::new(Compiled { plan, role_arn, machine_type, logging, activities, pace }))
+            }
+            Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
+        }
+    }
+
+    /// What there is to say about a definition.
+    pub(crate) async fn validate(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        self.computed(move || {
+            newel_asl::validate(&request.definition, request.machine_type, &*catalog, &limits)
+        })
+        .await
+    }
+
+    /// What a piece of work gives, done where it holds up nobody else.
+    async fn computed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {
                 // The receiver is only gone if whoever asked is.
-                let _gone = send.send(newel_asl::compile(&definition, machine_type, &*catalog, &limits));
+                let _gone = send.send(work());
             }))
             .await;
-        match receive.await {
-            Ok(Ok(plan)) => {
-                let logging = Logging::of(&revision.configuration);
-                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
-            }
-            Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
-            Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
-        }
+        receive.await.map_err(|_| Error::new(ErrorKind::Internal, "reading the definition failed"))
     }
 }
 

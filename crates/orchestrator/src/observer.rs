@@ -1,24 +1,28 @@
 //! What is counted and traced of executions.
 
+use std::sync::Arc;
+
 use newel_engine::{Committed, Observer as EngineObserver};
 use newel_machine::Detail;
+use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
 use crate::traces::Traces;
 
-/// Counts what becomes durable, and traces it where traces are exported.
+/// Counts what becomes durable, traces it where traces are exported, and tells those who wait for children.
 #[derive(Debug)]
 pub(crate) struct Observer {
     started: Counter<u64>,
     closed: Counter<u64>,
     events: Counter<u64>,
     traces: Option<Traces>,
+    nested: Arc<Nested>,
 }
 
 impl Observer {
-    pub(crate) fn new(spans: Option<Spans>) -> Self {
+    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>) -> Self {
         let meter = global::meter("newel.orchestrator");
         let counter = |name, description| meter.u64_counter(name).with_description(description).build();
         Self {
@@ -26,6 +30,7 @@ impl Observer {
             closed: counter("newel.executions.closed", "Executions that closed, by status."),
             events: counter("newel.history.events", "History events that became durable."),
             traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
+            nested,
         }
     }
 }
@@ -44,6 +49,7 @@ impl EngineObserver for Observer {
         if let Some(traces) = &self.traces {
             traces.committed(info, execution, events);
         }
+        self.nested.committed(info, events);
     }
 }
 
