@@ -31,9 +31,7 @@ mod turn;
 mod variables;
 mod world;
 
-pub use event::{
-    Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource, Told,
-};
+pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource, Told};
 pub use execution::{Attempt, Execution, Frame, FramePath, Info, Iterations, Outcome, Phase};
 pub use input::{Effect, Input, Reply, ScheduledTask, TaskReport, Turn};
 pub use redrive::Redrives;

@@ -149,7 +149,14 @@ impl Detail {
     /// What an attempt is scheduled with.
     fn write_schedule(&self, told: Told, m: &mut Members<'_>) {
         match self {
-            Self::TaskScheduled { task, region, parameters, timeout_seconds, heartbeat_seconds, role_arn } => {
+            Self::TaskScheduled {
+                task,
+                region,
+                parameters,
+                timeout_seconds,
+                heartbeat_seconds,
+                role_arn,
+            } => {
                 resource(m, task);
                 m.text("region", region);
                 if told != Told::Nothing {
@@ -292,7 +299,9 @@ mod tests {
             (Detail::ExecutionFailed(fault()), Some(r#"executionFailedEventDetails {"error":"E"}"#)),
             (
                 Detail::TaskSucceeded { task: task(), output: Payload::from_checked_text("[1]") },
-                Some(r#"taskSucceededEventDetails {"resourceType":"batch","resource":"submitJob","output":"[1]","outputDetails":{"truncated":false}}"#),
+                Some(
+                    r#"taskSucceededEventDetails {"resourceType":"batch","resource":"submitJob","output":"[1]","outputDetails":{"truncated":false}}"#,
+                ),
             ),
         ] {
             let mut out = String::new();
