@@ -98,6 +98,8 @@ def test_a_life_is_two_events_in_eventbridge_s_shape(told):
         "output": None,
         "stateMachineVersionArn": None,
         "stateMachineAliasArn": None,
+        "redriveCount": 0,
+        "redriveDate": None,
         "inputDetails": {"included": True},
         "outputDetails": None,
         "error": None,

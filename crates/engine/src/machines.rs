@@ -158,7 +158,7 @@ impl Inner {
         Err(Error::new(ErrorKind::StateMachineLimitExceeded, message))
     }
 
-    async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
+    pub(crate) async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
         let changes = {
             let mut snapshots = self.machines.snapshots.lock();
             if let Some(snapshot) = snapshots.by_arn.get(&key) {
@@ -381,7 +381,7 @@ pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) ->
         updated_at: revision.created_at,
         revision_id: (revision.updates > 0).then(|| shown(id)),
         configuration: revision.configuration,
-        description: None,
+    description: None, map: None,
     }
 }
 

@@ -25,15 +25,16 @@ const PAYLOAD_BYTES: usize = 248 << 10;
 pub struct LogRecord {
     execution_arn: Str,
     event: Event,
+    redrives: u64,
     data: bool,
     weight: usize,
     text: OnceLock<String>,
 }
 
 impl LogRecord {
-    fn new(execution_arn: Str, event: Event, data: bool) -> Self {
+    fn new(execution_arn: Str, event: Event, redrives: u64, data: bool) -> Self {
         let weight = event.bytes();
-        Self { execution_arn, event, data, weight, text: OnceLock::new() }
+        Self { execution_arn, event, redrives, data, weight, text: OnceLock::new() }
     }
 
     /// The execution.
@@ -64,7 +65,7 @@ impl LogRecord {
             figure(m, "previous_event_id", self.event.previous);
             m.text("event_timestamp", &self.event.timestamp.as_millis().to_string());
             m.text("execution_arn", &self.execution_arn);
-            figure(m, "redrive_count", 0);
+            figure(m, "redrive_count", self.redrives);
         });
         out
     }
@@ -148,13 +149,13 @@ mod tests {
     fn text(id: u64, detail: Detail, data: bool) -> String {
         let event =
             Event { id, previous: id - 1, timestamp: Timestamp::from_millis(1_700_000_000_123), detail };
-        LogRecord::new(ARN.into(), event, data).text().to_owned()
+        LogRecord::new(ARN.into(), event, 2, data).text().to_owned()
     }
 
     #[test]
     fn records_are_as_aws_writes_them() {
         let tail =
-            format!(r#""event_timestamp":"1700000000123","execution_arn":"{ARN}","redrive_count":"0"}}"#);
+            format!(r#""event_timestamp":"1700000000123","execution_arn":"{ARN}","redrive_count":"2"}}"#);
         let exited = || Detail::StateExited {
             state_type: StateType::Pass,
             name: "P".into(),

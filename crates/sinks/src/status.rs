@@ -20,6 +20,8 @@ const DATA_BYTES: usize = 248 << 10;
 pub struct StatusEvent {
     info: Info,
     event: Event,
+    /// How often it has been redriven, and when last.
+    redrives: (u64, Option<Timestamp>),
     id: uuid::Uuid,
     weight: usize,
     text: OnceLock<String>,
@@ -61,7 +63,8 @@ impl StatusEvent {
         let info = turn.info.clone();
         let weight = info.input.text().len() + event.bytes() + 1_024;
         let id = uuid::Builder::from_custom_bytes(half).into_uuid();
-        Some(Self { info, event: event.clone(), id, weight, text: OnceLock::new() })
+        let redrives = (turn.redrives.count, turn.redrives.last);
+        Some(Self { info, event: event.clone(), redrives, id, weight, text: OnceLock::new() })
     }
 
     fn render(&self) -> String {
@@ -105,10 +108,8 @@ impl StatusEvent {
         nullable(m, "output", output.filter(|_| output_fits).map(Payload::text));
         nullable(m, "stateMachineVersionArn", info.version_arn.as_deref());
         nullable(m, "stateMachineAliasArn", info.alias_arn.as_deref());
-        if let Detail::ExecutionRedriven { redrive_count } = &self.event.detail {
-            m.number("redriveCount", *redrive_count);
-            millis(m, "redriveDate", Some(self.event.timestamp));
-        }
+        m.number("redriveCount", self.redrives.0);
+        millis(m, "redriveDate", self.redrives.1);
         m.object("inputDetails", |m| m.flag("included", input_fits));
         match output {
             Some(_) => m.object("outputDetails", |m| m.flag("included", output_fits)),
@@ -160,6 +161,7 @@ impl Entry for StatusEvent {
 mod tests {
     use newel_asl::MachineType;
     use newel_engine::Logging;
+    use newel_machine::Redrives;
     use newel_store::Id;
 
     use super::*;
@@ -181,10 +183,13 @@ mod tests {
         let events =
             [Event { id: 5, previous: 4, timestamp: Timestamp::from_millis(1_700_000_001_999), detail }];
         let logging = Logging::default();
+        let redrives =
+            Redrives { count: 1, last: Some(Timestamp::from_millis(1_700_000_000_500)), tokens: Vec::new() };
         let turn = Committed {
             info: &info,
             execution: Id([7; 16]),
             events: &events,
+            redrives: &redrives,
             machine_type: MachineType::Standard,
             logging: &logging,
         };
@@ -205,6 +210,7 @@ mod tests {
                 r#""stateMachineArn":"arn:m","name":"e","status":"FAILED","startDate":1700000000123,"#,
                 r#""stopDate":1700000001999,"input":"{\"a\": 1}","output":null,"#,
                 r#""stateMachineVersionArn":"arn:m:1","stateMachineAliasArn":null,"#,
+                r#""redriveCount":1,"redriveDate":1700000000500,"#,
                 r#""inputDetails":{"included":true},"outputDetails":null,"error":"E","cause":null}}"#,
             )
         );

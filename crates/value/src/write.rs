@@ -50,6 +50,11 @@ impl Members<'_> {
         self.name(name).push_str(itoa::Buffer::new().format(value));
     }
 
+    /// A number.
+    pub fn float(&mut self, name: &str, value: f64) {
+        Value::from(value).write_json(self.name(name));
+    }
+
     /// `null`
     pub fn null(&mut self, name: &str) {
         self.name(name).push_str("null");
