@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
@@ -17,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::committer::Committer;
 use crate::env::Env;
-use crate::ids::outbox_key;
+use crate::express::Express;
+use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::{Machines, shown_machine};
 use crate::mail::What;
 use crate::map_runs::MapRuns;
@@ -25,9 +27,10 @@ use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, MapRun, MapRunItem, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
-    UpdateStateMachine, UpdatedStateMachine,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
+    ListExecutions, MapRun, MapRunItem, Page, StartExecution, StartedExecution, StateMachine,
+    StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateMapRun, UpdateStateMachine,
+    UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -89,6 +92,7 @@ pub(crate) struct Inner {
     pub(crate) machines: Machines,
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
+    pub(crate) express: Express,
     pub(crate) watchers: Watchers,
     pub(crate) map_runs: MapRuns,
     /// Permits of map runs: how many may have children at once.
@@ -114,6 +118,10 @@ impl Engine {
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { env, store, catalog, dispatcher, observer, limits, options } = parts;
+        if store.shard_count() > MOST_SHARDS {
+            let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
         let tokens = TokenKey::load(&*store, &*env).await?;
         let page_key = stored_key(&*store, &*env, "page-token-key").await?;
         let (committer, commits) = Committer::new(Arc::clone(&store), &options);
@@ -131,6 +139,7 @@ impl Engine {
             map_run_permits: Semaphore::new(
                 usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
             ),
+            express: Express::new(&limits, &options),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -253,6 +262,7 @@ impl Inner {
     }
 
     fn observe_level(&self) {
+        self.express.observe_level();
         let open = Arc::clone(&self.open);
         global::meter("newel.engine")
             .i64_observable_gauge("newel.engine.open_executions")
@@ -293,9 +303,17 @@ impl Workflows for Engine {
         self.0.list_machines(tenant, limit, after).await
     }
 
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.0.validate(request).await
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         let inner = Arc::clone(&self.0);
         self.carried_through(async move { inner.start(request).await }).await
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.0.start_sync(request).await
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

@@ -18,8 +18,8 @@ use crate::mail::What;
 use crate::map_runs::MapRunRecord;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MapOfChild, Page, StartExecution, StartedExecution, StateMachine, Tenant,
-    TokenReport,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
+    StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -52,6 +52,9 @@ impl Inner {
         let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
         refuse_deleting(&machine)?;
         self.check_room().await?;
+        if machine.record.machine_type == MachineType::Express {
+            return self.start_express(request, &machine).await;
+        }
         self.check_open()?;
         let generated = request.name.is_none();
         let name = request.name.unwrap_or_else(|| uuid(&*self.env).into());
@@ -228,7 +231,13 @@ impl Inner {
     pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
         let ListExecutions { tenant, of, status, redriven, limit, after } = request;
         let (machine, run) = match of {
-            ExecutionsOf::StateMachine(arn) => (self.machine(&tenant, &arn).await?.row.id, None),
+            ExecutionsOf::StateMachine(arn) => {
+                let machine = self.machine(&tenant, &arn).await?;
+                if machine.record.machine_type == MachineType::Express {
+                    return Err(Error::wrong_type());
+                }
+                (machine.row.id, None)
+            }
             ExecutionsOf::MapRun(arn) => {
                 let row = self.map_run_row(&tenant, &arn).await?;
                 (row.id, Some(decode::<MapRunRecord>(&row.record)?))
@@ -238,12 +247,16 @@ impl Inner {
         let item = |row: ExecutionRow| item(row, run.as_ref());
         let (mut items, mut after) = (Vec::new(), Cursor::instant(after.as_deref())?);
         for _ in 0..PAGES_AT_ONCE {
-            let rows =
-                self.store.executions(ExecutionsPage { filter, after, limit: limit - items.len() + 1 }).await?;
+            let rows = self
+                .store
+                .executions(ExecutionsPage { filter, after, limit: limit - items.len() + 1 })
+                .await?;
             let last = rows.get(limit - items.len()).and(rows.iter().rev().nth(1));
             after = last.map(|row| (row.sort_at, row.id));
             let found = page(rows, limit - items.len(), |row| Cursor::Instant(row.sort_at, row.id), item);
-            items.extend(found.items.into_iter().filter(|i| redriven.is_none_or(|r| r == (i.redrive_count > 0))));
+            items.extend(
+                found.items.into_iter().filter(|i| redriven.is_none_or(|r| r == (i.redrive_count > 0))),
+            );
             if after.is_none() || items.len() == limit {
                 break;
             }

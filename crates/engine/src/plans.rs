@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use lru::LruCache;
+use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
 use newel_value::Str;
@@ -14,26 +15,37 @@ use tokio::sync::oneshot;
 
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
+use crate::logging::Logging;
 use crate::map_runs::Child;
+use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
-/// A compiled revision, and how long its turns take.
+/// A compiled revision, what else its executions go by, and how long its turns take.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    pub(crate) machine_type: MachineType,
+    pub(crate) logging: Logging,
     pub(crate) pace: Pace,
     /// What the children of its distributed Maps run, by the Map's name.
     pub(crate) children: HashMap<Str, Arc<Self>>,
 }
 
 impl Compiled {
-    fn new(plan: Plan) -> Self {
+    fn new(plan: Plan, machine_type: MachineType, logging: Logging) -> Self {
         let child = |name: &Str| {
-            let plan = plan.child(name)?;
-            Some((name.clone(), Arc::new(Self { plan, pace: Pace::default(), children: HashMap::new() })))
+            let (_, _, distributed) = plan.distributed_map(name)?;
+            let child = Self {
+                plan: plan.child(name)?,
+                machine_type: distributed.execution_type,
+                logging: logging.clone(),
+                pace: Pace::default(),
+                children: HashMap::new(),
+            };
+            Some((name.clone(), Arc::new(child)))
         };
         let children = plan.distributed.keys().filter_map(child).collect();
-        Self { plan, pace: Pace::default(), children }
+        Self { plan, machine_type, logging, pace: Pace::default(), children }
     }
 }
 
@@ -102,7 +114,10 @@ impl Inner {
         let Some(child) = child else { return self.plan(machine, revision).await };
         let whole = self.plan(child.machine, revision).await?;
         whole.children.get(&child.state).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("the definition has no distributed Map '{}'", child.state))
+            Error::new(
+                ErrorKind::Internal,
+                format!("the definition has no distributed Map '{}'", child.state),
+            )
         })
     }
 
@@ -120,18 +135,38 @@ impl Inner {
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
+        match self.computed(compile).await? {
+            Ok(plan) => {
+                let logging = Logging::of(&revision.configuration);
+                Ok(Arc::new(Compiled::new(plan, machine_type, logging)))
+            }
+            Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
+        }
+    }
+
+    /// What there is to say about a definition.
+    pub(crate) async fn validate(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        self.computed(move || {
+            newel_asl::validate(&request.definition, request.machine_type, &*catalog, &limits)
+        })
+        .await
+    }
+
+    /// What a piece of work gives, done where it holds up nobody else.
+    async fn computed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {
                 // The receiver is only gone if whoever asked is.
-                let _gone = send.send(newel_asl::compile(&definition, machine_type, &*catalog, &limits));
+                let _gone = send.send(work());
             }))
             .await;
-        match receive.await {
-            Ok(Ok(plan)) => Ok(Arc::new(Compiled::new(plan))),
-            Ok(Err(diagnostics)) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
-            Err(_) => Err(Error::new(ErrorKind::Internal, "compiling the definition failed")),
-        }
+        receive.await.map_err(|_| Error::new(ErrorKind::Internal, "reading the definition failed"))
     }
 }
 

@@ -69,6 +69,15 @@ pub struct CreatedStateMachine {
     pub created_at: Timestamp,
 }
 
+/// `ValidateStateMachineDefinition`.
+#[derive(Clone, Debug)]
+pub struct ValidateDefinition {
+    /// ASL text.
+    pub definition: Str,
+    /// The type of state machine that it is checked for.
+    pub machine_type: MachineType,
+}
+
 /// `UpdateStateMachine`: at least one of the optional members is set (the caller has checked).
 #[derive(Clone, Debug)]
 pub struct UpdateStateMachine {
@@ -264,6 +273,35 @@ pub struct ListExecutions {
     pub limit: usize,
     /// Where a page before this one ended.
     pub after: Option<String>,
+}
+
+/// Answer to `StartSyncExecution`: an Express execution that is closed.
+#[derive(Clone, Debug)]
+pub struct SyncExecution {
+    /// Its ARN.
+    pub arn: Str,
+    /// Its name.
+    pub name: Str,
+    /// Its state machine's unqualified ARN.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Timestamp,
+    /// How it ended: `Succeeded`, `Failed` or `TimedOut`.
+    pub status: ExecutionStatus,
+    /// Its input.
+    pub input: Payload,
+    /// Its output if it has succeeded.
+    pub output: Option<Payload>,
+    /// Why it ended badly.
+    pub fault: Fault,
+    /// `traceHeader` as given at the start.
+    pub trace_header: Option<Str>,
+    /// What AWS would bill: milliseconds, in steps of 100.
+    pub billed_millis: u64,
+    /// What AWS would bill: MB of memory, in steps of 64.
+    pub billed_megabytes: u64,
 }
 
 /// An execution in a list.

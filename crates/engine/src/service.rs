@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use newel_asl::Diagnostics;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
 use newel_value::Str;
@@ -10,9 +11,10 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, ListExecutions, MapRun, MapRunItem, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
-    UpdateStateMachine, UpdatedStateMachine,
+    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
+    ListExecutions, MapRun, MapRunItem, Page, StartExecution, StartedExecution, StateMachine,
+    StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateMapRun, UpdateStateMachine,
+    UpdatedStateMachine, ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -39,8 +41,16 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
         after: Option<&str>,
     ) -> Result<Page<StateMachineItem>, Error>;
 
-    /// `StartExecution`, idempotent by name and input while the execution is open.
+    /// `ValidateStateMachineDefinition`: errors and warnings. Nothing is stored.
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error>;
+
+    /// `StartExecution`, idempotent by name and input while a Standard execution is open. Of an Express machine it starts an
+    /// execution every time.
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;
+
+    /// `StartSyncExecution`: runs an Express execution and answers once it is closed, however it ended. If whoever asked goes away
+    /// meanwhile, it runs on.
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error>;
 
     /// `DescribeExecution`.
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error>;

@@ -83,6 +83,9 @@ pub struct Frame {
     pub variables: Object,
     /// What the frame is doing.
     pub phase: Phase,
+    /// The event that the current state's entry follows.
+    #[serde(default)]
+    pub entered_after: EventId,
 }
 
 /// What a frame is doing.
@@ -134,6 +137,9 @@ pub struct Attempt {
     pub external_ref: Option<Str>,
     /// Whether the service has accepted it.
     pub submitted: bool,
+    /// Whether it begins only when a worker has fetched it, as an activity's does.
+    #[serde(default)]
+    pub fetched: bool,
 }
 
 /// The iterations of a Map state.
@@ -167,7 +173,14 @@ impl Execution {
     /// An execution that hasn't begun.
     #[must_use]
     pub fn new(info: Arc<Info>) -> Self {
-        Self { info, outcome: None, last_event: 0, deadline: None, redrives: Redrives::default(), frames: Frames::default() }
+        Self {
+            info,
+            outcome: None,
+            last_event: 0,
+            deadline: None,
+            redrives: Redrives::default(),
+            frames: Frames::default(),
+        }
     }
 
     /// An execution as it was stored, but for its redrives.

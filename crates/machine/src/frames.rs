@@ -127,7 +127,9 @@ impl Frame {
 
     fn place(&self) -> Option<Place> {
         match &self.phase {
-            Phase::Ready | Phase::Task(Attempt { started: false, .. }) => Some((self.previous, self.index)),
+            Phase::Ready | Phase::Task(Attempt { started: false, fetched: false, .. }) => {
+                Some((self.previous, self.index))
+            }
             Phase::Task(_)
             | Phase::Waiting { .. }
             | Phase::Backoff { .. }
@@ -143,7 +145,9 @@ impl Frame {
         match &self.phase {
             Phase::Waiting { until } | Phase::Backoff { until } => Some(*until),
             Phase::Task(attempt) => [attempt.deadline, attempt.heartbeat_due].into_iter().flatten().min(),
-            Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::MapRun(_) | Phase::Finished { .. } => None,
+            Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::MapRun(_) | Phase::Finished { .. } => {
+                None
+            }
         }
     }
 }

@@ -41,6 +41,11 @@ pub enum TaskReport {
         /// The call's answer.
         output: Payload,
     },
+    /// A worker has fetched an activity's task. What else an attempt's worker does begins without saying.
+    Started {
+        /// The name that the worker gave, if it gave one.
+        worker_name: Option<Str>,
+    },
     /// It is alive.
     Heartbeat,
     /// Its result.
@@ -116,6 +121,8 @@ pub struct ScheduledTask {
     pub deadline: Option<Timestamp>,
     /// `HeartbeatSeconds`.
     pub heartbeat_seconds: Option<u64>,
+    /// The token by which it may be completed, if it may be.
+    pub token: Option<Str>,
 }
 
 /// What a turn produced. All of it becomes durable together.

@@ -22,6 +22,7 @@ mod fault;
 mod frames;
 mod input;
 mod intrinsic;
+mod jsonata;
 mod map_run;
 mod redrive;
 mod size;

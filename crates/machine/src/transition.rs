@@ -1,11 +1,13 @@
 //! What every type of state does alike: evaluate, begin and end frames, leave a state.
 
+use std::cell::RefCell;
+
 use newel_asl::plan::{Kind, Scope as Branch, Transition};
 use newel_asl::timestamp::Timestamp;
 use newel_asl::{error, plan};
 use newel_value::{MAX_DEPTH, Object, Payload, Str, Value};
 
-use crate::eval::{Context, Scope};
+use crate::eval::{Context, Data, Scope};
 use crate::event::{Detail, EventId};
 use crate::execution::{Frame, FramePath, Outcome, Phase};
 use crate::fault::{EvalError, StateError};
@@ -41,6 +43,17 @@ impl Runner<'_, '_> {
         &self,
         path: &str,
         input: &Value,
+        extra: Extra,
+        use_scope: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, StateError> {
+        self.evaluate_data(path, Data::input(input), extra, use_scope)
+    }
+
+    /// As [`Self::evaluate`], with all that an expression may see.
+    pub(crate) fn evaluate_data<T>(
+        &self,
+        path: &str,
+        data: Data<'_>,
         mut extra: Extra,
         use_scope: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
     ) -> Result<T, StateError> {
@@ -51,7 +64,10 @@ impl Runner<'_, '_> {
         extra.redrives = (self.execution.redrives.count, self.execution.redrives.last);
         let frames = &self.execution.frames;
         let context = Context::new(&self.execution.info, frames, frame, extra);
-        let scope = Scope { input, context: &context, frames, frame, random: self.world.random };
+        let budget = RefCell::new(newel_jsonata::Budget::default());
+        let world = self.world;
+        let scope =
+            Scope { data, context: &context, frames, frame, random: world.random, now: world.now, budget };
         use_scope(&scope).map_err(|failure| state_error(frame, failure))
     }
 
@@ -70,17 +86,38 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// What `Assign` sets; `result` is what it sees as `$`.
+    /// What `Assign` sets.
     pub(crate) fn assigned(
         &self,
         path: &str,
         assign: Option<&plan::Template>,
-        result: &Value,
+        data: Data<'_>,
     ) -> Result<Object, StateError> {
         match assign {
-            Some(assign) => self.evaluate(path, result, |scope| scope.assignments(assign)),
+            Some(assign) => {
+                self.evaluate_data(path, data, Extra::default(), |scope| scope.assignments(assign))
+            }
             None => Ok(Object::default()),
         }
+    }
+
+    /// What a JSONata state's `Assign` sets and its `Output` gives, neither of which sees the other; `otherwise` is the
+    /// output of a state that doesn't say one.
+    pub(crate) fn assigned_and_output(
+        &self,
+        path: &str,
+        (assign, output): (Option<&plan::Template>, Option<&plan::Template>),
+        data: Data<'_>,
+        otherwise: Payload,
+    ) -> Result<(Object, Payload), StateError> {
+        if assign.is_none() && output.is_none() {
+            return Ok((Object::default(), otherwise));
+        }
+        self.evaluate_data(path, data, Extra::default(), |scope| {
+            let assigned = assign.map_or(Ok(Object::default()), |assign| scope.assignments(assign))?;
+            let output = output.map(|output| scope.template(output)).transpose()?;
+            Ok((assigned, output.map_or(otherwise, Payload::from)))
+        })
     }
 
     /// A new frame at the start of a branch.
@@ -105,6 +142,7 @@ impl Runner<'_, '_> {
             attempts: 0,
             variables: Object::default(),
             phase: Phase::Ready,
+            entered_after: 0,
         };
         if !self.removed.remove(&path) {
             self.begun.insert(path.clone());
@@ -199,11 +237,9 @@ impl Runner<'_, '_> {
 
 /// The error of a state in which an expression failed.
 pub(crate) fn state_error(frame: &Frame, failure: EvalError) -> StateError {
-    StateError::new(
-        failure.error,
-        format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            frame.state, frame.entered, failure.message
-        ),
-    )
+    let cause = format!(
+        "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+        frame.state, frame.entered, failure.message
+    );
+    StateError { evaluation: failure.evaluation, ..StateError::new(failure.error, cause) }
 }

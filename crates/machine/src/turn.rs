@@ -198,10 +198,12 @@ impl<'e, 'w> Runner<'e, 'w> {
             name: state.name.clone(),
             input: frame.input.clone(),
         };
-        let entered = self.emit(detail, frame.previous);
+        let follows = frame.previous;
+        let entered = self.emit(detail, follows);
         let now = self.world.now;
         self.update(path, |frame| {
             frame.entered = entered;
+            frame.entered_after = follows;
             frame.entered_at = now;
             frame.previous = entered;
             frame.retries.clear();

@@ -2,13 +2,13 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Configuration, CreatedStateMachine, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, Page, StartedExecution, StateMachine,
-    StateMachineItem, Tag, UpdatedStateMachine,
+    Configuration, CreatedStateMachine, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, Page,
+    StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
 };
 
 use super::history::write_event;
 use super::json::{Members, object};
-use crate::service::{EncryptionView, History, LoggingView, TracingView};
+use crate::service::{EncryptionView, History, LoggingView, TracingView, Verdict};
 
 /// The answer of operations that have nothing to tell.
 pub(super) fn nothing() -> String {
@@ -98,6 +98,36 @@ pub(super) fn started(started: &StartedExecution) -> String {
         m.text("executionArn", &started.arn);
         m.instant("startDate", started.started_at);
     })
+}
+
+pub(super) fn sync(execution: &SyncExecution, data: bool) -> String {
+    let output = execution.output.as_ref().map_or("", |output| output.text());
+    let mut out = String::with_capacity(1_024 + execution.input.text().len() + output.len());
+    object(&mut out, |m| {
+        m.text("executionArn", &execution.arn);
+        m.text("stateMachineArn", &execution.state_machine_arn);
+        m.text("name", &execution.name);
+        m.instant("startDate", execution.started_at);
+        m.instant("stopDate", execution.stopped_at);
+        m.text("status", execution.status.name());
+        m.optional("error", execution.fault.error.as_deref());
+        m.optional("cause", execution.fault.cause.as_deref());
+        if data {
+            m.text("input", execution.input.text());
+        }
+        m.object("inputDetails", |m| m.flag("included", data));
+        if data && execution.output.is_some() {
+            m.text("output", output);
+        }
+        // It is there even when there is no output.
+        m.object("outputDetails", |m| m.flag("included", data));
+        m.optional("traceHeader", execution.trace_header.as_deref());
+        m.object("billingDetails", |m| {
+            m.number("billedMemoryUsedInMB", execution.billed_megabytes);
+            m.number("billedDurationInMilliseconds", execution.billed_millis);
+        });
+    });
+    out
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> String {
@@ -229,6 +259,21 @@ pub(super) fn history(history: &History) -> String {
         m.optional("nextToken", history.page.next.as_deref());
     });
     out
+}
+
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    written(|m| {
+        m.text("result", if verdict.valid { "OK" } else { "FAIL" });
+        m.array("diagnostics", &verdict.diagnostics, |diagnostic, out| {
+            object(out, |m| {
+                m.text("severity", diagnostic.severity.as_str());
+                m.text("code", diagnostic.code.as_str());
+                m.text("message", &diagnostic.message);
+                m.optional("location", diagnostic.location.as_deref());
+            });
+        });
+        m.flag("truncated", verdict.truncated);
+    })
 }
 
 pub(super) fn tags(tags: &[Tag]) -> String {

@@ -1,13 +1,14 @@
 //! The engine's answers as messages.
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, Redrivable, StateMachine, StateMachineItem, Tag,
+    Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page,
+    Redrivable, StateMachine, StateMachineItem, SyncExecution, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
 
-use crate::service::{EncryptionView, LoggingView, TracingView};
+use crate::service::{EncryptionView, LoggingView, TracingView, Verdict};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -123,6 +124,25 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
     }
 }
 
+pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecutionResponse {
+    let text = |text: newel_value::Str| text.to_string();
+    pb::StartSyncExecutionResponse {
+        execution_arn: execution.arn.to_string(),
+        state_machine_arn: execution.state_machine_arn.to_string(),
+        name: execution.name.to_string(),
+        start_date: Some(instant(execution.started_at)),
+        stop_date: Some(instant(execution.stopped_at)),
+        status: status(execution.status).into(),
+        error: execution.fault.error.map(text),
+        cause: execution.fault.cause.map(text),
+        input: data.then(|| execution.input.text().to_owned()),
+        output: execution.output.filter(|_| data).map(|output| output.text().to_owned()),
+        trace_header: execution.trace_header.map(text),
+        billed_duration_millis: execution.billed_millis,
+        billed_memory_megabytes: execution.billed_megabytes,
+    }
+}
+
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
     let redrive_status = match execution.redrivable {
         Redrivable::Yes => pb::RedriveStatus::Redrivable,
@@ -212,6 +232,25 @@ pub(super) fn map_runs(page: Page<MapRunItem>) -> pb::ListMapRunsResponse {
         stop_date: item.stopped_at.map(instant),
     };
     pb::ListMapRunsResponse { map_runs: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
+pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionResponse {
+    let diagnostic = |diagnostic: Diagnostic| pb::Diagnostic {
+        severity: match diagnostic.severity {
+            Severity::Error => pb::DiagnosticSeverity::Error,
+            Severity::Warning => pb::DiagnosticSeverity::Warning,
+        }
+        .into(),
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message,
+        location: diagnostic.location,
+    };
+    let result = if verdict.valid { pb::ValidationResult::Ok } else { pb::ValidationResult::Fail };
+    pb::ValidateStateMachineDefinitionResponse {
+        result: result.into(),
+        diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
+        truncated: verdict.truncated,
+    }
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {

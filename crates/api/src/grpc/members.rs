@@ -145,6 +145,19 @@ impl Members for pb::ListStateMachinesRequest {
     }
 }
 
+impl Members for pb::ValidateStateMachineDefinitionRequest {
+    fn members(self) -> Object {
+        let machine_type = enumerated(self.r#type, pb::StateMachineType::as_str_name, "STATE_MACHINE_TYPE_");
+        let severity = enumerated(self.severity, pb::DiagnosticSeverity::as_str_name, "DIAGNOSTIC_SEVERITY_");
+        builder()
+            .text("definition", self.definition)
+            .optional("type", machine_type)
+            .optional("severity", severity)
+            .optional("maxResults", integer(self.max_results))
+            .build()
+    }
+}
+
 impl Members for pb::StartExecutionRequest {
     fn members(self) -> Object {
         builder()
@@ -152,6 +165,18 @@ impl Members for pb::StartExecutionRequest {
             .optional("name", self.name)
             .optional("input", self.input)
             .optional("traceHeader", self.trace_header)
+            .build()
+    }
+}
+
+impl Members for pb::StartSyncExecutionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("name", self.name)
+            .optional("input", self.input)
+            .optional("traceHeader", self.trace_header)
+            .optional("includedData", included(self.included_data))
             .build()
     }
 }
@@ -203,10 +228,7 @@ impl Members for pb::UpdateMapRunRequest {
 
 impl Members for pb::RedriveExecutionRequest {
     fn members(self) -> Object {
-        builder()
-            .text("executionArn", self.execution_arn)
-            .optional("clientToken", self.client_token)
-            .build()
+        builder().text("executionArn", self.execution_arn).optional("clientToken", self.client_token).build()
     }
 }
 

@@ -64,6 +64,26 @@ async fn state_machines_are_created_changed_described_and_deleted() {
 }
 
 #[tokio::test]
+async fn definitions_are_validated_and_as_much_is_told_as_was_asked_for() {
+    let api = Api::start().await;
+    let error = |code: &str| json!({"severity": "ERROR", "code": code, "message": "what"});
+    let mut second = error("SCHEMA_VALIDATION_FAILED");
+    second["location"] = "/".into();
+    let errors = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","type":"EXPRESS"}"#).await;
+    let diagnostics = json!([error("MISSING_END_STATE"), second]);
+    assert_eq!(errors, json!({"result": "FAIL", "diagnostics": diagnostics, "truncated": false}));
+    assert!(api.engine.last_call().contains("Express"), "{}", api.engine.last_call());
+
+    let all = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","severity":"WARNING"}"#).await;
+    assert_eq!(all["diagnostics"][0]["code"], "NO_DOLLAR");
+    assert_eq!((all["diagnostics"].as_array().map(Vec::len), &all["truncated"]), (Some(3), &json!(false)));
+
+    let one = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","maxResults":1}"#).await;
+    assert_eq!(one["diagnostics"], json!([error("MISSING_END_STATE")]));
+    assert_eq!((&one["result"], &one["truncated"]), (&json!("FAIL"), &json!(true)));
+}
+
+#[tokio::test]
 async fn executions_are_started_described_and_stopped() {
     let api = Api::start().await;
     let body = with_machine(r#","name":"e","input":"{ \"a\" : 1 }","traceHeader":"Root=1""#);

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use newel_asl::{MachineType, Timestamp};
+use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    ListExecutions, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, Redrivable, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport, UpdateMapRun,
-    UpdateStateMachine, UpdatedStateMachine,
+    ListExecutions, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, Redrivable, StartExecution,
+    StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateMapRun,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, StateType};
@@ -138,9 +139,40 @@ impl Workflows for Fake {
         }))
     }
 
+    async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let mut found = Diagnostics::default();
+        for (severity, code, location) in [
+            (Severity::Warning, Code::NoDollar, Some("/States/A".to_owned())),
+            (Severity::Error, Code::MissingEndState, None),
+            (Severity::Error, Code::SchemaValidationFailed, Some("/".to_owned())),
+        ] {
+            found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
+        }
+        Ok(found)
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         self.asked(format!("{request:?}")).await?;
         Ok(StartedExecution { arn: EXECUTION.into(), started_at: AT })
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.asked(format!("sync {request:?}")).await?;
+        Ok(SyncExecution {
+            arn: format!("{}:run", EXECUTION.replace(":execution:", ":express:")).into(),
+            name: "e".into(),
+            state_machine_arn: MACHINE.into(),
+            started_at: AT,
+            stopped_at: AT.plus_millis(5),
+            status: ExecutionStatus::Succeeded,
+            input: request.input,
+            output: Some(Payload::parse("[1]").unwrap()),
+            fault: Fault::default(),
+            trace_header: request.trace_header,
+            billed_millis: 100,
+            billed_megabytes: 64,
+        })
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

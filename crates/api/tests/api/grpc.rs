@@ -62,6 +62,27 @@ async fn state_machines() {
 }
 
 #[tokio::test]
+async fn definitions_are_validated() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let request = pb::ValidateStateMachineDefinitionRequest {
+        definition: "{}".into(),
+        severity: pb::DiagnosticSeverity::Warning.into(),
+        max_results: 2,
+        ..Default::default()
+    };
+    let found = client.validate_state_machine_definition(request).await.unwrap().into_inner();
+    assert_eq!((found.result(), found.truncated), (pb::ValidationResult::Fail, true));
+    let told: Vec<_> =
+        found.diagnostics.iter().map(|d| (d.severity(), &*d.code, d.location.as_deref())).collect();
+    let expect = [
+        (pb::DiagnosticSeverity::Warning, "NO_DOLLAR", Some("/States/A")),
+        (pb::DiagnosticSeverity::Error, "MISSING_END_STATE", None),
+    ];
+    assert_eq!(told, expect);
+}
+
+#[tokio::test]
 async fn executions() {
     let api = Api::start().await;
     let mut client = connected(&api).await;

@@ -70,16 +70,19 @@ impl Compiler<'_> {
     }
 
     fn item_reader(&mut self, node: &Node<'_>) -> Option<ItemReader> {
-        self.known_fields(node, &[&["Resource", "Parameters", "ReaderConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "ReaderConfig", "Comment"]]);
         let resource = self.storage(node, &READERS)?;
         let parameters = self.storage_parameters(node)?;
-        let written = self.present(node, "ReaderConfig", |_, config| Some((config.object.clone(), config.location.clone())))?;
+        let written = self.present(node, "ReaderConfig", |_, config| {
+            Some((config.object.clone(), config.location.clone()))
+        })?;
         let (object, location) = written.unwrap_or_default();
         let config = Node { object: &object, location };
         self.reader_config(&config);
         let max_items = self.integer_setting(&config, ["MaxItems", "MaxItemsPath"], MAX_ITEMS);
         let rest = |(name, _): &(&Str, &Value)| !["MaxItems", "MaxItemsPath"].contains(&&***name);
-        let config: Object = object.iter().filter(rest).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let config: Object =
+            object.iter().filter(rest).map(|(name, value)| (name.clone(), value.clone())).collect();
         Some(ItemReader { resource, parameters, config, max_items })
     }
 
@@ -118,7 +121,12 @@ impl Compiler<'_> {
     }
 
     fn batcher(&mut self, node: &Node<'_>) -> Option<Batcher> {
-        let limits = ["MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"];
+        let limits = [
+            "MaxItemsPerBatch",
+            "MaxItemsPerBatchPath",
+            "MaxInputBytesPerBatch",
+            "MaxInputBytesPerBatchPath",
+        ];
         self.known_fields(node, &[&limits, &["BatchInput", "Comment"]]);
         if !limits.iter().any(|field| node.has(field)) {
             self.fault_in(
@@ -131,12 +139,12 @@ impl Compiler<'_> {
         let max_items = self.integer_setting(node, ["MaxItemsPerBatch", "MaxItemsPerBatchPath"], BATCH_ITEMS);
         let max_bytes =
             self.integer_setting(node, ["MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"], BATCH_BYTES);
-        let input = self.template(node, "BatchInput");
+        let input = self.template_or_value(node, "BatchInput");
         Some(Batcher { max_items, max_bytes, input })
     }
 
     fn result_writer(&mut self, node: &Node<'_>) -> Option<ResultWriter> {
-        self.known_fields(node, &[&["Resource", "Parameters", "WriterConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "WriterConfig", "Comment"]]);
         if !node.has("Resource") && !node.has("WriterConfig") {
             self.fault_in(node, "At least one of the following fields is required: [Resource, WriterConfig]");
             return None;
@@ -158,7 +166,11 @@ impl Compiler<'_> {
             Some("FLATTEN") => Transformation::Flatten,
             _ => otherwise,
         };
-        Some(ResultWriter { destination, transformation, json_lines: output_type.as_deref() == Some("JSONL") })
+        Some(ResultWriter {
+            destination,
+            transformation,
+            json_lines: output_type.as_deref() == Some("JSONL"),
+        })
     }
 
     /// A `Resource` of a reader or writer.
@@ -180,10 +192,12 @@ impl Compiler<'_> {
     }
 
     fn storage_parameters(&mut self, node: &Node<'_>) -> Option<Option<Template>> {
-        if !node.has("Parameters") {
-            return Some(None);
+        let (own, other) =
+            if self.is_jsonata() { ("Arguments", "Parameters") } else { ("Parameters", "Arguments") };
+        if node.has(other) {
+            self.fault_in(node, format!("Field '{other}' is not supported"));
         }
-        self.template(node, "Parameters").map(Some)
+        if node.has(own) { self.arguments(node).map(Some) } else { Some(None) }
     }
 }
 

@@ -9,6 +9,7 @@ mod distributed;
 mod fields;
 mod graph;
 mod intrinsic;
+mod jsonata;
 mod map;
 mod node;
 mod query;
@@ -28,8 +29,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::{Plan, State};
-use fields::QueryLanguage;
+use crate::plan::{Plan, QueryLanguage, State};
 use node::Node;
 
 /// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
@@ -85,6 +85,8 @@ fn read(
         depth: 0,
         distributed: HashMap::new(),
         fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
+        machine_language: QueryLanguage::JsonPath,
+        here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
     };
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
@@ -113,6 +115,19 @@ struct Compiler<'a> {
     distributed: HashMap<Str, Arc<State>>,
     /// What tells the definition from others.
     fingerprint: u128,
+    /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
+    /// another.
+    machine_language: QueryLanguage,
+    /// The state being read.
+    here: Here,
+}
+
+/// What there is to know of the state being read.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    language: QueryLanguage,
+    /// Where in a location below the state the field's path begins.
+    fields_from: usize,
 }
 
 /// A transition to a state, and where it is written.
@@ -144,12 +159,8 @@ impl Compiler<'_> {
         // AWS takes 0 here, unlike in a Task, and it says no more than an absent field.
         let timeout_seconds =
             self.integer(&node, "TimeoutSeconds", node::SECONDS).filter(|seconds| *seconds > 0);
-        let language = self.query_language(&node);
+        self.machine_language = self.query_language(&node).unwrap_or_default();
         if !self.required(&node, &["States", "StartAt"]) {
-            return None;
-        }
-        if language == QueryLanguage::Jsonata {
-            self.refuse_jsonata_machine(&node);
             return None;
         }
         let root = self.scope(&node)?;
@@ -184,11 +195,6 @@ impl Compiler<'_> {
 
     fn not_an_object(&mut self) {
         self.found.report(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None);
-    }
-
-    /// Reports a part of the language that isn't run yet.
-    fn unsupported(&mut self, what: &str, location: String) {
-        self.fault(format!("{what} is not supported by this release of Newel"), location);
     }
 
     /// Notes that the state being read leads to another.

@@ -64,7 +64,10 @@ fn numbers(count: usize) -> String {
 /// Checks on an SQLite store, in real time.
 async fn on_sqlite(check: impl AsyncFnOnce(Fixture)) {
     let directory = tempfile::tempdir().unwrap();
-    check(Fixture::on(Arc::new(SqliteStore::open(directory.path(), &SqliteOptions::default()).unwrap())).await).await;
+    check(
+        Fixture::on(Arc::new(SqliteStore::open(directory.path(), &SqliteOptions::default()).unwrap())).await,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -87,8 +90,14 @@ async fn ordered(fixture: Fixture) {
     assert_eq!(
         types(&fixture, &arn).await,
         [
-            "ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunSucceeded",
-            "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded",
+            "ExecutionStarted",
+            "MapStateEntered",
+            "MapStateStarted",
+            "MapRunStarted",
+            "MapRunSucceeded",
+            "MapStateSucceeded",
+            "MapStateExited",
+            "ExecutionSucceeded",
         ]
     );
     let run = run_of(&fixture, &arn).await;
@@ -105,10 +114,9 @@ async fn a_child_is_an_execution_of_its_own() {
     let fixture = Fixture::new().await;
     let states = r#""I":{"Type":"Pass","Parameters":{"c.$":"$$","v.$":"$"},"End":true}"#;
     let fields = r#","Label":"items","ItemSelector":{"n.$":"$$.Map.Item.Value","i.$":"$$.Map.Item.Index","x.$":"$x","w.$":"$.w"},"ItemsPath":"$.items""#;
-    let map = distributed(fields, states).replace(r#""StartAt":"M","#, r#""StartAt":"A","#).replace(
-        r#""States":{"M""#,
-        r#""States":{"A":{"Type":"Pass","Assign":{"x":5},"Next":"M"},"M""#,
-    );
+    let map = distributed(fields, states)
+        .replace(r#""StartAt":"M","#, r#""StartAt":"A","#)
+        .replace(r#""States":{"M""#, r#""States":{"A":{"Type":"Pass","Assign":{"x":5},"Next":"M"},"M""#);
     fixture.create("m", &map).await;
     let arn = fixture.start("m", "e", r#"{"items":["a","b"],"w":true}"#).await;
     let done = fixture.closed(&arn).await;
@@ -145,7 +153,12 @@ async fn batches_are_cut_by_number_and_by_size() {
     let fixture = Fixture::new().await;
     for (name, batcher, count, first) in [
         ("by-number", r#"{"MaxItemsPerBatch":4}"#, 3, r#"{"Items":[0,1,2,3]}"#),
-        ("with-input", r#"{"MaxItemsPerBatch":100,"BatchInput":{"k":1}}"#, 1, r#"{"BatchInput":{"k":1},"Items":[0,1,2,3,4,5,6,7,8,9]}"#),
+        (
+            "with-input",
+            r#"{"MaxItemsPerBatch":100,"BatchInput":{"k":1}}"#,
+            1,
+            r#"{"BatchInput":{"k":1},"Items":[0,1,2,3,4,5,6,7,8,9]}"#,
+        ),
         ("by-size", r#"{"MaxInputBytesPerBatch":19}"#, 4, r#"{"Items":[0,1,2,3]}"#),
         ("by-path", r#"{"MaxItemsPerBatchPath":"$.most"}"#, 5, r#"{"Items":[0,1]}"#),
     ] {
@@ -180,7 +193,11 @@ async fn failures_are_tolerated_up_to_the_threshold() {
         let done = fixture.closed(&arn).await;
         let run = run_of(&fixture, &arn).await;
         if succeeds {
-            assert_eq!((done.status, run.status), (ExecutionStatus::Succeeded, MapRunStatus::Succeeded), "{name}");
+            assert_eq!(
+                (done.status, run.status),
+                (ExecutionStatus::Succeeded, MapRunStatus::Succeeded),
+                "{name}"
+            );
             assert_eq!((run.items.succeeded, run.items.failed), (3, 2));
             let output = done.output.unwrap();
             let results = output.value().as_array().unwrap();
@@ -191,7 +208,10 @@ async fn failures_are_tolerated_up_to_the_threshold() {
         } else {
             assert_eq!((done.status, run.status), (ExecutionStatus::Failed, MapRunStatus::Failed), "{name}");
             assert_eq!(done.fault.error.as_deref(), Some("States.ExceedToleratedFailureThreshold"));
-            assert_eq!(done.fault.cause.as_deref(), Some("The specified tolerated failure threshold was exceeded"));
+            assert_eq!(
+                done.fault.cause.as_deref(),
+                Some("The specified tolerated failure threshold was exceeded")
+            );
             assert_eq!(
                 types(&fixture, &arn).await[3..],
                 ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]
@@ -215,9 +235,19 @@ async fn a_run_that_fails_can_be_retried_and_caught() {
     assert_eq!(
         types(&fixture, &arn).await,
         [
-            "ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunFailed",
-            "MapStateStarted", "MapRunStarted", "MapRunFailed", "MapStateFailed", "MapStateExited",
-            "PassStateEntered", "PassStateExited", "ExecutionSucceeded",
+            "ExecutionStarted",
+            "MapStateEntered",
+            "MapStateStarted",
+            "MapRunStarted",
+            "MapRunFailed",
+            "MapStateStarted",
+            "MapRunStarted",
+            "MapRunFailed",
+            "MapStateFailed",
+            "MapStateExited",
+            "PassStateEntered",
+            "PassStateExited",
+            "ExecutionSucceeded",
         ]
     );
     let runs = fixture.engine.list_map_runs(&tenant(), &arn, 10, None).await.unwrap().items;
@@ -234,7 +264,10 @@ async fn no_more_children_are_open_than_allowed_and_the_counts_are_live() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(fixture.desk.orders().len(), 3);
     let run = run_of(&fixture, &arn).await;
-    assert_eq!((run.status, run.items.running, run.items.pending, run.items.total), (MapRunStatus::Running, 3, 7, 10));
+    assert_eq!(
+        (run.status, run.items.running, run.items.pending, run.items.total),
+        (MapRunStatus::Running, 3, 7, 10)
+    );
     assert_eq!((run.executions.running, run.executions.pending), (3, 7));
     assert_eq!(children(&fixture, &run.arn, Some(ExecutionStatus::Running)).await.len(), 3);
 
@@ -271,7 +304,10 @@ async fn a_tolerance_that_is_lowered_ends_a_run() {
     let run = run_of(&fixture, &arn).await;
     assert_eq!((run.items.failed, run.items.aborted, run.items.pending, run.items.total), (1, 2, 3, 6));
     assert_eq!(fixture.store.open_executions(None).await.unwrap(), 0);
-    assert!(outbox(&*fixture.store).await.iter().all(|row| row.key.len() != 25), "only what workers are owed is left");
+    assert!(
+        outbox(&*fixture.store).await.iter().all(|row| row.key.len() != 25),
+        "only what workers are owed is left"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -349,7 +385,10 @@ async fn an_item_that_makes_no_input_fails_the_run() {
     let done = fixture.closed(&arn).await;
     assert_eq!(done.fault.error.as_deref(), Some("States.Runtime"));
     assert!(done.fault.cause.unwrap().contains("could not be found in the input"));
-    assert_eq!(types(&fixture, &arn).await[3..], ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]);
+    assert_eq!(
+        types(&fixture, &arn).await[3..],
+        ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,7 +404,10 @@ async fn readers_and_writers_elsewhere_are_accepted_and_fail_clearly() {
         let done = fixture.closed(&arn).await;
         assert_eq!(done.fault.error.as_deref(), Some(error));
         assert!(done.fault.cause.unwrap().contains("arn:aws:states:::s3:"));
-        assert_eq!(types(&fixture, &arn).await[3..], ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]);
+        assert_eq!(
+            types(&fixture, &arn).await[3..],
+            ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+        );
     }
 }
 
@@ -388,16 +430,20 @@ async fn redriven(fixture: Fixture) {
     assert_eq!((run.status, run.items.succeeded, run.items.failed), (MapRunStatus::Failed, 1, 1));
     let unsuccessful = children(&fixture, &run.arn, Some(ExecutionStatus::Failed)).await;
     assert_eq!(unsuccessful[0].redrivable, Redrivable::ByMapRun);
-    let refused =
-        fixture.engine.redrive_execution(&tenant(), &unsuccessful[0].arn, None).await.unwrap_err();
+    let refused = fixture.engine.redrive_execution(&tenant(), &unsuccessful[0].arn, None).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::ExecutionNotRedrivable);
     let aborted = run.items.aborted;
     assert_eq!(run.items.pending + aborted, 3);
     tokio::time::sleep(Duration::from_millis(50)).await;
 
     fixture.engine.redrive_execution(&tenant(), &arn, None).await.unwrap();
-    let mut known: std::collections::HashSet<_> =
-        fixture.desk.orders().iter().take(usize::try_from(2 + aborted).unwrap()).map(|o| o.task.clone()).collect();
+    let mut known: std::collections::HashSet<_> = fixture
+        .desk
+        .orders()
+        .iter()
+        .take(usize::try_from(2 + aborted).unwrap())
+        .map(|o| o.task.clone())
+        .collect();
     let mut answered = 0;
     eventually(async || {
         for order in fixture.desk.orders() {
@@ -514,6 +560,7 @@ async fn who_is_not_there_is_not_found() {
     let update = engine.update_map_run(&tenant(), arn, UpdateMapRun::default()).await.unwrap_err();
     assert_eq!(update.kind, ErrorKind::ResourceNotFound);
     let of = ExecutionsOf::MapRun(arn.into());
-    let request = ListExecutions { tenant: tenant(), of, status: None, redriven: None, limit: 9, after: None };
+    let request =
+        ListExecutions { tenant: tenant(), of, status: None, redriven: None, limit: 9, after: None };
     assert_eq!(engine.list_executions(request).await.unwrap_err().kind, ErrorKind::ResourceNotFound);
 }

@@ -30,17 +30,26 @@ async fn a_failed_execution_goes_on_and_keeps_what_succeeded() {
     let first = fixture.desk.order(0).await;
     assert_eq!(engine.report(first.task.clone(), failed()).await.unwrap(), Settled::Durable);
     let before = fixture.closed(&arn).await;
-    assert_eq!((before.status, &before.redrivable, before.redrive_count), (ExecutionStatus::Failed, &Redrivable::Yes, 0));
+    assert_eq!(
+        (before.status, &before.redrivable, before.redrive_count),
+        (ExecutionStatus::Failed, &Redrivable::Yes, 0)
+    );
     tokio::time::sleep(Duration::from_secs(60)).await;
 
     let redriven = engine.redrive_execution(&tenant(), &arn, Some("once".into())).await.unwrap();
     let open = fixture.describe(&arn).await;
-    assert_eq!((open.status, open.stopped_at, open.fault), (ExecutionStatus::Running, None, Fault::default()));
+    assert_eq!(
+        (open.status, open.stopped_at, open.fault),
+        (ExecutionStatus::Running, None, Fault::default())
+    );
     assert_eq!((open.redrive_count, open.redriven_at), (1, Some(redriven)));
     assert_eq!(fixture.store.open_executions(None).await.unwrap(), 1);
     let second = fixture.desk.order(1).await;
     assert!(second.task != first.task && second.submit_token != first.submit_token, "it is another attempt");
-    assert_eq!(engine.report(first.task.clone(), Report::Succeeded(json("1"))).await.unwrap(), Settled::Stale);
+    assert_eq!(
+        engine.report(first.task.clone(), Report::Succeeded(json("1"))).await.unwrap(),
+        Settled::Stale
+    );
 
     // The same request again, and another one.
     assert_eq!(engine.redrive_execution(&tenant(), &arn, Some("once".into())).await.unwrap(), redriven);
@@ -49,7 +58,10 @@ async fn a_failed_execution_goes_on_and_keeps_what_succeeded() {
     assert_eq!(refused.message, "Execution Not Redrivable: 'Execution is RUNNING and cannot be redriven'");
 
     let fixture = fixture.restart().await;
-    assert_eq!(fixture.engine.report(second.task.clone(), Report::Succeeded(json("2"))).await.unwrap(), Settled::Durable);
+    assert_eq!(
+        fixture.engine.report(second.task.clone(), Report::Succeeded(json("2"))).await.unwrap(),
+        Settled::Durable
+    );
     let done = fixture.closed(&arn).await;
     assert_eq!((done.status, done.output.unwrap().text()), (ExecutionStatus::Succeeded, "2"));
     assert_eq!(done.redrive_count, 1);
@@ -58,9 +70,20 @@ async fn a_failed_execution_goes_on_and_keeps_what_succeeded() {
     assert_eq!(
         types(&fixture, &arn).await,
         [
-            "ExecutionStarted", "PassStateEntered", "PassStateExited", "TaskStateEntered", "TaskScheduled",
-            "TaskStarted", "TaskFailed", "ExecutionFailed", "ExecutionRedriven", "TaskScheduled", "TaskStarted",
-            "TaskSucceeded", "TaskStateExited", "ExecutionSucceeded",
+            "ExecutionStarted",
+            "PassStateEntered",
+            "PassStateExited",
+            "TaskStateEntered",
+            "TaskScheduled",
+            "TaskStarted",
+            "TaskFailed",
+            "ExecutionFailed",
+            "ExecutionRedriven",
+            "TaskScheduled",
+            "TaskStarted",
+            "TaskSucceeded",
+            "TaskStateExited",
+            "ExecutionSucceeded",
         ]
     );
 }
@@ -82,16 +105,21 @@ async fn one_that_fails_in_the_turn_that_redrives_it_is_closed_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_redriven_says_why() {
-    let limits = Limits { redrive_seconds: 100, execution_seconds: 1_000, history_events: 9, ..Limits::default() };
+    let limits =
+        Limits { redrive_seconds: 100, execution_seconds: 1_000, history_events: 9, ..Limits::default() };
     let fixture = Fixture::with(std::sync::Arc::new(MemoryStore::new(4)), limits, Options::default()).await;
     fixture.create("ok", &crate::support::pass(1)).await;
     fixture.create("fail", r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}"#).await;
     fixture.create("long", &crate::support::pass(9)).await;
-    fixture.create("late", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5000,"End":true}}}"#).await;
+    fixture
+        .create("late", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":5000,"End":true}}}"#)
+        .await;
     let reason = async |arn: &str| {
         let refused = fixture.engine.redrive_execution(&tenant(), arn, None).await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::ExecutionNotRedrivable);
-        let Redrivable::No(why) = fixture.describe(arn).await.redrivable else { panic!("{arn} is redrivable") };
+        let Redrivable::No(why) = fixture.describe(arn).await.redrivable else {
+            panic!("{arn} is redrivable")
+        };
         assert_eq!(refused.message, format!("Execution Not Redrivable: '{why}'"));
         why.to_string()
     };
@@ -104,8 +132,8 @@ async fn what_may_not_be_redriven_says_why() {
     let late = fixture.start("late", "e", "{}").await;
     tokio::time::sleep(Duration::from_secs(101)).await;
     assert_eq!(reason(&old).await, "Execution redrivable period exceeded.");
+    tokio::time::sleep(Duration::from_secs(900)).await;
     eventually(async || {
-        tokio::time::sleep(Duration::from_secs(30)).await;
         Some(fixture.describe(&late).await).filter(|late| late.status == ExecutionStatus::TimedOut)
     })
     .await;

@@ -1,7 +1,7 @@
 //! Parallel and inline Map: frames below a frame.
 
 use newel_asl::error;
-use newel_asl::plan::{Kind, Map, Parallel, ResultPath, Setting, State, Template, Transition};
+use newel_asl::plan::{Kind, Map, Parallel, QueryLanguage, ResultPath, Setting, State, Template, Transition};
 use newel_value::{Payload, Value};
 
 use crate::eval::{EvalResult, Scope};
@@ -40,7 +40,7 @@ impl Runner<'_, '_> {
         let effective = self.effective_input(path, state)?;
         let limit = self.world.limits.inline_map_concurrency;
         let (items, concurrency) = self.evaluate(path, effective.value(), |scope| {
-            let items = items(scope, map)?;
+            let items = items(scope, state, map)?;
             Ok((items, concurrency(scope, &map.max_concurrency, limit)?))
         })?;
         let length = items.value().as_array().map_or(0, <[Value]>::len);
@@ -211,11 +211,12 @@ impl Runner<'_, '_> {
             Err(error) if error.name() != error::DATA_LIMIT_EXCEEDED => {}
             Ok(()) | Err(_) => self.drop_children(path),
         }
-        if concluded.is_err() {
+        concluded.map_err(|mut error| {
             // Unlike the state's Exited, a fault follows the state's success.
             self.update(path, |frame| frame.previous = succeeded);
-        }
-        concluded
+            self.record_evaluation(path, &mut error);
+            error
+        })
     }
 
     /// What follows once the raw result is there.
@@ -278,10 +279,13 @@ impl<'a> Branches<'a> {
 }
 
 /// What a Map iterates over.
-pub(super) fn items(scope: &Scope<'_>, map: &Map) -> EvalResult<Payload> {
+pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
+    if state.language == QueryLanguage::Jsonata {
+        return jsonata_items(scope, map).map(Payload::from);
+    }
     let (value, source) = match &map.items_path {
         Some(expression) => (scope.expression(expression)?, &*expression.source),
-        None => (scope.input.clone(), "$"),
+        None => (scope.data.input.clone(), "$"),
     };
     match value {
         Value::Array(_) => Ok(value.into()),
@@ -289,10 +293,27 @@ pub(super) fn items(scope: &Scope<'_>, map: &Map) -> EvalResult<Payload> {
     }
 }
 
+/// `Items`, or the input where there are none.
+fn jsonata_items(scope: &Scope<'_>, map: &Map) -> EvalResult<Value> {
+    let value = match &map.items {
+        Some(Template::Jsonata(jsonata)) => return scope.jsonata_array(jsonata),
+        Some(template) => scope.template(template)?,
+        None => scope.data.input.clone(),
+    };
+    match value {
+        Value::Array(_) => Ok(value),
+        other => {
+            let message = format!("Map state input must be an array but was: {}", super::plain(&other));
+            Err(EvalError::evaluation(None, message))
+        }
+    }
+}
+
 /// How many iterations may run at once: what the definition says, held at the limit.
 fn concurrency(scope: &Scope<'_>, setting: &Setting<u64>, limit: u64) -> EvalResult<u32> {
     let wanted = match setting {
         Setting::Value(count) => *count,
+        Setting::Jsonata(jsonata) => scope.jsonata_count(jsonata)?,
         Setting::Path(expression) => {
             let value = scope.expression(expression)?;
             match value.as_i64() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, Execution, ExecutionsOf, GetHistory, ListExecutions, MachineType, StartExecution, StartedExecution,
-    Tenant,
+    Configuration, CreateStateMachine, Execution, ExecutionsOf, GetHistory, ListExecutions, MachineType,
+    StartExecution, StartedExecution, Tenant,
 };
 use newel_engine::{
     Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId,
