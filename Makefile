@@ -97,6 +97,10 @@ release-fixture: setup ## Leave a database as this release writes it, for later 
 	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" NEWEL_AWS_FAKE="$$CARGO_TARGET_DIR/debug/newel-aws-fake" \
 	$(VENV) tests/release_fixture.py "$(RELEASE)"
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz definitions, expressions, paths and requests, ten minutes each unless FUZZ_SECONDS says
+	@$(VENV) tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),600)
+
 .PHONY: clean
 clean: ## Remove everything that was made here, compiled or installed
 	rm -rf target .venv .newel

@@ -7,19 +7,22 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
+use newel_machine::{
+    Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn,
+};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
 
 use crate::effects::Orders;
 use crate::engine::Inner;
-use crate::ids::is_in_memory;
+use crate::ids::{is_in_memory, outbox_key, task_id};
 use crate::mail::{Mail, What, answer};
 use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
+use crate::task::TaskId;
 use crate::token::Issuer;
 use crate::{Error, ErrorKind};
 
@@ -89,6 +92,15 @@ pub(crate) fn input_of(execution: &Execution, what: What) -> Input {
             Input::Token(TaskKey { frame, entry, attempt }, secret, report)
         }
     }
+}
+
+/// The attempts that inputs say a worker has fetched.
+fn begun_by(execution: Id, inputs: &[Input]) -> Vec<TaskId> {
+    let fetched = |input: &Input| match input {
+        Input::Task(key, TaskReport::Started { .. }) => Some(task_id(execution, key)),
+        _ => None,
+    };
+    inputs.iter().filter_map(fetched).collect()
 }
 
 /// Whether an execution's next turn can be expected to be over at once.
@@ -218,6 +230,8 @@ impl Inner {
         inputs: Vec<Input>,
         write: Write,
     ) -> Result<(Box<Loaded>, Turn), NotDone> {
+        let begun = begun_by(loaded.id, &inputs);
+        self.look_up_activities(&loaded.plan.activities).await.map_err(NotDone::Failed)?;
         let (loaded, Evaluated { mut turn, mut ops }) =
             self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
         if turn.events.is_empty() && turn.changed.is_empty() {
@@ -226,6 +240,8 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        // A worker has these: nobody else may get them, not even after a crash.
+        ops.extend(begun.iter().map(|task| Op::DeleteOutbox(outbox_key(task))));
         self.env.failpoint("before-commit");
         self.make_durable(&loaded, ops, write).await?;
         self.env.failpoint("after-commit");
@@ -301,7 +317,7 @@ impl Inner {
             limits,
             catalog: &*self.catalog,
             tokens: &issuer,
-            activity_exists: &|_| false,
+            activity_exists: &|arn| plan.activities.exists(arn),
             now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {
@@ -340,7 +356,7 @@ impl Inner {
     }
 
     /// After the commit: who watches hears of it, timers are armed, workers get their orders.
-    fn let_go(&self, loaded: &Loaded, turn: &Turn, write: Write, orders: Orders) {
+    fn let_go(self: &Arc<Self>, loaded: &Loaded, turn: &Turn, write: Write, orders: Orders) {
         let execution = &loaded.execution;
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use newel_asl::arn::ExecutionArn;
+use newel_asl::arn::{ExecutionArn, Qualifier};
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Info, Input, Outcome, TaskReport};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, HistoryOrder, Id};
@@ -13,7 +13,7 @@ use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::machines::{refuse_deleting, shown_machine};
+use crate::machines::{own, refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
@@ -35,6 +35,10 @@ const LAST_EVENT: u64 = u64::MAX >> 1;
 /// 4 MiB). One event may be larger, and then goes alone.
 const PAGE_BYTES: usize = 3 << 20;
 
+/// How many of a machine's executions one call looks at for those that a version or alias started.
+const SCANNED_ROWS: usize = 200;
+const SCANNED_PAGES: usize = 10;
+
 /// Some events of a history.
 pub(crate) struct Events {
     pub(crate) events: Vec<Event>,
@@ -45,11 +49,12 @@ pub(crate) struct Events {
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, request: StartExecution) -> Result<StartedExecution, Error> {
         // Held to the end: a deletion waits for those who hold the machine as it was before.
-        let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
-        refuse_deleting(&machine)?;
+        let target = self.target(&request.tenant, &request.state_machine_arn).await?;
+        let machine = &target.machine;
+        refuse_deleting(machine)?;
         self.check_room().await?;
         if machine.record.machine_type == MachineType::Express {
-            return self.start_express(request, &machine).await;
+            return self.start_express(request, &target).await;
         }
         self.check_open()?;
         let generated = request.name.is_none();
@@ -59,7 +64,7 @@ impl Inner {
             request.tenant.region, request.tenant.account, machine.record.name
         )
         .into();
-        let plan = self.plan(machine.row.id, machine.record.revision).await?;
+        let plan = self.plan(machine.row.id, target.revision).await?;
         let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
         let started_at = self.env.now();
         let info = Info {
@@ -67,13 +72,13 @@ impl Inner {
             name,
             machine_arn: machine.record.arn.clone(),
             machine_name: machine.record.name.clone(),
-            role_arn: machine.revision.role_arn.clone(),
+            role_arn: plan.role_arn.clone(),
             account: request.tenant.account.clone(),
             region: request.tenant.region.clone(),
             started_at,
             input: request.input.clone(),
-            alias_arn: None,
-            version_arn: None,
+            alias_arn: target.alias_arn.clone(),
+            version_arn: target.version_arn.clone(),
         };
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;
@@ -83,7 +88,7 @@ impl Inner {
         let loaded = Box::new(Loaded::new(
             id,
             machine.row.id,
-            machine.record.revision,
+            target.revision,
             epoch,
             plan,
             info,
@@ -176,6 +181,8 @@ impl Inner {
             output,
             fault,
             trace_header: record.trace_header,
+            alias_arn: record.alias_arn,
+            version_arn: record.version_arn,
         })
     }
 
@@ -212,34 +219,64 @@ impl Inner {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Page<ExecutionItem>, Error> {
-        let machine = self.machine(tenant, machine_arn).await?;
+        let named = own(tenant, machine_arn)?;
+        let machine = self.target(tenant, machine_arn).await?.machine;
         if machine.record.machine_type == MachineType::Express {
             return Err(Error::wrong_type());
         }
-        let rows = self
-            .store
-            .executions(ExecutionsPage {
-                filter: ExecutionFilter { machine: machine.row.id, status },
-                after: Cursor::instant(after)?,
-                limit: limit + 1,
-            })
-            .await?;
+        let filter = ExecutionFilter { machine: machine.row.id, status };
+        let after = Cursor::instant(after)?;
+        if let Some(qualifier) = named.qualifier {
+            return self.list_started_by(filter, &qualifier, machine_arn, limit, after).await;
+        }
+        let rows = self.store.executions(ExecutionsPage { filter, after, limit: limit + 1 }).await?;
         Ok(page(
             rows,
             limit,
             |row| Cursor::Instant(row.sort_at, row.id),
-            |row| {
-                let record: ExecutionRecord = decode(&row.record)?;
-                Ok(ExecutionItem {
-                    arn: record.arn,
-                    name: record.name,
-                    state_machine_arn: record.machine_arn,
-                    status: row.status,
-                    started_at: record.started_at,
-                    stopped_at: row.stopped_at,
-                })
-            },
+            |row| Ok(listed(&row, decode(&row.record)?)),
         ))
+    }
+
+    /// The executions of a machine that one of its versions or aliases started. They are looked for among all of the machine's, so
+    /// many at a time at most: a page may be short, even empty, while there is another.
+    async fn list_started_by(
+        &self,
+        filter: ExecutionFilter,
+        qualifier: &Qualifier,
+        arn: &str,
+        limit: usize,
+        mut after: Option<(Timestamp, Id)>,
+    ) -> Result<Page<ExecutionItem>, Error> {
+        let mut items: Vec<ExecutionItem> = Vec::new();
+        let mut last = None;
+        for _ in 0..SCANNED_PAGES {
+            let rows = self.store.executions(ExecutionsPage { filter, after, limit: SCANNED_ROWS }).await?;
+            let more = rows.len() == SCANNED_ROWS;
+            for row in rows {
+                after = Some((row.sort_at, row.id));
+                let Ok(record) = decode::<ExecutionRecord>(&row.record) else {
+                    tracing::error!(execution = %row.id, "an execution that can't be read is left out of a list");
+                    continue;
+                };
+                let started_by = match qualifier {
+                    Qualifier::Version(_) => &record.version_arn,
+                    Qualifier::Alias(_) => &record.alias_arn,
+                };
+                if started_by.as_deref() != Some(arn) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(Page { items, next: last });
+                }
+                last = after.map(|(at, id)| Cursor::Instant(at, id).to_string());
+                items.push(listed(&row, record));
+            }
+            if !more {
+                return Ok(Page { items, next: None });
+            }
+        }
+        Ok(Page { items, next: after.map(|(at, id)| Cursor::Instant(at, id).to_string()) })
     }
 
     pub(crate) async fn history(&self, request: GetHistory) -> Result<Page<Event>, Error> {
@@ -314,5 +351,19 @@ impl Inner {
                 "Task Timed Out: 'Provided task does not exist anymore'",
             )),
         }
+    }
+}
+
+/// An execution as it is listed.
+fn listed(row: &ExecutionRow, record: ExecutionRecord) -> ExecutionItem {
+    ExecutionItem {
+        arn: record.arn,
+        name: record.name,
+        state_machine_arn: record.machine_arn,
+        status: row.status,
+        started_at: record.started_at,
+        stopped_at: row.stopped_at,
+        alias_arn: record.alias_arn,
+        version_arn: record.version_arn,
     }
 }

@@ -8,9 +8,11 @@ use lru::LruCache;
 use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
+use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::activities::NamedActivities;
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
 use crate::logging::Logging;
@@ -21,8 +23,11 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    /// The role that the revision's executions run under.
+    pub(crate) role_arn: Str,
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
+    pub(crate) activities: NamedActivities,
     pub(crate) pace: Pace,
 }
 
@@ -98,8 +103,11 @@ impl Inner {
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
             Ok(plan) => {
+                let role_arn = revision.role_arn.clone();
                 let logging = Logging::of(&revision.configuration);
-                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
+                let activities = NamedActivities::of(&plan, &revision.machine_arn);
+                let pace = Pace::default();
+                Ok(Arc::new(Compiled { plan, role_arn, machine_type, logging, activities, pace }))
             }
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }

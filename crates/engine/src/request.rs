@@ -1,11 +1,17 @@
 //! What can be asked of the engine, and what it answers. The API crate turns AWS JSON and gRPC into these.
 
+mod activities;
+mod versions;
+
 use std::sync::Arc;
 
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
+
+pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
+pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
 
 /// Whose things are meant: everything is separate by account and region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +48,10 @@ pub struct CreateStateMachine {
     pub configuration: Configuration,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// Whether the first revision is published as version 1.
+    pub publish: bool,
+    /// That version's description.
+    pub version_description: Option<Str>,
 }
 
 /// The configurations of a state machine as the API shows them; `None` where the caller said nothing.
@@ -65,6 +75,8 @@ pub struct CreatedStateMachine {
     pub arn: Str,
     /// When it was created: now, or earlier if this repeats an earlier call.
     pub created_at: Timestamp,
+    /// The version that was published with it.
+    pub version_arn: Option<Str>,
 }
 
 /// `ValidateStateMachineDefinition`.
@@ -89,6 +101,10 @@ pub struct UpdateStateMachine {
     pub role_arn: Option<Str>,
     /// New configurations.
     pub configuration: Configuration,
+    /// Whether the revision that is then the latest is published, unless it has been.
+    pub publish: bool,
+    /// The new version's description.
+    pub version_description: Option<Str>,
 }
 
 /// Answer to [`UpdateStateMachine`].
@@ -96,14 +112,16 @@ pub struct UpdateStateMachine {
 pub struct UpdatedStateMachine {
     /// When.
     pub updated_at: Timestamp,
-    /// The revision that executions started from now on run.
-    pub revision_id: Str,
+    /// The revision that executions started from now on run; `None` while that is the first one, since nothing has changed.
+    pub revision_id: Option<Str>,
+    /// The version of that revision, if it was to be published.
+    pub version_arn: Option<Str>,
 }
 
-/// A state machine as it is now, or the revision of it that an execution runs.
+/// A state machine as it is now, one of its versions, or the revision of it that an execution runs.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
-    /// Its ARN.
+    /// Its ARN; with the qualifier that it was asked for by.
     pub arn: Str,
     /// Its name.
     pub name: Str,
@@ -115,7 +133,7 @@ pub struct StateMachine {
     pub machine_type: MachineType,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// When it was created.
+    /// When it was created; for a version, when that was published.
     pub created_at: Timestamp,
     /// When this revision was made.
     pub updated_at: Timestamp,
@@ -123,6 +141,8 @@ pub struct StateMachine {
     pub revision_id: Option<Str>,
     /// Its configurations.
     pub configuration: Configuration,
+    /// The description of the version that was asked for.
+    pub description: Option<Str>,
 }
 
 /// A state machine in a list.
@@ -152,7 +172,7 @@ pub struct Page<T> {
 pub struct StartExecution {
     /// Whose.
     pub tenant: Tenant,
-    /// The state machine's ARN as given.
+    /// The ARN of the state machine, of one of its versions or aliases, as given.
     pub state_machine_arn: Str,
     /// The execution's name; a UUID is made if there is none.
     pub name: Option<Str>,
@@ -194,6 +214,10 @@ pub struct Execution {
     pub fault: Fault,
     /// `traceHeader` as given at the start.
     pub trace_header: Option<Str>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.
@@ -240,6 +264,10 @@ pub struct ExecutionItem {
     pub started_at: Timestamp,
     /// When it stopped.
     pub stopped_at: Option<Timestamp>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
 }
 
 /// `GetExecutionHistory`.

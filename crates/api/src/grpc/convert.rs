@@ -2,7 +2,7 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route, StateMachine, StateMachineItem, SyncExecution, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -84,6 +84,7 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         tracing_configuration: Some(tracing(&machine.configuration)),
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
+        description: machine.description.as_deref().map(str::to_owned),
     }
 }
 
@@ -117,6 +118,57 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
     }
 }
 
+pub(super) fn published(version: &PublishedVersion) -> pb::PublishStateMachineVersionResponse {
+    pb::PublishStateMachineVersionResponse {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    }
+}
+
+pub(super) fn versions(page: Page<PublishedVersion>) -> pb::ListStateMachineVersionsResponse {
+    let item = |version: &PublishedVersion| pb::StateMachineVersionListItem {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    };
+    pb::ListStateMachineVersionsResponse {
+        state_machine_versions: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> pb::CreateStateMachineAliasResponse {
+    pb::CreateStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    }
+}
+
+pub(super) fn alias(alias: Alias) -> pb::DescribeStateMachineAliasResponse {
+    let route = |route: &Route| pb::RoutingConfiguration {
+        state_machine_version_arn: route.version_arn.to_string(),
+        weight: route.weight.into(),
+    };
+    pb::DescribeStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        name: alias.name.to_string(),
+        description: alias.description.as_deref().map(str::to_owned),
+        routing_configuration: alias.routing.iter().map(route).collect(),
+        creation_date: Some(instant(alias.created_at)),
+        update_date: Some(instant(alias.updated_at)),
+    }
+}
+
+pub(super) fn aliases(page: Page<AliasItem>) -> pb::ListStateMachineAliasesResponse {
+    let item = |alias: &AliasItem| pb::StateMachineAliasListItem {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    };
+    pb::ListStateMachineAliasesResponse {
+        state_machine_aliases: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
 pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecutionResponse {
     let text = |text: newel_value::Str| text.to_string();
     pb::StartSyncExecutionResponse {
@@ -133,6 +185,26 @@ pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecuti
         trace_header: execution.trace_header.map(text),
         billed_duration_millis: execution.billed_millis,
         billed_memory_megabytes: execution.billed_megabytes,
+    }
+}
+
+pub(super) fn activity(activity: &Activity) -> pb::DescribeActivityResponse {
+    pb::DescribeActivityResponse {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    }
+}
+
+pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
+    let item = |activity: &Activity| pb::ActivityListItem {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    };
+    pb::ListActivitiesResponse {
+        activities: page.items.iter().map(item).collect(),
+        next_token: page.next,
     }
 }
 
@@ -157,6 +229,8 @@ pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecut
         redrive_count: 0,
         redrive_status: redrive_status.into(),
         redrive_status_reason: reason.map(str::to_owned),
+        state_machine_version_arn: execution.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: execution.alias_arn.as_deref().map(str::to_owned),
     }
 }
 
@@ -168,6 +242,8 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         status: status(item.status).into(),
         start_date: Some(instant(item.started_at)),
         stop_date: item.stopped_at.map(instant),
+        state_machine_version_arn: item.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: item.alias_arn.as_deref().map(str::to_owned),
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
 }

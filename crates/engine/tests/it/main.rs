@@ -12,4 +12,5 @@ mod neighbours;
 mod sim;
 mod support;
 mod tasks;
+mod versions;
 mod watching;

@@ -168,6 +168,8 @@ impl Fixture {
             machine_type: MachineType::Standard,
             configuration: Configuration::default(),
             tags: Vec::new(),
+            publish: false,
+            version_description: None,
         }
     }
 
