@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{
-    Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn,
-};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;

@@ -27,7 +27,11 @@ use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page,
+    PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem,
+    SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine,
+    ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;

@@ -94,6 +94,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         credentials,
         limits: config.limits,
         bounds: config.transport,
+        throttling: config.throttling,
         token_key: engine.page_key(),
         clock,
     };

@@ -2,7 +2,9 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, PublishedVersion, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
+    Page, PublishedVersion, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag,
+    UpdatedStateMachine,
 };
 use newel_value::Value;
 

@@ -2,7 +2,8 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route, StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route,
+    StateMachine, StateMachineItem, SyncExecution, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -202,10 +203,7 @@ pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
         name: activity.name.to_string(),
         creation_date: Some(instant(activity.created_at)),
     };
-    pb::ListActivitiesResponse {
-        activities: page.items.iter().map(item).collect(),
-        next_token: page.next,
-    }
+    pb::ListActivitiesResponse { activities: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
