@@ -345,6 +345,44 @@ impl WorkflowsService for Workflows {
         })
     }
 
+    async fn redrive_execution(
+        &self,
+        request: Request<pb::RedriveExecutionRequest>,
+    ) -> Result<Response<pb::RedriveExecutionResponse>, Status> {
+        unary!(self, request, RedriveExecution, |service, tenant, input| {
+            let at = service.redrive_execution(tenant, input).await?;
+            pb::RedriveExecutionResponse { redrive_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn describe_map_run(
+        &self,
+        request: Request<pb::DescribeMapRunRequest>,
+    ) -> Result<Response<pb::DescribeMapRunResponse>, Status> {
+        unary!(self, request, DescribeMapRun, |service, tenant, input| {
+            convert::map_run(&service.describe_map_run(tenant, input).await?)
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        request: Request<pb::ListMapRunsRequest>,
+    ) -> Result<Response<pb::ListMapRunsResponse>, Status> {
+        unary!(self, request, ListMapRuns, |service, tenant, input| {
+            convert::map_runs(service.list_map_runs(tenant, input).await?)
+        })
+    }
+
+    async fn update_map_run(
+        &self,
+        request: Request<pb::UpdateMapRunRequest>,
+    ) -> Result<Response<pb::UpdateMapRunResponse>, Status> {
+        unary!(self, request, UpdateMapRun, |service, tenant, input| {
+            service.update_map_run(tenant, input).await?;
+            pb::UpdateMapRunResponse {}
+        })
+    }
+
     async fn list_executions(
         &self,
         request: Request<pb::ListExecutionsRequest>,

@@ -4,6 +4,7 @@ mod activity;
 mod configuration;
 mod execution;
 mod machine;
+mod map_run;
 mod tags;
 mod task;
 mod validate;
@@ -23,7 +24,7 @@ use crate::refusal::Refusal;
 use crate::throttle::Throttle;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
-pub(crate) use execution::{History, redrive};
+pub(crate) use execution::History;
 pub(crate) use validate::Verdict;
 
 /// How long a poll for an activity's task waits, and what it takes to give the task.

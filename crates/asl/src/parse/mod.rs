@@ -5,6 +5,7 @@
 //! state that couldn't be read says nothing about where it leads.
 
 mod choice;
+mod distributed;
 mod fields;
 mod graph;
 mod intrinsic;
@@ -19,7 +20,8 @@ mod task;
 mod template;
 mod variable;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use newel_value::{ParseErrorKind, Str, Value};
 
@@ -27,7 +29,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::{Plan, QueryLanguage};
+use crate::plan::{Plan, QueryLanguage, State};
 use node::Node;
 
 /// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
@@ -83,6 +85,8 @@ fn read(
         depth: 0,
         machine_language: QueryLanguage::JsonPath,
         here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
+        distributed: HashMap::new(),
+        fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
     };
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
@@ -104,7 +108,7 @@ struct Compiler<'a> {
     /// Where the state being read leads.
     targets: Vec<Target>,
     /// The variables assigned in each scope around the state being read, outermost first.
-    variables: Vec<HashSet<Str>>,
+    variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
     /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
@@ -120,6 +124,10 @@ struct Here {
     language: QueryLanguage,
     /// Where in a location below the state the field's path begins.
     fields_from: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
 }
 
 /// A transition to a state, and where it is written.
@@ -156,7 +164,7 @@ impl Compiler<'_> {
             return None;
         }
         let root = self.scope(&node)?;
-        Some(Plan { root, timeout_seconds })
+        Some(Plan { root, timeout_seconds, distributed: Arc::new(std::mem::take(&mut self.distributed)) })
     }
 
     fn json(&mut self, definition: &str) -> Option<Value> {

@@ -4,8 +4,8 @@
 //! the machine; `name=N` lines under `--- limits` change limits. A script has one step a line:
 //!
 //! * `+1.5` moves the clock by so many seconds, `next` to when something is due;
-//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat` report on the state's oldest
-//!   open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
+//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat`, `State started worker` report
+//!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
 //!   the step before reported on;
 //! * `stop Error cause` stops the execution; `start` starts it again; `redrive` redrives it.
 //!
@@ -133,7 +133,11 @@ impl Play {
             #[expect(clippy::cast_possible_truncation, reason = "a test's few seconds")]
             self.move_to(self.driver.now + millis as i64);
         } else if step == "next" {
-            self.move_to(self.driver.next_due().expect("something is due"));
+            self.move_to(
+                self.driver
+                    .next_due()
+                    .unwrap_or_else(|| panic!("something is due after\n{}", self.transcript)),
+            );
         } else {
             let input = self.input(step);
             let reply = self.driver.give(input);
@@ -185,6 +189,7 @@ impl Play {
         let json = |text: &str| Payload::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
         match report.split_once(' ').unwrap_or((report, "")) {
             ("beat", _) => TaskReport::Heartbeat,
+            ("started", name) => TaskReport::Started { worker_name: (!name.is_empty()).then(|| name.into()) },
             ("ok", output) => TaskReport::Succeeded(json(output)),
             ("fail", rest) => TaskReport::Failed(fault(rest)),
             ("submitted", rest) => {
