@@ -74,6 +74,18 @@ def test_validate_names_the_place(cli):
     assert "MISSING_TRANSITION_TARGET" in bad.stdout + bad.stderr
 
 
+def test_validate_tells_programs_what_the_api_would(cli):
+    waits = single({"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.waitForTaskToken"})
+    answers = {}
+    for machine_type, code in (("standard", 0), ("express", 1)):
+        done = cli("validate", "--json", "--type", machine_type, definition=waits)
+        assert done.returncode == code, done.stdout + done.stderr
+        answers[machine_type] = json.loads(done.stdout)
+    assert answers["standard"] == {"result": "OK", "diagnostics": [], "truncated": False}
+    assert answers["express"]["result"] == "FAIL"
+    assert answers["express"]["diagnostics"][0]["location"].endswith("/Resource")
+
+
 def test_help_teaches(cli):
     for arguments in (["--help"], ["start", "--help"], ["dev", "--help"]):
         told = cli(*arguments)

@@ -83,11 +83,13 @@ fn size(op: &Op) -> usize {
         Op::AppendHistory(row) => row.record.len(),
         Op::InsertMachine(row) | Op::UpdateMachine(row) => row.record.len(),
         Op::InsertRevision(row) => row.record.len(),
+        Op::InsertEntity(row) | Op::UpdateEntity(row) => row.record.len(),
         Op::PutOutbox(row) => row.record.len(),
         Op::DeleteExecution(_)
         | Op::DeleteFrame(..)
         | Op::DeleteFrames(_)
         | Op::DeleteMachine(_)
+        | Op::DeleteEntity(_)
         | Op::DeleteOutbox(_)
         | Op::PutTag(_)
         | Op::DeleteTag(..) => 0,

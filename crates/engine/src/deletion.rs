@@ -86,7 +86,7 @@ impl Inner {
 
     /// One step of a deletion: stops what is open, and if nothing was, deletes. Says whether the machine is gone.
     async fn delete_step(self: &Arc<Self>, machine: Id, arn: &str) -> Result<bool, Error> {
-        if self.stop_all(machine).await? > 0 {
+        if self.stop_all(machine).await? > 0 || self.express.runs(machine) {
             return Ok(false);
         }
         let (shard, key) = (machine.shard(), arn_key(arn));
@@ -97,6 +97,7 @@ impl Inner {
             return Ok(true);
         };
         let mut ops = vec![Op::DeleteMachine(machine), Op::DeleteOutbox(deletion_key(machine))];
+        ops.append(&mut self.without_versions_and_aliases(key).await?);
         ops.extend(self.store.tags(key).await?.into_iter().map(|tag| Op::DeleteTag(key, tag.key)));
         self.commit(shard, ops).await?;
         self.machines.forget(key);

@@ -30,4 +30,4 @@ pub use catalog::Integrations;
 pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
-pub use result::HttpAnswer;
+pub use result::{HttpAnswer, with_metadata};

@@ -210,9 +210,10 @@ impl<'a> Context<'a> {
             ("StartTime", text(self.info.started_at.to_string())),
             ("Name", Value::from(Str::clone(&self.info.name))),
             ("RoleArn", Value::from(Str::clone(&self.info.role_arn))),
-            ("RedriveCount", Value::from(0)),
+            ("RedriveCount", Value::from(i64::try_from(self.extra.redrives.0).unwrap_or(i64::MAX))),
         ]
         .into_iter()
+        .chain(self.extra.redrives.1.map(|at| ("RedriveTime", text(at.to_string()))))
         .collect();
         let machine: Object = [("Id", &self.info.machine_arn), ("Name", &self.info.machine_name)]
             .into_iter()

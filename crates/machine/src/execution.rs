@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{EventId, Fault};
 use crate::frames::Frames;
+use crate::map_run::MapRun;
+use crate::redrive::Redrives;
 use crate::world::TaskKey;
 
 /// What is fixed when an execution starts.
@@ -67,7 +69,7 @@ pub struct Frame {
     pub state: Str,
     /// The current state's raw input.
     pub input: Payload,
-    /// The event with which the current state was entered.
+    /// The event with which the current state was entered; 0 until it has been.
     pub entered: EventId,
     /// When that was.
     pub entered_at: Timestamp,
@@ -89,7 +91,7 @@ pub struct Frame {
 /// What a frame is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Phase {
-    /// About to enter its state; in an execution that failed, also a task whose attempt is over.
+    /// About to enter its state; in an execution that ended badly, also in a state that has stopped (`entered` tells).
     Ready,
     /// In a Wait state.
     Waiting {
@@ -112,6 +114,8 @@ pub enum Phase {
         /// Its result.
         output: Payload,
     },
+    /// In a distributed Map state, waiting for its map run; in an execution that ended badly, also after that.
+    MapRun(MapRun),
 }
 
 /// The open attempt of a Task state.
@@ -160,6 +164,8 @@ pub struct Execution {
     pub last_event: EventId,
     /// When it times out.
     pub deadline: Option<Timestamp>,
+    /// How often it has been redriven.
+    pub redrives: Redrives,
     pub(crate) frames: Frames,
 }
 
@@ -167,10 +173,17 @@ impl Execution {
     /// An execution that hasn't begun.
     #[must_use]
     pub fn new(info: Arc<Info>) -> Self {
-        Self { info, outcome: None, last_event: 0, deadline: None, frames: Frames::default() }
+        Self {
+            info,
+            outcome: None,
+            last_event: 0,
+            deadline: None,
+            redrives: Redrives::default(),
+            frames: Frames::default(),
+        }
     }
 
-    /// An execution as it was stored.
+    /// An execution as it was stored, but for its redrives.
     #[must_use]
     pub fn restore(
         info: Arc<Info>,

@@ -83,7 +83,7 @@ impl Runner<'_, '_> {
         let Some((frame, state)) = self.current(path) else { return };
         let detail = match (&frame.phase, &state.kind) {
             (Phase::Parallel, _) => Detail::ParallelFailed,
-            (Phase::Map(_), _) => Detail::MapFailed,
+            (Phase::Map(_) | Phase::MapRun(_), _) => Detail::MapFailed,
             (Phase::Ready, Kind::Parallel(_)) if evaluation => Detail::ParallelFailed,
             (Phase::Ready, Kind::Map(_)) if evaluation => Detail::MapFailed,
             (
@@ -191,8 +191,12 @@ impl Runner<'_, '_> {
             | Phase::Task(_)
             | Phase::Backoff { .. }
             | Phase::Parallel
-            | Phase::Map(_) => true,
+            | Phase::Map(_)
+            | Phase::MapRun(_) => true,
         };
+        if matches!(&frame.phase, Phase::MapRun(run) if run.open) {
+            self.emit(Detail::MapRunAborted, failing);
+        }
         self.abandon(path);
         if entered {
             self.record_abort(state_type(&state), failing);

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use newel_asl::plan::{Kind, Scope as Branch, Transition};
+use newel_asl::timestamp::Timestamp;
 use newel_asl::{error, plan};
 use newel_value::{MAX_DEPTH, Object, Payload, Str, Value};
 
@@ -22,6 +23,8 @@ pub(crate) struct Extra {
     pub(crate) token: Option<Str>,
     /// `Map.Item` of an iteration about to begin: its index and value.
     pub(crate) item: Option<(u32, Value)>,
+    /// How often the execution has been redriven, and when it last was.
+    pub(crate) redrives: (u64, Option<Timestamp>),
 }
 
 impl Runner<'_, '_> {
@@ -58,6 +61,7 @@ impl Runner<'_, '_> {
             return Err(StateError::new(error::RUNTIME, "The branch is gone"));
         };
         extra.retries = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
+        extra.redrives = (self.execution.redrives.count, self.execution.redrives.last);
         let frames = &self.execution.frames;
         let context = Context::new(&self.execution.info, frames, frame, extra);
         let budget = RefCell::new(newel_jsonata::Budget::default());
@@ -188,6 +192,7 @@ impl Runner<'_, '_> {
                 let next = next.clone();
                 self.update(path, |frame| {
                     frame.state = next;
+                    frame.entered = 0;
                     frame.input = output;
                     frame.previous = exited;
                     frame.variables = variables;

@@ -88,10 +88,11 @@ impl<'e, 'w> Runner<'e, 'w> {
     }
 
     fn apply(&mut self, input: Input) -> Reply {
-        if self.execution.outcome.is_some() {
+        if self.execution.outcome.is_some() && !matches!(input, Input::Redrive { .. }) {
             return Reply::Stale;
         }
         let reply = match input {
+            Input::Redrive { token } => self.redrive(token),
             Input::Start => self.start(),
             Input::Clock => self.clock(),
             Input::Stop(fault) => {
@@ -99,6 +100,7 @@ impl<'e, 'w> Runner<'e, 'w> {
                 Reply::Accepted
             }
             Input::Task(key, report) => self.report(&key, None, report),
+            Input::MapRun(key, report) => self.map_run_report(&key, report),
             Input::Token(key, secret, report) => self.report(&key, Some(secret), report),
         };
         self.close_if_history_is_full();
@@ -110,9 +112,7 @@ impl<'e, 'w> Runner<'e, 'w> {
             return Reply::Stale;
         }
         let info = self.execution.info.clone();
-        let seconds =
-            self.world.plan.timeout_seconds.unwrap_or(u64::MAX).min(self.world.limits.execution_seconds);
-        self.execution.deadline = Some(after_seconds(info.started_at, seconds));
+        self.execution.deadline = Some(self.deadline());
         let started = Detail::ExecutionStarted {
             input: info.input.clone(),
             role_arn: info.role_arn.clone(),
@@ -125,12 +125,26 @@ impl<'e, 'w> Runner<'e, 'w> {
         Reply::Accepted
     }
 
+    /// When the execution times out that starts or is redriven now: by its own limit, or by the longest it may be open.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let started_at = self.execution.info.started_at;
+        let from = self.execution.redrives.last.unwrap_or(started_at);
+        let own = after_seconds(from, self.world.plan.timeout_seconds.unwrap_or(u64::MAX));
+        own.min(after_seconds(started_at, self.world.limits.execution_seconds))
+    }
+
     fn clock(&mut self) -> Reply {
         if self.execution.deadline.is_some_and(|deadline| deadline <= self.world.now) {
             let fault = Fault { error: Some(error::TIMEOUT.into()), cause: None };
             self.close(Outcome::TimedOut(fault), self.execution.last_event);
             return Reply::Accepted;
         }
+        self.due_frames();
+        Reply::Accepted
+    }
+
+    /// Carries out what frames are due for, as far as the budget goes; the rest stays due.
+    pub(crate) fn due_frames(&mut self) {
         for path in self.execution.frames.due_until(self.world.now, self.world.budget.events.max(1)) {
             // An earlier one of these may have ended this one's branch.
             match self.execution.frames.get(&path).map(|frame| frame.phase.clone()) {
@@ -140,13 +154,19 @@ impl<'e, 'w> Runner<'e, 'w> {
                     self.attempt(&path);
                 }
                 Some(Phase::Task(attempt)) => self.time_out(&path, &attempt),
-                Some(Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::Finished { .. }) | None => {}
+                Some(
+                    Phase::Ready
+                    | Phase::Parallel
+                    | Phase::Map(_)
+                    | Phase::MapRun(_)
+                    | Phase::Finished { .. },
+                )
+                | None => {}
             }
             if self.execution.outcome.is_some() || self.history_full || self.budget_spent() {
                 break;
             }
         }
-        Reply::Accepted
     }
 
     /// One step of a frame: enter a state and do what it does, or start a scheduled task.
@@ -164,6 +184,7 @@ impl<'e, 'w> Runner<'e, 'w> {
                 | Phase::Backoff { .. }
                 | Phase::Parallel
                 | Phase::Map(_)
+                | Phase::MapRun(_)
                 | Phase::Finished { .. },
             )
             | None => {}
@@ -280,8 +301,11 @@ impl<'e, 'w> Runner<'e, 'w> {
         self.execution.outcome = Some(outcome);
     }
 
-    /// Lets the open attempt of a frame go, if there is one.
+    /// Lets the open attempt or map run of a frame go, if there is one.
     pub(crate) fn abandon(&mut self, path: &FramePath) {
+        if self.abort_map_run(path) {
+            return;
+        }
         let job = self.current(path).is_some_and(|(_, state)| match &state.kind {
             Kind::Task(task) => stops_job(&task.resource),
             Kind::Pass(_)

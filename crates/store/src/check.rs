@@ -40,6 +40,8 @@ fn owner(op: &Op) -> Option<Id> {
     match op {
         Op::InsertExecution(row) | Op::UpdateExecution(row) => Some(row.id),
         Op::InsertMachine(row) | Op::UpdateMachine(row) => Some(row.id),
+        Op::InsertEntity(row) | Op::UpdateEntity(row) => Some(row.id),
+        Op::DeleteEntity(id) => Some(*id),
         Op::DeleteExecution(id) | Op::DeleteFrames(id) | Op::DeleteFrame(id, _) | Op::DeleteMachine(id) => {
             Some(*id)
         }
@@ -55,13 +57,14 @@ pub(crate) fn record_bytes(op: &Op) -> usize {
     match op {
         Op::InsertExecution(row) | Op::UpdateExecution(row) => row.record.len(),
         Op::InsertMachine(row) | Op::UpdateMachine(row) => row.record.len(),
+        Op::InsertEntity(row) | Op::UpdateEntity(row) => row.record.len(),
         Op::PutFrame(row) => row.record.len(),
         Op::AppendHistory(row) => row.record.len(),
         Op::InsertRevision(row) => row.record.len(),
         Op::PutOutbox(row) => row.record.len(),
         Op::PutTag(row) => row.value.len(),
         Op::DeleteExecution(_) | Op::DeleteFrames(_) | Op::DeleteFrame(..) | Op::DeleteMachine(_) => 0,
-        Op::DeleteOutbox(_) | Op::DeleteTag(..) => 0,
+        Op::DeleteEntity(_) | Op::DeleteOutbox(_) | Op::DeleteTag(..) => 0,
     }
 }
 

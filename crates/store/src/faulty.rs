@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    ArnKey, Commit, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id,
-    MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Rejection, Result, RevisionRow, ShardId,
-    Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage,
+    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
+    Rejection, Result, RevisionRow, ShardId, Store, TagRow,
 };
 
 /// One thing that goes wrong.
@@ -232,9 +232,29 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
         self.inner.machine(arn).await
     }
 
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>> {
+        self.before_read().await?;
+        self.inner.entity(arn).await
+    }
+
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>> {
+        self.before_read().await?;
+        self.inner.entities(page).await
+    }
+
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>> {
         self.before_read().await?;
         self.inner.machines(page).await
+    }
+
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64> {
+        self.before_read().await?;
+        self.inner.machine_count(account, region).await
+    }
+
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64> {
+        self.before_read().await?;
+        self.inner.entity_count(kind, list).await
     }
 
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {

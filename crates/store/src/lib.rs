@@ -31,11 +31,14 @@ pub use error::{Error, Outcome, Rejection};
 pub use faulty::{Fault, FaultOdds, FaultyStore};
 pub use memory::MemoryStore;
 pub use rows::{
-    ArnKey, Commit, Epoch, ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
-    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op, OutboxKey, OutboxRow, Record, RevisionRow,
-    ShardId, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, ExecutionFilter, ExecutionRow,
+    ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op,
+    OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
 };
-pub use sqlite::{SqliteOptions, SqliteStats, SqliteStore};
+pub use sqlite::{
+    BackupError, BackupProgress, BackupStep, Manifest, SqliteOptions, SqliteStats, SqliteStore, backup,
+    restore,
+};
 
 /// What a read gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -63,8 +66,20 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// State machines of an account and region by creation, newest last, strictly after `page.after`.
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>>;
 
+    /// How many state machines an account has in a region.
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64>;
+
     /// A revision of a state machine.
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>>;
+
+    /// The entity of that ARN.
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>>;
+
+    /// Entities of a kind and list by creation, strictly after `page.after`.
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>>;
+
+    /// How many entities of a kind a list has.
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64>;
 
     /// The execution of that id.
     async fn execution(&self, id: Id) -> Result<Option<ExecutionRow>>;

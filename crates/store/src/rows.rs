@@ -89,6 +89,37 @@ pub struct RevisionRow {
     pub record: Record,
 }
 
+/// What an [`EntityRow`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum EntityKind {
+    /// A published version of a state machine.
+    Version = 0,
+    /// An alias of a state machine's versions.
+    Alias = 1,
+    /// An activity.
+    Activity = 2,
+    /// A run of a distributed Map.
+    MapRun = 3,
+}
+
+/// An entity that is looked up by its ARN and listed with its like: a version, an alias, an activity, a map run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityRow {
+    /// Its id.
+    pub id: Id,
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its ARN.
+    pub arn: ArnKey,
+    /// The list it stands in: a hash of its state machine's ARN, its execution's, or of its account and region.
+    pub list: ArnKey,
+    /// When it was created: its place in the list.
+    pub created_at: Timestamp,
+    /// The rest.
+    pub record: Record,
+}
+
 /// An execution's status, as it is searched by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
@@ -238,6 +269,12 @@ pub enum Op {
     DeleteMachine(Id),
     /// Adds a revision.
     InsertRevision(RevisionRow),
+    /// A new entity. If there is one of that ARN, the whole commit is `Rejected(Exists)`.
+    InsertEntity(EntityRow),
+    /// The new content of an entity that is there.
+    UpdateEntity(EntityRow),
+    /// Takes an entity away.
+    DeleteEntity(Id),
     /// Sets an outbox row.
     PutOutbox(OutboxRow),
     /// Takes an outbox row away.
@@ -275,6 +312,21 @@ pub struct MachinesPage {
     pub account: Arc<str>,
     /// Of this region.
     pub region: Arc<str>,
+    /// The last of the page before.
+    pub after: Option<(Timestamp, Id)>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A page of entities of one kind and list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntitiesPage {
+    /// Of this kind.
+    pub kind: EntityKind,
+    /// In this list.
+    pub list: ArnKey,
+    /// Whether the newest come first.
+    pub newest_first: bool,
     /// The last of the page before.
     pub after: Option<(Timestamp, Id)>,
     /// How many at most.

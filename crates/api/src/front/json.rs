@@ -47,6 +47,10 @@ impl Members<'_> {
         self.name(name).push_str(itoa::Buffer::new().format(value));
     }
 
+    pub(super) fn float(&mut self, name: &str, value: f64) {
+        Value::from(value).write_json(self.name(name));
+    }
+
     pub(super) fn instant(&mut self, name: &str, at: Timestamp) {
         write_instant(at, self.name(name));
     }

@@ -1,6 +1,6 @@
 //! AWS JSON 1.0 over HTTP, and the pages for operators (`/healthz`, `/readyz`, `/metrics`).
 
-mod dispatch;
+pub(crate) mod dispatch;
 mod history;
 mod json;
 mod render;
@@ -24,7 +24,7 @@ use tracing::field::Empty;
 
 use crate::auth::HttpAuth;
 use crate::metrics::Metrics;
-use crate::model::{Input, Operation, is_known};
+use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 use crate::service::Service;
 
@@ -101,8 +101,8 @@ impl Inner {
             set_parent(&span, parent);
         }
         let answered = async {
-            let Ok(result) = timeout(self.call_timeout, self.answer(&parts, body, name, operation)).await
-            else {
+            let limit = self.service.call_timeout(operation, self.call_timeout);
+            let Ok(result) = timeout(limit, self.answer(&parts, body, operation)).await else {
                 return Err(Refusal::new("RequestTimeoutException", "The request took too long"));
             };
             result
@@ -114,24 +114,21 @@ impl Inner {
         respond(answered, &request_id.hyphenated().to_string())
     }
 
-    async fn answer<B>(
-        &self,
-        parts: &Parts,
-        body: B,
-        name: &str,
-        operation: Option<Operation>,
-    ) -> Result<String, Refusal>
+    async fn answer<B>(&self, parts: &Parts, body: B, operation: Option<Operation>) -> Result<String, Refusal>
     where
         B: hyper::body::Body<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         // The semaphore is never closed.
-        let _permit = self.calls.acquire().await.map_err(|_| unavailable())?;
+        let permit = self.calls.acquire().await.map_err(|_| unavailable())?;
         let body = read(parts, body, self.service.limits().request_bytes).await?;
         let tenant = self.auth.tenant(parts, &body, self.service.now())?;
         tracing::Span::current().record("account", &*tenant.account).record("region", &*tenant.region);
-        let operation = operation.ok_or_else(|| unserved(name))?;
+        let operation = operation.ok_or_else(unknown_operation)?;
         let input = Input::new(operation, members(&body)?, self.service.limits())?;
+        drop(body);
+        // Those that wait are bounded by the engine, and must not keep others out.
+        let _permit = (!operation.waits()).then_some(permit);
         dispatch::dispatch(&self.service, operation, &tenant, &input).await
     }
 }
@@ -140,13 +137,8 @@ fn unavailable() -> Refusal {
     Refusal::new("ServiceUnavailable", "The server is going away")
 }
 
-fn unserved(name: &str) -> Refusal {
-    let message = if is_known(name) {
-        format!("Newel does not serve {name} yet")
-    } else {
-        "The X-Amz-Target header names no operation of this service".to_owned()
-    };
-    Refusal::new("UnknownOperationException", message)
+fn unknown_operation() -> Refusal {
+    Refusal::new("UnknownOperationException", "The X-Amz-Target header names no operation of this service")
 }
 
 /// The whole body, if it is no longer than it may be.

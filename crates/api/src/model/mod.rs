@@ -7,5 +7,5 @@ mod shape;
 
 pub(crate) use check::check;
 pub(crate) use input::Input;
-pub(crate) use operation::{Operation, is_known};
-pub(crate) use shape::{Max, Member, Shape, Text};
+pub(crate) use operation::Operation;
+pub(crate) use shape::{Max, Member, Pattern, Shape, Text};

@@ -1,12 +1,17 @@
 //! The operations, whichever door they came in by: what only the API knows is checked, and the engine is asked.
 
+mod activity;
 mod configuration;
 mod execution;
 mod machine;
+mod map_run;
 mod tags;
 mod task;
+mod validate;
+mod version;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::Workflows;
@@ -18,8 +23,11 @@ use crate::page_token::{List, PageTokens};
 use crate::refusal::Refusal;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
-pub(crate) use execution::{History, redrive};
+pub(crate) use execution::History;
+pub(crate) use validate::Verdict;
 
+/// How long a poll for an activity's task waits, and what it takes to give the task.
+const LONG_POLL: Duration = Duration::from_secs(70);
 /// Items of a page when the client doesn't say.
 const PAGE: usize = 100;
 
@@ -48,6 +56,15 @@ impl Service {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How long a call may take that may take `usual` by itself; one of an unknown operation is a call like others.
+    pub(crate) fn call_timeout(&self, operation: Option<Operation>, usual: Duration) -> Duration {
+        usual.saturating_add(match operation {
+            Some(Operation::StartSyncExecution) => Duration::from_secs(self.limits.express_seconds),
+            Some(Operation::GetActivityTask) => LONG_POLL,
+            _ => Duration::ZERO,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -79,6 +96,8 @@ fn list<'a>(operation: Operation, tenant: &'a Tenant, filter: &'a [&'a str]) -> 
 enum Named {
     StateMachine,
     Execution,
+    Activity,
+    Version,
     Resource,
 }
 
@@ -99,6 +118,12 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        }
+        Named::Activity => {
+            Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
+        }
+        Named::Version => {
+            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }
         Named::Resource => no_resource(arn),
     })

@@ -4,7 +4,7 @@ use newel_engine::ErrorKind;
 use serde_json::json;
 
 use crate::client::{Api, clock, options};
-use crate::fake::{AT, EXECUTION, MACHINE};
+use crate::fake::{ALIAS, AT, EXECUTION, MACHINE, VERSION};
 
 const TIME: f64 = 1_700_000_000.25;
 
@@ -64,6 +64,107 @@ async fn state_machines_are_created_changed_described_and_deleted() {
 }
 
 #[tokio::test]
+async fn versions_are_published_listed_and_deleted() {
+    let api = Api::start().await;
+    let publishing = CREATE.replacen("{", r#"{"publish":true,"versionDescription":"first","#, 1);
+    let created = api.ok("CreateStateMachine", &publishing).await;
+    assert_eq!(created["stateMachineVersionArn"], VERSION);
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"publish: true, version_description: Some("first")"#), "{call}");
+    let updated = api.ok("UpdateStateMachine", &with_machine(r#","definition":"{}","publish":true"#)).await;
+    assert_eq!(updated["stateMachineVersionArn"], VERSION);
+    for body in [
+        CREATE.replacen("{", r#"{"versionDescription":"first","#, 1),
+        CREATE.replacen("{", r#"{"versionDescription":"","#, 1),
+    ] {
+        let refused = api.refused("CreateStateMachine", &body).await;
+        let message = "Version description can only be set when publish is true";
+        assert_eq!(refused, (400, "ValidationException".to_owned(), message.to_owned()));
+    }
+
+    let published =
+        api.ok("PublishStateMachineVersion", &with_machine(r#","revisionId":"r1","description":"d""#)).await;
+    assert_eq!(published, json!({"stateMachineVersionArn": VERSION, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"revision_id: Some("r1"), description: Some("d")"#), "{call}");
+
+    let first = api.ok("ListStateMachineVersions", &with_machine(r#","maxResults":2"#)).await;
+    assert_eq!(
+        first["stateMachineVersions"][0],
+        json!({"stateMachineVersionArn": VERSION, "creationDate": TIME})
+    );
+    let token = first["nextToken"].as_str().unwrap();
+    let rest = with_machine(&format!(r#","nextToken":"{token}""#));
+    let second = api.ok("ListStateMachineVersions", &rest).await;
+    assert_eq!(
+        (second["stateMachineVersions"].as_array().unwrap().len(), second.get("nextToken")),
+        (1, None)
+    );
+
+    let version = format!(r#"{{"stateMachineVersionArn":"{VERSION}"}}"#);
+    assert_eq!(api.ok("DeleteStateMachineVersion", &version).await, json!({}));
+}
+
+#[tokio::test]
+async fn aliases_are_created_changed_described_listed_and_deleted() {
+    let api = Api::start().await;
+    let route = format!(r#"{{"stateMachineVersionArn":"{VERSION}","weight":100}}"#);
+    let create = format!(r#"{{"name":"PROD","description":"d","routingConfiguration":[{route}]}}"#);
+    let created = api.ok("CreateStateMachineAlias", &create).await;
+    assert_eq!(created, json!({"stateMachineAliasArn": ALIAS, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(
+        call.contains(r#"description: Some("d"), routing: [Route"#) && call.contains("weight: 100"),
+        "{call}"
+    );
+
+    let with_alias = |rest: &str| format!(r#"{{"stateMachineAliasArn":"{ALIAS}"{rest}}}"#);
+    let update = with_alias(&format!(r#","routingConfiguration":[{route}]"#));
+    assert_eq!(api.ok("UpdateStateMachineAlias", &update).await, json!({"updateDate": TIME}));
+    let (_, name, _) = api.refused("UpdateStateMachineAlias", &with_alias("")).await;
+    assert_eq!(name, "ValidationException");
+
+    let described = api.ok("DescribeStateMachineAlias", &with_alias("")).await;
+    let expect = json!({
+        "stateMachineAliasArn": ALIAS, "name": "PROD", "creationDate": TIME, "updateDate": TIME,
+        "routingConfiguration": [{"stateMachineVersionArn": VERSION, "weight": 100}],
+    });
+    assert_eq!(described, expect);
+    let listed = api.ok("ListStateMachineAliases", &with_machine(r#","maxResults":1"#)).await;
+    assert_eq!(listed["stateMachineAliases"][0]["creationDate"], TIME);
+    assert!(listed["nextToken"].is_string());
+    assert_eq!(api.ok("DeleteStateMachineAlias", &with_alias("")).await, json!({}));
+
+    // What lives elsewhere doesn't exist, in the words that versions and aliases have.
+    let foreign = with_alias("").replace("000000000000", "999999999999");
+    let (_, name, message) = api.refused("DescribeStateMachineAlias", &foreign).await;
+    assert_eq!(
+        (&*name, &*message),
+        ("ResourceNotFound", "Request references a resource that does not exist.")
+    );
+}
+
+#[tokio::test]
+async fn definitions_are_validated_and_as_much_is_told_as_was_asked_for() {
+    let api = Api::start().await;
+    let error = |code: &str| json!({"severity": "ERROR", "code": code, "message": "what"});
+    let mut second = error("SCHEMA_VALIDATION_FAILED");
+    second["location"] = "/".into();
+    let errors = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","type":"EXPRESS"}"#).await;
+    let diagnostics = json!([error("MISSING_END_STATE"), second]);
+    assert_eq!(errors, json!({"result": "FAIL", "diagnostics": diagnostics, "truncated": false}));
+    assert!(api.engine.last_call().contains("Express"), "{}", api.engine.last_call());
+
+    let all = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","severity":"WARNING"}"#).await;
+    assert_eq!(all["diagnostics"][0]["code"], "NO_DOLLAR");
+    assert_eq!((all["diagnostics"].as_array().map(Vec::len), &all["truncated"]), (Some(3), &json!(false)));
+
+    let one = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","maxResults":1}"#).await;
+    assert_eq!(one["diagnostics"], json!([error("MISSING_END_STATE")]));
+    assert_eq!((&one["result"], &one["truncated"]), (&json!("FAIL"), &json!(true)));
+}
+
+#[tokio::test]
 async fn executions_are_started_described_and_stopped() {
     let api = Api::start().await;
     let body = with_machine(r#","name":"e","input":"{ \"a\" : 1 }","traceHeader":"Root=1""#);
@@ -80,6 +181,7 @@ async fn executions_are_started_described_and_stopped() {
         "startDate": TIME, "stopDate": TIME, "input": "{ }", "inputDetails": {"included": true}, "output": "1",
         "outputDetails": {"included": true}, "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
         "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+        "stateMachineVersionArn": VERSION, "stateMachineAliasArn": ALIAS,
     });
     assert_eq!(described, expect);
     let metadata = api.ok("DescribeExecution", &with_execution(r#","includedData":"METADATA_ONLY""#)).await;
@@ -313,7 +415,12 @@ async fn requests_that_cannot_be_read_are_refused() {
             "SerializationException",
             "STRING_VALUE can not be converted",
         ),
-        ("TestState", "{}", "UnknownOperationException", "Newel does not serve TestState yet"),
+        (
+            "TestState",
+            r#"{"definition":"{}"}"#,
+            "UnknownOperationException",
+            "Newel does not serve TestState yet",
+        ),
         ("Nonsense", "{}", "UnknownOperationException", "The X-Amz-Target header names no operation"),
     ] {
         let (status, refused, told) = api.refused(operation, body).await;

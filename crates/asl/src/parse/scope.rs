@@ -12,7 +12,7 @@ use super::variable::Assigned;
 use super::{Compiler, MAX_NESTING};
 use crate::diagnostic::Code;
 use crate::name;
-use crate::plan::Scope;
+use crate::plan::{Kind, Scope};
 
 impl Compiler<'_> {
     /// The scope of an object that has `StartAt` and `States`.
@@ -54,8 +54,11 @@ impl Compiler<'_> {
                 terminal,
                 targets: mem::take(&mut self.targets),
             });
-            if let Some(state) = state {
-                states.insert(name.clone(), Arc::new(state));
+            if let Some(state) = state.map(Arc::new) {
+                if matches!(&state.kind, Kind::Map(map) if map.distributed.is_some()) {
+                    self.distributed.insert(name.clone(), state.clone());
+                }
+                states.insert(name.clone(), state);
             }
         }
         self.variables.pop();

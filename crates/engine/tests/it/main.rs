@@ -4,11 +4,15 @@
 
 mod deletion;
 mod executions;
+mod express;
 mod faults;
 mod limits;
 mod machines;
+mod map_runs;
 mod neighbours;
+mod redrive;
 mod sim;
 mod support;
 mod tasks;
+mod versions;
 mod watching;

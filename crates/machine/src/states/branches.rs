@@ -1,5 +1,6 @@
 //! Parallel and inline Map: frames below a frame.
 
+use newel_asl::error;
 use newel_asl::plan::{Kind, Map, Parallel, QueryLanguage, ResultPath, Setting, State, Template, Transition};
 use newel_value::{Payload, Value};
 
@@ -13,6 +14,9 @@ use crate::turn::{Runner, Step, iteration};
 
 impl Runner<'_, '_> {
     pub(super) fn start_branches(&mut self, path: &FramePath, state: &State, parallel: &Parallel) -> Step {
+        if let Some(succeeded) = self.unconcluded(path) {
+            return self.conclude_branches(path, state, Branches::of_parallel(parallel), succeeded);
+        }
         let effective = self.effective_input(path, state)?;
         let input = self.template_or(path, parallel.parameters.as_ref(), &effective)?;
         self.check_size(&input, &state.name)?;
@@ -30,6 +34,9 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn start_iterations(&mut self, path: &FramePath, state: &State, map: &Map) -> Step {
+        if let Some(succeeded) = self.unconcluded(path) {
+            return self.conclude_branches(path, state, Branches::of_map(map), succeeded);
+        }
         let effective = self.effective_input(path, state)?;
         let limit = self.world.limits.inline_map_concurrency;
         let (items, concurrency) = self.evaluate(path, effective.value(), |scope| {
@@ -51,6 +58,32 @@ impl Runner<'_, '_> {
             self.start_iteration(path, state, map, index, started)?;
         }
         Ok(())
+    }
+
+    /// The latest event of a frame whose branches have all come to their end but whose state then failed, and which is
+    /// redriven now: the branches needn't run again.
+    fn unconcluded(&self, path: &str) -> Option<EventId> {
+        self.execution.frames.children(path)?;
+        self.execution.frames.get(path).map(|frame| frame.previous)
+    }
+
+    /// Goes on with a Map of a redriven execution: begins as many iterations as there is room for.
+    pub(crate) fn resume_iterations(&mut self, path: &FramePath, redriven: EventId) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let (Phase::Map(iterations), Kind::Map(map)) = (&frame.phase, &state.kind) else { return };
+        let (begun, open) = self.execution.frames.children(path).map_or((0, 0), |children| {
+            let begun = children.by_index.last_key_value().map_or(0, |(index, _)| index + 1);
+            let all = u32::try_from(children.by_index.len()).unwrap_or(u32::MAX);
+            (begun, all.saturating_sub(children.finished))
+        });
+        let room = iterations.concurrency.saturating_sub(open);
+        let end = begun.saturating_add(room).min(length(iterations));
+        for index in begun..end {
+            if let Err(error) = self.start_iteration(path, &state, map, index, redriven) {
+                self.fail_around(path, None, redriven, error);
+                return;
+            }
+        }
     }
 
     fn start_iteration(
@@ -141,8 +174,7 @@ impl Runner<'_, '_> {
         let Some(Phase::Map(iterations)) = self.execution.frames.get(path).map(|frame| &frame.phase) else {
             return Ok(());
         };
-        let length =
-            u32::try_from(iterations.items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u32::MAX);
+        let length = length(iterations);
         let (finished, begun) = match self.execution.frames.children(path) {
             Some(children) => {
                 (children.finished, children.by_index.last_key_value().map_or(0, |(index, _)| index + 1))
@@ -167,16 +199,18 @@ impl Runner<'_, '_> {
         branches: Branches<'_>,
         last: EventId,
     ) -> Step {
-        let succeeded = self.emit(branches.succeeded, last);
+        let succeeded = self.emit(branches.succeeded.clone(), last);
         let raw = self.gather(path);
         self.update(path, |frame| {
             frame.previous = last;
             frame.phase = Phase::Ready;
         });
-        let concluded = self.template_or(path, branches.result_selector, &raw).and_then(|result| {
-            let output = self.put(path, branches.result_path, &result)?;
-            self.conclude(path, state, output, &raw, branches.transition)
-        });
+        let concluded = self.conclude_result(path, state, &branches, &raw);
+        match &concluded {
+            // Unless the result is what failed, the branches are kept: a redrive doesn't run them again.
+            Err(error) if error.fault.error.as_deref() != Some(error::DATA_LIMIT_EXCEEDED) => {}
+            Ok(()) | Err(_) => self.drop_children(path),
+        }
         concluded.map_err(|mut error| {
             // Unlike the state's Exited, a fault follows the state's success.
             self.update(path, |frame| frame.previous = succeeded);
@@ -185,8 +219,21 @@ impl Runner<'_, '_> {
         })
     }
 
-    /// The results of all branches or iterations in their order; their frames are gone after that.
-    fn gather(&mut self, path: &FramePath) -> Payload {
+    /// What follows once the raw result is there.
+    pub(super) fn conclude_result(
+        &mut self,
+        path: &FramePath,
+        state: &State,
+        branches: &Branches<'_>,
+        raw: &Payload,
+    ) -> Step {
+        let result = self.template_or(path, branches.result_selector, raw)?;
+        let output = self.put(path, branches.result_path, &result)?;
+        self.conclude(path, state, output, raw, branches.transition)
+    }
+
+    /// The results of all branches or iterations in their order.
+    fn gather(&self, path: &FramePath) -> Payload {
         let results: Value = self
             .children_of(path)
             .iter()
@@ -195,13 +242,16 @@ impl Runner<'_, '_> {
                 _ => None,
             })
             .collect();
-        self.drop_children(path);
         results.into()
     }
 }
 
+fn length(iterations: &Iterations) -> u32 {
+    u32::try_from(iterations.items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u32::MAX)
+}
+
 /// What Parallel and Map have alike once their branches have finished.
-struct Branches<'a> {
+pub(super) struct Branches<'a> {
     succeeded: Detail,
     result_selector: Option<&'a Template>,
     result_path: &'a ResultPath,
@@ -218,7 +268,7 @@ impl<'a> Branches<'a> {
         }
     }
 
-    const fn of_map(map: &'a Map) -> Self {
+    pub(super) const fn of_map(map: &'a Map) -> Self {
         Self {
             succeeded: Detail::MapSucceeded,
             result_selector: map.result_selector.as_ref(),
@@ -229,7 +279,7 @@ impl<'a> Branches<'a> {
 }
 
 /// What a Map iterates over.
-fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
+pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
     if state.language == QueryLanguage::Jsonata {
         return jsonata_items(scope, map).map(Payload::from);
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::fixture::{
-    A, B, Fixture, at, execution, frame, history, machine, outbox, record, revision, tag, together,
+    A, B, Fixture, at, entity, execution, frame, history, machine, outbox, record, revision, tag, together,
 };
-use crate::{Commit, Epoch, ExecutionRow, HistoryOrder, Id, Op, Outcome, Rejection, ShardId, Store};
+use crate::{
+    Commit, EntityRow, Epoch, ExecutionRow, HistoryOrder, Id, Op, Outcome, Rejection, ShardId, Store,
+};
 
 const EXISTS: Outcome = Outcome::Rejected(Rejection::Exists);
 
@@ -216,8 +218,12 @@ pub(super) async fn new_rows_must_be_new(store: Arc<dyn Store>) {
     let (run, m) = (execution(A, 1), machine(A, 2));
     let rev = revision(m.id, 3);
     f.committed(A, [Op::InsertExecution(run.clone()), Op::AppendHistory(history(run.id, 1, 3))]).await;
+    let version = entity(A, 5);
     f.committed(A, [Op::InsertMachine(m.clone()), Op::InsertRevision(rev.clone())]).await;
+    f.committed(A, [Op::InsertEntity(version.clone())]).await;
     for op in [
+        Op::InsertEntity(EntityRow { id: entity(A, 8).id, ..version.clone() }),
+        Op::InsertEntity(EntityRow { arn: entity(A, 8).arn, ..version.clone() }),
         Op::InsertExecution(ExecutionRow { id: execution(A, 8).id, ..run.clone() }),
         Op::InsertExecution(ExecutionRow { arn: execution(A, 8).arn, ..run.clone() }),
         Op::AppendHistory(history(run.id, 1, 1)),
@@ -240,8 +246,13 @@ pub(super) async fn new_rows_must_be_new(store: Arc<dyn Store>) {
 pub(super) async fn only_what_is_there_can_be_updated(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;
     let (run, m) = (execution(A, 1), machine(A, 2));
+    let version = entity(A, 5);
     f.committed(A, [Op::InsertExecution(run.clone()), Op::InsertMachine(m.clone())]).await;
+    f.committed(A, [Op::InsertEntity(version.clone())]).await;
     for op in [
+        Op::UpdateEntity(entity(A, 3)),
+        Op::UpdateEntity(EntityRow { list: entity(A, 3).arn, ..version.clone() }),
+        Op::UpdateEntity(EntityRow { created_at: at(5), ..version }),
         Op::UpdateExecution(execution(A, 3)),
         Op::UpdateMachine(machine(A, 3)),
         // Identity never changes.

@@ -8,8 +8,9 @@ use std::task::Poll;
 use newel_asl::timestamp::Timestamp;
 
 use crate::{
-    ArnKey, Commit, Epoch, ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
-    HistoryRow, Id, MachineRow, Op, OutboxRow, Outcome, Record, RevisionRow, ShardId, Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, ExecutionFilter, ExecutionRow,
+    ExecutionStatus, ExecutionsPage, FrameRow, HistoryRow, Id, MachineRow, Op, OutboxRow, Outcome, Record,
+    RevisionRow, ShardId, Store, TagRow,
 };
 
 pub(super) const A: ShardId = ShardId(0);
@@ -118,6 +119,24 @@ pub(super) fn machine(shard: ShardId, number: u64) -> MachineRow {
         created_at: at(1_000),
         record: record("machine"),
     }
+}
+
+/// A version in the list of the state machine [`machine_id`].
+pub(super) fn entity(shard: ShardId, number: u64) -> EntityRow {
+    EntityRow {
+        id: id(shard, number),
+        kind: EntityKind::Version,
+        arn: arn(number),
+        list: arn(9_999),
+        created_at: at(1_000),
+        record: record("entity"),
+    }
+}
+
+/// The list of [`entity`], oldest first.
+pub(super) fn entities() -> EntitiesPage {
+    let (kind, list) = (EntityKind::Version, arn(9_999));
+    EntitiesPage { kind, list, newest_first: false, after: None, limit: 100 }
 }
 
 pub(super) fn revision(machine: Id, number: u64) -> RevisionRow {

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use super::fixture::{
-    A, B, Fixture, arn, at, closed, execution, id, machine, machine_id, page, record, revision,
+    A, B, Fixture, arn, at, closed, entities, entity, execution, id, machine, machine_id, page, record,
+    revision,
 };
-use crate::{ExecutionRow, ExecutionStatus, ExecutionsPage, Id, MachineRow, MachinesPage, Op, Store};
+use crate::{
+    EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, Id, MachineRow,
+    MachinesPage, Op, Store,
+};
 
 /// Reads page after page, and makes sure that each but the last is full.
 async fn all_pages(store: &dyn Store, mut page: ExecutionsPage) -> Vec<ExecutionRow> {
@@ -126,6 +130,75 @@ pub(super) async fn a_deleted_machine_leaves_its_revisions_and_its_name(store: A
     f.committed(A, [Op::InsertMachine(again.clone())]).await;
     assert_eq!(f.store.machine(old.arn).await.expect("read"), Some(again.clone()));
     assert_eq!(f.store.revision(again.id, rev.id).await.expect("read"), None);
+}
+
+pub(super) async fn entities_are_listed_by_kind_and_list_both_ways(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let mut rows = Vec::new();
+    for number in 0..20_u64 {
+        let shard = if number % 2 == 0 { A } else { B };
+        let row = EntityRow { created_at: at(20 - number as i64 / 3), ..entity(shard, number) };
+        f.committed(shard, [Op::InsertEntity(row.clone())]).await;
+        rows.push(row);
+    }
+    let foreign = [
+        EntityRow { kind: EntityKind::Alias, ..entity(A, 100) },
+        EntityRow { list: arn(77), ..entity(A, 101) },
+    ];
+    f.committed(A, foreign.clone().map(Op::InsertEntity)).await;
+    rows.sort_by_key(|row| (row.created_at, row.id));
+    for (newest_first, limit) in [(false, 1), (false, 7), (true, 7), (false, 20), (true, 100)] {
+        let (mut all, mut after): (Vec<EntityRow>, Option<_>) = (Vec::new(), None);
+        loop {
+            let page = EntitiesPage { newest_first, after, limit, ..entities() };
+            let got = f.store.entities(page).await.expect("entities can be listed");
+            let full = got.len() == limit;
+            all.extend(got);
+            after = all.last().map(|row| (row.created_at, row.id));
+            if !full {
+                break;
+            }
+        }
+        if newest_first {
+            all.reverse();
+        }
+        assert_eq!(all, rows, "by {limit}, newest first: {newest_first}");
+    }
+    let [alias, elsewhere] = foreign;
+    let page = EntitiesPage { kind: EntityKind::Alias, ..entities() };
+    assert_eq!(f.store.entities(page).await.expect("read"), [alias]);
+    let changed = EntityRow { record: record("changed"), ..elsewhere };
+    f.committed(A, [Op::UpdateEntity(changed.clone())]).await;
+    assert_eq!(f.store.entity(changed.arn).await.expect("read"), Some(changed.clone()));
+    f.committed(A, [Op::DeleteEntity(changed.id)]).await;
+    assert_eq!(f.store.entity(changed.arn).await.expect("read"), None);
+    f.committed(A, [Op::InsertEntity(EntityRow { id: id(A, 102), ..changed })]).await;
+}
+
+pub(super) async fn machines_and_entities_are_counted(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let machines =
+        async |account: &str, region: &str| f.store.machine_count(account, region).await.expect("counted");
+    let row = machine(A, 0);
+    assert_eq!(machines(&row.account, &row.region).await, 0);
+    for number in 0..3 {
+        f.committed(A, [Op::InsertMachine(machine(A, number)), Op::InsertEntity(entity(A, number))]).await;
+    }
+    let elsewhere = [
+        MachineRow { account: "other".into(), ..machine(A, 3) },
+        MachineRow { region: "other".into(), ..machine(A, 4) },
+    ];
+    f.committed(A, elsewhere.map(Op::InsertMachine)).await;
+    let alias = EntityRow { kind: EntityKind::Alias, ..entity(A, 3) };
+    f.committed(A, [Op::InsertEntity(alias), Op::DeleteEntity(id(A, 1)), Op::DeleteMachine(id(A, 0))]).await;
+    assert_eq!(machines(&row.account, &row.region).await, 2);
+    assert_eq!(machines("other", &row.region).await, 1);
+    let page = entities();
+    for (kind, list, expect) in
+        [(page.kind, page.list, 2), (EntityKind::Alias, page.list, 1), (page.kind, arn(77), 0)]
+    {
+        assert_eq!(f.store.entity_count(kind, list).await.expect("counted"), expect, "{kind:?}");
+    }
 }
 
 pub(super) async fn open_executions_are_counted(store: Arc<dyn Store>) {

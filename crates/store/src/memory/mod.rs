@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use crate::check::refusal;
 use crate::{
-    ArnKey, Commit, Epoch, Error, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder,
-    HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Result, RevisionRow,
-    ShardId, Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionStatus,
+    ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow,
+    Outcome, Record, Result, RevisionRow, ShardId, Store, TagRow,
 };
 use tables::Tables;
 
@@ -118,9 +118,44 @@ impl Store for MemoryStore {
         }))
     }
 
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64> {
+        let key = |at, id| (Arc::from(account), Arc::from(region), at, id);
+        let count = self.read(|t| t.machine_list.range(key(FIRST, Id::MIN)..=key(LAST, Id::MAX)).count());
+        Ok(count as u64)
+    }
+
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64> {
+        let count = self.read(|t| {
+            t.entity_list.range((kind, list, FIRST, Id::MIN)..=(kind, list, LAST, Id::MAX)).count()
+        });
+        Ok(count as u64)
+    }
+
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {
         let record = self.read(|t| t.revisions.get(&(machine, revision)).cloned());
         Ok(record.map(|record| RevisionRow { machine, id: revision, record }))
+    }
+
+    async fn entity(&self, arn: ArnKey) -> Result<Option<EntityRow>> {
+        Ok(self.read(|t| t.entity_by_arn.get(&arn).and_then(|id| t.entities.get(id)).cloned()))
+    }
+
+    async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>> {
+        let key = |at, id| (page.kind, page.list, at, id);
+        let (mut from, mut to) = (Bound::Included(key(FIRST, Id::MIN)), Bound::Included(key(LAST, Id::MAX)));
+        let end = if page.newest_first { &mut to } else { &mut from };
+        if let Some((at, id)) = page.after {
+            *end = Bound::Excluded(key(at, id));
+        }
+        Ok(self.read(|t| {
+            let rows =
+                t.entity_list.range((from, to)).filter_map(|((.., id), ())| t.entities.get(id)).cloned();
+            if page.newest_first {
+                rows.rev().take(page.limit).collect()
+            } else {
+                rows.take(page.limit).collect()
+            }
+        }))
     }
 
     async fn execution(&self, id: Id) -> Result<Option<ExecutionRow>> {

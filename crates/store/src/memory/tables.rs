@@ -6,7 +6,8 @@ use std::sync::Arc;
 use newel_asl::timestamp::Timestamp;
 
 use crate::{
-    ArnKey, ExecutionRow, ExecutionStatus, Id, MachineRow, Op, OutboxKey, Record, Rejection, ShardId,
+    ArnKey, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, Id, MachineRow, Op, OutboxKey, Record,
+    Rejection, ShardId,
 };
 
 /// An index has keys only.
@@ -19,6 +20,9 @@ pub(super) struct Tables {
     pub(super) machine_by_arn: BTreeMap<ArnKey, Id>,
     pub(super) machine_list: Index<(Arc<str>, Arc<str>, Timestamp, Id)>,
     pub(super) revisions: BTreeMap<(Id, Id), Record>,
+    pub(super) entities: BTreeMap<Id, EntityRow>,
+    pub(super) entity_by_arn: BTreeMap<ArnKey, Id>,
+    pub(super) entity_list: Index<(EntityKind, ArnKey, Timestamp, Id)>,
     pub(super) executions: BTreeMap<Id, ExecutionRow>,
     pub(super) execution_by_arn: BTreeMap<ArnKey, Id>,
     pub(super) execution_list: Index<(Id, ExecutionStatus, Timestamp, Id)>,
@@ -108,6 +112,9 @@ impl Change<'_> {
             Op::UpdateMachine(row) => self.update_machine(row)?,
             Op::DeleteMachine(id) => self.delete_machine(id),
             Op::InsertRevision(row) => self.add(|t| &mut t.revisions, (row.machine, row.id), row.record)?,
+            Op::InsertEntity(row) => self.insert_entity(row)?,
+            Op::UpdateEntity(row) => self.update_entity(row)?,
+            Op::DeleteEntity(id) => self.delete_entity(id),
             Op::PutOutbox(row) => {
                 self.set(|t| &mut t.outbox, (row.shard, row.key), Some(row.record));
             }
@@ -203,6 +210,32 @@ impl Change<'_> {
             self.set(|t| &mut t.machine_list, list_key(&old), None);
         }
     }
+
+    fn insert_entity(&mut self, row: EntityRow) -> Result<(), Rejection> {
+        self.add(|t| &mut t.entity_by_arn, row.arn, row.id)?;
+        self.add(|t| &mut t.entity_list, entity_key(&row), ())?;
+        self.add(|t| &mut t.entities, row.id, row)
+    }
+
+    fn update_entity(&mut self, row: EntityRow) -> Result<(), Rejection> {
+        let known = self.tables.entities.get(&row.id);
+        if known.is_none_or(|old| old.arn != row.arn || entity_key(old) != entity_key(&row)) {
+            return Err(missing("entity", row.id));
+        }
+        self.set(|t| &mut t.entities, row.id, Some(row));
+        Ok(())
+    }
+
+    fn delete_entity(&mut self, id: Id) {
+        if let Some(old) = self.set(|t| &mut t.entities, id, None) {
+            self.set(|t| &mut t.entity_by_arn, old.arn, None);
+            self.set(|t| &mut t.entity_list, entity_key(&old), None);
+        }
+    }
+}
+
+fn entity_key(row: &EntityRow) -> (EntityKind, ArnKey, Timestamp, Id) {
+    (row.kind, row.list, row.created_at, row.id)
 }
 
 fn replace<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) -> Option<V> {

@@ -3,7 +3,9 @@
 use rusqlite::{Connection, ErrorCode, Params};
 
 use super::convert::clamped;
-use crate::{Commit, ExecutionRow, ExecutionStatus, MachineRow, Op, OutboxKey, Outcome, Rejection, ShardId};
+use crate::{
+    Commit, EntityRow, ExecutionRow, ExecutionStatus, MachineRow, Op, OutboxKey, Outcome, Rejection, ShardId,
+};
 
 /// Why a commit can't stay in its transaction.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ impl Db<'_> {
         match op {
             Op::InsertExecution(row) => return self.insert_execution(row),
             Op::InsertMachine(row) => return self.insert_machine(row),
+            Op::InsertEntity(row) => return self.insert_entity(row),
             Op::InsertRevision(row) => {
                 let sql =
                     "INSERT INTO revisions (machine, id, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
@@ -64,6 +67,10 @@ impl Db<'_> {
             }
             Op::UpdateExecution(row) => self.update_execution(row)?,
             Op::UpdateMachine(row) => self.update_machine(row)?,
+            Op::UpdateEntity(row) => self.update_entity(row)?,
+            Op::DeleteEntity(id) => {
+                self.run("DELETE FROM entities WHERE id = ?1", (id,))?;
+            }
             Op::DeleteExecution(id) => {
                 for sql in [
                     "DELETE FROM executions WHERE id = ?1",
@@ -169,6 +176,23 @@ impl Db<'_> {
         match self.run(sql, (&*row.record, row.id, row.arn, &*row.account, &*row.region, at))? {
             1 => Ok(()),
             _ => Err(missing("state machine", row.id)),
+        }
+    }
+
+    fn insert_entity(&self, row: &EntityRow) -> Applied<bool> {
+        let sql = "INSERT INTO entities (id, kind, arn, list, created_at, record) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        let at = row.created_at.as_millis();
+        Ok(self.run(sql, (row.id, row.kind, row.arn, row.list, at, &*row.record))? == 1)
+    }
+
+    fn update_entity(&self, row: &EntityRow) -> Applied {
+        let sql = "UPDATE entities SET record = ?1 WHERE id = ?2 AND kind = ?3 AND arn = ?4 AND list = ?5 \
+                   AND created_at = ?6";
+        let at = row.created_at.as_millis();
+        match self.run(sql, (&*row.record, row.id, row.kind, row.arn, row.list, at))? {
+            1 => Ok(()),
+            _ => Err(missing("entity", row.id)),
         }
     }
 

@@ -4,7 +4,7 @@ use newel_asl::timestamp::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Row};
 
-use crate::{ArnKey, Error, ExecutionStatus, Id};
+use crate::{ArnKey, EntityKind, Error, ExecutionStatus, Id};
 
 macro_rules! sixteen_bytes {
     ($($name:ident),*) => {$(
@@ -22,6 +22,22 @@ macro_rules! sixteen_bytes {
     )*};
 }
 sixteen_bytes!(Id, ArnKey);
+
+impl ToSql for EntityKind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(*self as u8))
+    }
+}
+
+impl FromSql for EntityKind {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let code = u8::column_result(value)?;
+        [Self::Version, Self::Alias, Self::Activity, Self::MapRun]
+            .into_iter()
+            .find(|kind| *kind as u8 == code)
+            .ok_or_else(|| FromSqlError::OutOfRange(i64::from(code)))
+    }
+}
 
 impl ToSql for ExecutionStatus {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

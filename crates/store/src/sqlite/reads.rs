@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, StatementStatus};
 
 use super::convert::{clamped, instant, maybe_instant, unsigned};
 use crate::{
-    ArnKey, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id,
-    MachineRow, MachinesPage, OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
+    ArnKey, EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
+    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Record, RevisionRow,
+    ShardId, TagRow,
 };
 
 type Rows<T> = rusqlite::Result<Vec<T>>;
@@ -65,9 +66,49 @@ pub(super) fn machines(db: &Connection, page: &MachinesPage) -> Rows<MachineRow>
     many(db, sql, (&*page.account, &*page.region, at.as_millis(), id, clamped(page.limit)), machine_row)
 }
 
+pub(super) fn machine_count(db: &Connection, account: &str, region: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT COUNT(*) FROM machines WHERE account = ?1 AND region = ?2";
+    let count: i64 = db.prepare_cached(sql)?.query_row((account, region), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub(super) fn entity_count(db: &Connection, kind: EntityKind, list: ArnKey) -> rusqlite::Result<u64> {
+    let sql = "SELECT COUNT(*) FROM entities WHERE kind = ?1 AND list = ?2";
+    let count: i64 = db.prepare_cached(sql)?.query_row((kind, list), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 pub(super) fn revision(db: &Connection, machine: Id, id: Id) -> One<RevisionRow> {
     let sql = "SELECT record FROM revisions WHERE machine = ?1 AND id = ?2";
     one(db, sql, (machine, id), |row| Ok(RevisionRow { machine, id, record: row.get(0)? }))
+}
+
+fn entity_row(row: &Row<'_>) -> rusqlite::Result<EntityRow> {
+    Ok(EntityRow {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        arn: row.get(2)?,
+        list: row.get(3)?,
+        created_at: instant(row, 4)?,
+        record: row.get(5)?,
+    })
+}
+
+pub(super) fn entity(db: &Connection, arn: ArnKey) -> One<EntityRow> {
+    let sql = "SELECT id, kind, arn, list, created_at, record FROM entities WHERE arn = ?1";
+    one(db, sql, (arn,), entity_row)
+}
+
+pub(super) fn entities(db: &Connection, page: &EntitiesPage) -> Rows<EntityRow> {
+    let oldest_first = "SELECT id, kind, arn, list, created_at, record FROM entities \
+                        WHERE kind = ?1 AND list = ?2 AND (created_at, id) > (?3, ?4) \
+                        ORDER BY created_at, id LIMIT ?5";
+    let newest_first = "SELECT id, kind, arn, list, created_at, record FROM entities \
+                        WHERE kind = ?1 AND list = ?2 AND (created_at, id) < (?3, ?4) \
+                        ORDER BY created_at DESC, id DESC LIMIT ?5";
+    let (sql, start) = if page.newest_first { (newest_first, AFTER_ALL) } else { (oldest_first, BEFORE_ALL) };
+    let (at, id) = page.after.unwrap_or(start);
+    many(db, sql, (page.kind, page.list, at.as_millis(), id, clamped(page.limit)), entity_row)
 }
 
 fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// Each brings a database from the version before to its own: the position in the list is the version, from 1. What was
 /// released is never edited; a change of the schema is a new entry.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Tables with large records keep SQLite's row ids: such a table takes whole records on its pages, and new rows go to
 /// its end, where a table ordered by key would spill records of more than a quarter of a page.
@@ -79,6 +79,19 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 ";
 
+/// Versions, aliases, activities and map runs.
+const VERSION_2: &str = "
+CREATE TABLE entities (
+    id         BLOB NOT NULL PRIMARY KEY,
+    kind       INTEGER NOT NULL,
+    arn        BLOB NOT NULL UNIQUE,
+    list       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    record     BLOB NOT NULL
+);
+CREATE INDEX entities_by_list ON entities (kind, list, created_at, id);
+";
+
 /// The version that this release writes and the latest that it reads.
 pub(super) fn latest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
@@ -116,7 +129,7 @@ pub(super) fn migrate(connection: &mut Connection, shards: u16) -> Result<u16> {
         .ok_or_else(|| Error::Corrupt(format!("a shard count of {count}")))
 }
 
-fn meta(connection: &Connection, name: &str) -> Result<Option<u32>> {
+pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<u32>> {
     connection
         .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
         .optional()
