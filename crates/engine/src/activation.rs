@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{
-    Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn,
-};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
@@ -17,8 +15,8 @@ use tokio::sync::oneshot;
 use crate::effects::Orders;
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, task_id};
-use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::mail::{Mail, What, answer};
+use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
@@ -381,7 +379,7 @@ impl Inner {
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
             self.watchers.announce(loaded.id, last.id);
-            self.observe(&execution.info, loaded.id, &loaded.plan, &turn.events);
+            self.observe(loaded.id, execution, &loaded.plan, &turn.events);
         }
         if closed {
             self.watchers.close(loaded.id);
@@ -396,9 +394,16 @@ impl Inner {
     }
 
     /// Tells who observes of events that can't be taken back any more.
-    pub(crate) fn observe(&self, info: &Info, execution: Id, plan: &Compiled, events: &[Event]) {
+    pub(crate) fn observe(&self, id: Id, execution: &Execution, plan: &Compiled, events: &[Event]) {
         let Compiled { machine_type, logging, .. } = plan;
-        self.observer.committed(&Committed { info, execution, events, machine_type: *machine_type, logging });
+        self.observer.committed(&Committed {
+            info: &execution.info,
+            execution: id,
+            events,
+            redrives: &execution.redrives,
+            machine_type: *machine_type,
+            logging,
+        });
     }
 
     /// Sets the timer to what the execution waits for; one that can go on by itself waits for none.

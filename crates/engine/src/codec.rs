@@ -281,6 +281,17 @@ pub(crate) enum OutboxRecord {
     },
     /// An Express execution that isn't closed: after a crash it is run again from its start.
     Express(Box<ExpressRecord>),
+    /// A map run that is to be worked on, or to end.
+    MapRun {
+        /// Which.
+        id: Id,
+        /// Its ARN.
+        arn: Str,
+        /// What is to be done.
+        life: Life,
+    },
+    /// A child of a map run has closed, and its run hasn't counted it yet.
+    ChildClosed(Id),
 }
 
 /// What an Express execution is started from.
@@ -301,17 +312,6 @@ pub(crate) struct ExpressRecord {
     pub(crate) version_arn: Option<Str>,
     pub(crate) trace_header: Option<Str>,
     pub(crate) input: Payload,
-    /// A map run that is to be worked on, or to end.
-    MapRun {
-        /// Which.
-        id: Id,
-        /// Its ARN.
-        arn: Str,
-        /// What is to be done.
-        life: Life,
-    },
-    /// A child of a map run has closed, and its run hasn't counted it yet.
-    ChildClosed(Id),
 }
 
 /// The events of one turn, each payload once.

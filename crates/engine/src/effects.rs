@@ -11,7 +11,8 @@ use crate::activation::Loaded;
 use crate::activities::FAMILY;
 use crate::codec::{OutboxRecord, decode, encode};
 use crate::engine::Inner;
-use crate::ids::{Life, News, is_in_memory, outbox_key, submit_token, task_id, traceparent};, use crate::map_runs::{self};
+use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
+use crate::map_runs::{self, Life, News};
 use crate::task::{Dispatch, DispatchKind, TaskId};
 use crate::{Error, ErrorKind};
 

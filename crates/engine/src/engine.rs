@@ -28,7 +28,11 @@ use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions, MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;

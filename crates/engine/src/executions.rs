@@ -18,14 +18,12 @@ use crate::mail::What;
 use crate::map_runs::MapRunRecord;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page, StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
+    StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
 use crate::{Error, ErrorKind};
-
-/// Pages that are read for one page of a list of which a filter leaves out some.
-const PAGES_AT_ONCE: usize = 10;
 
 /// Rows of a history that are read at a time. Each holds the events of a turn, of which there can be many and large ones, so
 /// a reader begins with few and takes more as long as they prove short.
@@ -38,7 +36,7 @@ const LAST_EVENT: u64 = u64::MAX >> 1;
 /// 4 MiB). One event may be larger, and then goes alone.
 const PAGE_BYTES: usize = 3 << 20;
 
-/// How many of a machine's executions one call looks at for those that a version or alias started.
+/// How many executions one call looks at for those that a filter leaves in.
 const SCANNED_ROWS: usize = 200;
 const SCANNED_PAGES: usize = 10;
 

@@ -92,6 +92,8 @@ pub(crate) fn express_key(row: Id) -> OutboxKey {
     key.extend_from_slice(&row.0);
     key.push(b'e');
     key.into()
+}
+
 /// The id of a map run: its execution's shard, and the rest made of its ARN, so that the execution can name it in a commit.
 pub(crate) fn map_run_id(execution: Id, started_at: Timestamp, arn: &str) -> Id {
     let hash = digest(&[b"map run", arn.as_bytes()]);

@@ -381,7 +381,8 @@ pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) ->
         updated_at: revision.created_at,
         revision_id: (revision.updates > 0).then(|| shown(id)),
         configuration: revision.configuration,
-    description: None, map: None,
+        description: None,
+        map: None,
     }
 }
 

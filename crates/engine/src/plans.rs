@@ -17,8 +17,8 @@ use crate::activities::NamedActivities;
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
 use crate::logging::Logging;
-use crate::request::{MachineType, ValidateDefinition};
 use crate::map_runs::Child;
+use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
 /// A compiled revision, what else its executions go by, and how long its turns take.
@@ -124,7 +124,10 @@ impl Inner {
         let Some(child) = child else { return self.plan(machine, revision).await };
         let whole = self.plan(child.machine, revision).await?;
         whole.children.get(&child.state).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("the definition has no distributed Map '{}'", child.state))
+            Error::new(
+                ErrorKind::Internal,
+                format!("the definition has no distributed Map '{}'", child.state),
+            )
         })
     }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use newel_store::{Epoch, ShardId};
 
-use crate::{Error, ErrorKind};
 use crate::codec::{OutboxRecord, decode};
 use crate::engine::Inner;
 use crate::map_runs::{Life, News};
 use crate::shard::Shard;
 use crate::task::{Dispatch, DispatchKind};
+use crate::{Error, ErrorKind};
 
 /// Timers that are read at a time.
 const TIMERS: usize = 1_000;

@@ -93,10 +93,8 @@ fn redrivable(row: &ExecutionRow, record: &ExecutionRecord, limits: &Limits, now
     let after = |at: Timestamp, seconds: u64| {
         at.plus_millis(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000))
     };
-    let closed_badly = matches!(
-        row.status,
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted
-    );
+    let closed_badly =
+        matches!(row.status, ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted);
     if !closed_badly {
         return Redrivable::No(format!("Execution is {} and cannot be redriven", row.status.name()).into());
     }

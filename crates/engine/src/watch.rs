@@ -94,7 +94,8 @@ impl Inner {
                 let Some(last) = events.last() else { break };
                 after = last.id;
                 // What a redrive adds comes after an end that was none.
-                let closed = last.detail.is_terminal() && self.events(id, after + 1, false, 1).await?.events.is_empty();
+                let closed = last.detail.is_terminal()
+                    && self.events(id, after + 1, false, 1).await?.events.is_empty();
                 if send.send(Ok(EventBatch { events: Arc::new(events), closed })).await.is_err() || closed {
                     return Ok(());
                 }

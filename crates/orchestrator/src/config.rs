@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use newel_api::Bounds;
 use newel_asl::Limits;
 use newel_runtime::Telemetry;
+use newel_sinks::{EventOptions, LogOptions};
 use newel_store::SqliteOptions;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,10 @@ pub struct Config {
     pub catalog: CatalogFile,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
+    /// Where the logs of executions go.
+    pub logs: LogOptions,
+    /// Where the status-change events of executions go.
+    pub events: EventOptions,
 }
 
 /// Section `[http]`.
@@ -173,6 +178,8 @@ impl Config {
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{key} must not be 0"));
         }
+        self.logs.check()?;
+        self.events.check()?;
         self.dispatch.check()
     }
 }
@@ -213,5 +220,7 @@ mod tests {
         check("[identity]\nregion = 'US East'", "identity.region");
         check("[store]\nshards = 0", "store.shards");
         check("[dispatch]\nsessions = 0", "dispatch.sessions");
+        check("[events]\nwebhook_url = 'hook'", "events.webhook_url");
+        check("[logs]\nfile_bytes = 0", "logs.file_bytes");
     }
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod dispatch;
 mod history;
-mod json;
+mod instant;
 mod render;
 
 use std::convert::Infallible;

@@ -2,12 +2,14 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
+    MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
+    StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
 };
-use newel_value::Value;
+use newel_value::{Members, Value, object};
 
 use super::history::write_event;
-use super::json::{Members, object};
+use super::instant::Instants as _;
 use crate::service::{EncryptionView, History, LoggingView, TracingView, Verdict};
 
 /// The answer of operations that have nothing to tell.

@@ -2,7 +2,9 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem,
+    MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
+    Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -208,10 +210,7 @@ pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
         name: activity.name.to_string(),
         creation_date: Some(instant(activity.created_at)),
     };
-    pb::ListActivitiesResponse {
-        activities: page.items.iter().map(item).collect(),
-        next_token: page.next,
-    }
+    pb::ListActivitiesResponse { activities: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
@@ -277,6 +276,8 @@ pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionRes
         diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
         truncated: verdict.truncated,
     }
+}
+
 pub(super) fn map_run(run: &MapRun) -> pb::DescribeMapRunResponse {
     let status = match run.status {
         MapRunStatus::Running => pb::MapRunStatus::Running,

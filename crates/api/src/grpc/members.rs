@@ -235,10 +235,7 @@ impl Members for pb::ListActivitiesRequest {
 
 impl Members for pb::GetActivityTaskRequest {
     fn members(self) -> Object {
-        builder()
-            .text("activityArn", self.activity_arn)
-            .optional("workerName", self.worker_name)
-            .build()
+        builder().text("activityArn", self.activity_arn).optional("workerName", self.worker_name).build()
     }
 }
 
@@ -349,10 +346,7 @@ impl Members for pb::UpdateMapRunRequest {
 
 impl Members for pb::RedriveExecutionRequest {
     fn members(self) -> Object {
-        builder()
-            .text("executionArn", self.execution_arn)
-            .optional("clientToken", self.client_token)
-            .build()
+        builder().text("executionArn", self.execution_arn).optional("clientToken", self.client_token).build()
     }
 }
 

@@ -22,7 +22,11 @@ impl Service {
     }
 
     /// `DescribeActivity`
-    pub(crate) async fn describe_activity(&self, tenant: &Tenant, input: &Input) -> Result<Activity, Refusal> {
+    pub(crate) async fn describe_activity(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<Activity, Refusal> {
         let arn = input.text("activityArn");
         own(tenant, &arn, Named::Activity)?;
         Ok(self.engine.describe_activity(tenant, &arn).await?)

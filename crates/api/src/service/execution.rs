@@ -2,7 +2,8 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    EventBatch, Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, Page, StartExecution, StartedExecution, SyncExecution, Tenant,
+    EventBatch, Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, Page, StartExecution,
+    StartedExecution, SyncExecution, Tenant,
 };
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -87,7 +88,11 @@ impl Service {
     }
 
     /// `RedriveExecution`
-    pub(crate) async fn redrive_execution(&self, tenant: &Tenant, input: &Input) -> Result<Timestamp, Refusal> {
+    pub(crate) async fn redrive_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<Timestamp, Refusal> {
         let arn = input.text("executionArn");
         own(tenant, &arn, Named::Execution)?;
         Ok(self.engine.redrive_execution(tenant, &arn, input.optional_text("clientToken")).await?)

@@ -119,9 +119,7 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
         }
-        Named::Activity => {
-            Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
-        }
+        Named::Activity => Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
         Named::Version => {
             Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }

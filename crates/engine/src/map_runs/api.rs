@@ -24,11 +24,16 @@ impl Inner {
     /// The row of a map run, if it is this tenant's and there is one.
     pub(crate) async fn map_run_row(&self, tenant: &Tenant, arn: &str) -> Result<EntityRow, Error> {
         let missing = || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'"));
-        let parsed: MapRunArn = arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
+        let parsed: MapRunArn =
+            arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
         if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
             return Err(missing());
         }
-        self.store.entity(arn_key(arn)).await?.filter(|row| row.kind == EntityKind::MapRun).ok_or_else(missing)
+        self.store
+            .entity(arn_key(arn))
+            .await?
+            .filter(|row| row.kind == EntityKind::MapRun)
+            .ok_or_else(missing)
     }
 
     pub(crate) async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
@@ -138,7 +143,8 @@ impl MapRunRecord {
             row.status,
             ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted
         );
-        let earlier = row.stopped_at.zip(self.redriven_at).is_some_and(|(stopped, redriven)| stopped < redriven);
+        let earlier =
+            row.stopped_at.zip(self.redriven_at).is_some_and(|(stopped, redriven)| stopped < redriven);
         if unsuccessful && earlier && self.status == MapRunStatus::Running {
             return ExecutionStatus::PendingRedrive;
         }

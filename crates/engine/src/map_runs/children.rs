@@ -56,7 +56,8 @@ pub(crate) fn report_of(loaded: &Loaded, letter: bool) -> Option<ChildReport> {
 fn told(loaded: &Loaded, outcome: &Outcome) -> Payload {
     let Execution { info, redrives, .. } = &loaded.execution;
     let status = status_of(Some(outcome));
-    let included = || Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
+    let included =
+        || Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
     let (output, fault) = match outcome {
         Outcome::Succeeded(output) => (Some(output), None),
         Outcome::Failed(fault) | Outcome::TimedOut(fault) | Outcome::Aborted(fault) => (None, Some(fault)),
@@ -138,11 +139,10 @@ impl Inner {
     ) -> Result<Begun, Error> {
         let (arn, name) = record.child_arn(open.index);
         let parent = self.plan(record.machine, record.revision).await?;
-        let plan = parent
-            .children
-            .get(&record.state)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "the map run's state isn't in the definition"))?;
+        let plan =
+            parent.children.get(&record.state).cloned().ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "the map run's state isn't in the definition")
+            })?;
         let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
         let started_at = self.env.now();
         let info = Info {
@@ -205,7 +205,11 @@ impl Inner {
     }
 
     /// Tells a run of a child whose end stands in the outbox, again.
-    pub(crate) async fn retell_child(self: &Arc<Self>, child: Id, epoch: newel_store::Epoch) -> Result<(), Error> {
+    pub(crate) async fn retell_child(
+        self: &Arc<Self>,
+        child: Id,
+        epoch: newel_store::Epoch,
+    ) -> Result<(), Error> {
         let Some(loaded) = self.load(child, epoch).await? else { return Ok(()) };
         if let (Some(of), Some(report)) = (&loaded.child, report_of(&loaded, true)) {
             self.tell_map_run(of.run, &of.run_arn, News::Closed(report));

@@ -66,7 +66,9 @@ impl Counts {
 impl MapRunRecord {
     /// `itemCounts`
     pub(super) fn item_counts(&self) -> MapRunCounts {
-        let of = |children: &[super::record::OpenChild]| children.iter().map(|child| u64::from(child.count)).sum::<u64>();
+        let of = |children: &[super::record::OpenChild]| {
+            children.iter().map(|child| u64::from(child.count)).sum::<u64>()
+        };
         let pending = self.total.saturating_sub(self.next_item) + of(&self.never_begun);
         self.items.shown(of(&self.open), pending, self.status)
     }

@@ -46,8 +46,10 @@ pub(super) fn source(items: &MapItems) -> Result<Box<dyn ItemSource>, Fault> {
         MapItems::Reader { resource, .. } => Err(Fault {
             error: Some(error::ITEM_READER_FAILED.into()),
             cause: Some(
-                format!("This release of Newel has no reader for {resource}: give the items in the state's input.")
-                    .into(),
+                format!(
+                    "This release of Newel has no reader for {resource}: give the items in the state's input."
+                )
+                .into(),
             ),
         }),
     }
@@ -82,7 +84,9 @@ impl Recipe<'_> {
             return Ok(Some((child(1), child_input(&self.state.name, input, self.limits.payload_bytes)?)));
         };
         let most = batch.max_items.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-        let bytes = batch.max_bytes.map_or(self.limits.payload_bytes, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let bytes = batch
+            .max_bytes
+            .map_or(self.limits.payload_bytes, |most| usize::try_from(most).unwrap_or(usize::MAX));
         // `{"BatchInput":…,"Items":[…]}`
         let frame = batch.input.as_ref().map_or(12, |input| 12 + 14 + input.to_json().len());
         let (mut taken, mut size) = (Vec::new(), frame);
@@ -126,7 +130,10 @@ impl Recipe<'_> {
 
     fn batch(&self, items: Vec<Value>) -> Result<Payload, Fault> {
         let mut input = ObjectBuilder::with_capacity(2);
-        input.insert_some("BatchInput", self.plan.settings.batch.as_ref().and_then(|batch| batch.input.clone()));
+        input.insert_some(
+            "BatchInput",
+            self.plan.settings.batch.as_ref().and_then(|batch| batch.input.clone()),
+        );
         input.insert("Items", items);
         child_input(&self.state.name, input.build().into(), self.limits.payload_bytes)
     }

@@ -6,16 +6,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use newel_asl::error;
 use newel_machine::{Fault, Input, MapRunKey, MapRunReport, Reply};
-use newel_store::{
-    EntityRow, Epoch, ExecutionFilter, ExecutionStatus, ExecutionsPage, FrameRow, Id, Op,
-};
+use newel_store::{EntityRow, Epoch, ExecutionFilter, ExecutionStatus, ExecutionsPage, FrameRow, Id, Op};
 use newel_value::{Payload, Str};
 use tokio::sync::{SemaphorePermit, oneshot};
 
 use super::children::{Begun, ChildReport, closed_key};
 use super::items::{ItemSource, Page, Recipe, source};
 use super::record::{
-    Ending, Life, MapReport, MapRunRecord, MapRunStatus, OUTPUT_ROW, OpenChild, PLAN_ROW, RedriveCursor, RunPlan,
+    Ending, Life, MapReport, MapRunRecord, MapRunStatus, OUTPUT_ROW, OpenChild, PLAN_ROW, RedriveCursor,
+    RunPlan,
 };
 use super::results::{ResultSink, sink};
 use super::{Letters, News, life_key};
@@ -197,7 +196,8 @@ impl Run<'_> {
         let (shard, life) = (self.id.shard(), self.record.redrives);
         for next in life.. {
             let begun = self.inner.outbox_record(shard, &life_key(self.id, Life::Run(next))).await?.is_some();
-            let ended = self.inner.outbox_record(shard, &life_key(self.id, Life::Abort(next))).await?.is_some();
+            let ended =
+                self.inner.outbox_record(shard, &life_key(self.id, Life::Abort(next))).await?.is_some();
             if begun {
                 self.hear(News::Life(next));
             }
@@ -235,7 +235,9 @@ impl Run<'_> {
     /// Anything but the end of a child.
     fn hear(&mut self, news: News) {
         match news {
-            News::Life(life) if life > self.record.redrives => self.next_life = self.next_life.max(Some(life)),
+            News::Life(life) if life > self.record.redrives => {
+                self.next_life = self.next_life.max(Some(life))
+            }
             News::Life(_) => {}
             News::Abort(life) if life == self.record.redrives => {
                 if self.record.told {
@@ -333,7 +335,8 @@ impl Run<'_> {
     }
 
     async fn input_again(&self, child: OpenChild) -> Result<Payload, Fault> {
-        let items = source(&self.plan.items)?.read(child.first, usize::try_from(child.count).unwrap_or(1)).await?;
+        let items =
+            source(&self.plan.items)?.read(child.first, usize::try_from(child.count).unwrap_or(1)).await?;
         self.with_recipe(|recipe| recipe.again(child, &items)).await
     }
 
@@ -450,7 +453,9 @@ impl Run<'_> {
     async fn plan_children(&mut self, room: usize) -> Result<(), Fault> {
         let mut bytes = 0;
         let mut room = room;
-        while room > 0 && let Some(child) = self.record.never_begun.pop() {
+        while room > 0
+            && let Some(child) = self.record.never_begun.pop()
+        {
             self.changed = true;
             let input = self.input_again(child).await?;
             self.open(OpenChild { redrives: 0, ..child });
@@ -662,8 +667,7 @@ impl Run<'_> {
         let page = std::mem::take(&mut self.due.begin);
         let begun = join_all(page.into_iter().map(async |(child, input)| {
             let (info, keep) = (&self.plan.scope.info, self.plan.settings.transformation);
-            let begun =
-                self.inner.begin_child(self.id, &self.record, info, keep, child, input.clone()).await;
+            let begun = self.inner.begin_child(self.id, &self.record, info, keep, child, input.clone()).await;
             (child, input, begun)
         }))
         .await;
@@ -710,7 +714,8 @@ impl Run<'_> {
             self.record.never_begun.push(child);
             self.changed = true;
         }
-        let arns: Vec<Str> = self.record.open.iter().map(|child| self.record.child_arn(child.index).0).collect();
+        let arns: Vec<Str> =
+            self.record.open.iter().map(|child| self.record.child_arn(child.index).0).collect();
         for some in arns.chunks(AT_ONCE) {
             let stops = some.iter().map(async |arn| {
                 let Some(row) = self.inner.store.execution_by_arn(arn_key(arn)).await? else { return Ok(()) };

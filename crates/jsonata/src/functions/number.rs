@@ -210,5 +210,5 @@ pub(super) fn parse_integer(evaluator: &mut Evaluator<'_>, arguments: Arguments)
     let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
     let format = integer::Format::parse(&pattern, &mut evaluator.budget)?;
     evaluator.budget.charge_reading(text.len().saturating_mul(4))?;
-    Ok(format.parse_text(&text)?.map_or(Item::Undefined, Item::Number))
+    format.parse_text(&text).map(Item::Number)
 }
