@@ -59,8 +59,7 @@ impl Scope<'_> {
     /// An expression that has to give a whole number that isn't negative.
     pub(crate) fn jsonata_count(&self, jsonata: &Jsonata) -> EvalResult<u64> {
         let number = self.jsonata_whole(jsonata)?;
-        u64::try_from(number)
-            .map_err(|_| refused(jsonata, &format!("references a negative value: {number}")))
+        u64::try_from(number).map_err(|_| refused(jsonata, &format!("references a negative value: {number}")))
     }
 
     /// An expression that has to give an array.

@@ -3,6 +3,7 @@
 //! The items of a distributed Map are worked on by executions of their own, begun a few at a time, long after the turn that
 //! began the run. So what their inputs are made of goes with the run: [`ItemScope`].
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use newel_asl::plan::{State, Transformation};
@@ -138,8 +139,7 @@ impl ItemScope {
         state: &State,
         index: u32,
         item: &Value,
-        now: Timestamp,
-        random: &dyn Fn() -> u64,
+        (random, now): (&dyn Fn() -> u64, Timestamp),
     ) -> Result<Value, Fault> {
         let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.clone()) };
         let Some(selector) = &map.item_selector else { return Ok(item.clone()) };
@@ -151,15 +151,10 @@ impl ItemScope {
         };
         let frames = Frames::default();
         let context = Context::new(&self.info, &frames, &self.frame, extra);
-        let scope = Scope {
-            data: Data::input(self.input.value()),
-            context: &context,
-            frames: &frames,
-            frame: &self.frame,
-            random,
-            now,
-            budget: std::cell::RefCell::default(),
-        };
+        let budget = RefCell::new(newel_jsonata::Budget::default());
+        let data = Data::input(self.input.value());
+        let scope =
+            Scope { data, context: &context, frames: &frames, frame: &self.frame, random, now, budget };
         scope.template(selector).map_err(|failure| state_error(&self.frame, failure).fault)
     }
 }

@@ -1,6 +1,6 @@
 //! Writes JSON objects straight into a buffer: no tree is built for what is only written.
 
-use crate::{Value, write_string};
+use crate::{Number, Value, write_string};
 
 /// An object that is being written. Names must need no escapes: they are those of an API, never a user's.
 #[derive(Debug)]
@@ -50,9 +50,10 @@ impl Members<'_> {
         self.name(name).push_str(itoa::Buffer::new().format(value));
     }
 
-    /// A number.
+    /// A number; `null` for one that JSON doesn't have.
     pub fn float(&mut self, name: &str, value: f64) {
-        Value::from(value).write_json(self.name(name));
+        let value = Number::from_f64_as_integer(value).map_or(Value::Null, Value::from);
+        value.write_json(self.name(name));
     }
 
     /// `null`

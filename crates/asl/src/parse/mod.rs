@@ -111,15 +111,15 @@ struct Compiler<'a> {
     variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
     /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
     /// another.
     machine_language: QueryLanguage,
     /// The state being read.
     here: Here,
-    /// The distributed Maps so far.
-    distributed: HashMap<Str, Arc<State>>,
-    /// What tells the definition from others.
-    fingerprint: u128,
 }
 
 /// What there is to know of the state being read.

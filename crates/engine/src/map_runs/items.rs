@@ -63,8 +63,8 @@ pub(super) struct Recipe<'a> {
     pub(super) plan: &'a RunPlan,
     pub(super) state: &'a State,
     pub(super) limits: &'a Limits,
-    pub(super) now: Timestamp,
     pub(super) random: &'a dyn Fn() -> u64,
+    pub(super) now: Timestamp,
 }
 
 impl Recipe<'_> {
@@ -125,7 +125,7 @@ impl Recipe<'_> {
 
     fn select(&self, position: u64, item: &Value) -> Result<Value, Fault> {
         let index = u32::try_from(position).unwrap_or(u32::MAX);
-        self.plan.scope.select(self.state, index, item, self.now, self.random)
+        self.plan.scope.select(self.state, index, item, (self.random, self.now))
     }
 
     fn batch(&self, items: Vec<Value>) -> Result<Payload, Fault> {

@@ -353,7 +353,7 @@ impl Run<'_> {
         };
         let random = || self.inner.env.random();
         let now = self.inner.env.now();
-        make(&Recipe { plan: &self.plan, state, limits: &self.inner.limits, now, random: &random })
+        make(&Recipe { plan: &self.plan, state, limits: &self.inner.limits, random: &random, now })
     }
 
     fn fail(&mut self, fault: Fault) {

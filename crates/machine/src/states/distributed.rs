@@ -149,11 +149,11 @@ impl Runner<'_, '_> {
             frame.previous = started;
             frame.phase = Phase::Ready;
         });
-        let concluded = self.conclude_result(path, state, &Branches::of_map(map), output);
-        if concluded.is_err() {
+        self.conclude_result(path, state, &Branches::of_map(map), output).map_err(|mut error| {
             self.update(path, |frame| frame.previous = succeeded);
-        }
-        concluded
+            self.record_evaluation(path, &mut error);
+            error
+        })
     }
 
     /// Redrives the map run of a Map state whose execution is redriven.
@@ -219,7 +219,8 @@ fn source(scope: &Scope<'_>, distributed: &Distributed, found: Option<Payload>) 
         config: reader.config.clone(),
         max_items: u64::try_from(max_items).map_err(|_| EvalError {
             error: error::ITEM_READER_FAILED,
-            ..EvalError::runtime("field MaxItems must be positive")
+            message: "field MaxItems must be positive".to_owned(),
+            evaluation: None,
         })?,
     })
 }
