@@ -164,6 +164,10 @@ impl Compiler<'_> {
                 }
             }
         }
+        refused.extend(expression.input_references().iter().map(|name| match &**name {
+            "$$" => "Reference to '$$' is not supported.".to_owned(),
+            name => format!("Reference to '{name}' at the top level is not supported."),
+        }));
         if refused.is_empty() {
             let field = location.get(self.here.fields_from..).unwrap_or(location).into();
             return Field::Expression(Box::new(Jsonata { field, expression }));
