@@ -20,8 +20,11 @@ pub(crate) struct Refusal {
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 29] = [
+const CLASSES: [(&str, u16, tonic::Code); 34] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
+    ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ActivityWorkerLimitExceeded", 400, tonic::Code::ResourceExhausted),
     ("ConflictException", 400, tonic::Code::Aborted),
     ("ExecutionAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
@@ -35,6 +38,7 @@ const CLASSES: [(&str, u16, tonic::Code); 29] = [
     ("RequestEntityTooLargeException", 413, tonic::Code::ResourceExhausted),
     ("RequestTimeoutException", 408, tonic::Code::DeadlineExceeded),
     ("ResourceNotFound", 400, tonic::Code::NotFound),
+    ("ServiceQuotaExceededException", 400, tonic::Code::ResourceExhausted),
     ("ServiceUnavailable", 503, tonic::Code::Unavailable),
     ("StateMachineAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("StateMachineDeleting", 400, tonic::Code::FailedPrecondition),
@@ -43,6 +47,7 @@ const CLASSES: [(&str, u16, tonic::Code); 29] = [
     ("StateMachineTypeNotSupported", 400, tonic::Code::FailedPrecondition),
     ("TaskDoesNotExist", 400, tonic::Code::NotFound),
     ("TaskTimedOut", 400, tonic::Code::FailedPrecondition),
+    ("ThrottlingException", 400, tonic::Code::ResourceExhausted),
     ("TooManyTags", 400, tonic::Code::ResourceExhausted),
     ("UnknownOperationException", 400, tonic::Code::Unimplemented),
     ("UnrecognizedClientException", 400, tonic::Code::Unauthenticated),
@@ -110,6 +115,10 @@ impl Refusal {
 impl From<newel_engine::Error> for Refusal {
     fn from(error: newel_engine::Error) -> Self {
         let name = match error.kind {
+            ErrorKind::ActivityDoesNotExist => "ActivityDoesNotExist",
+            ErrorKind::ActivityLimitExceeded => "ActivityLimitExceeded",
+            ErrorKind::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
+            ErrorKind::Conflict => "ConflictException",
             ErrorKind::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             ErrorKind::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
@@ -120,6 +129,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::InvalidOutput => "InvalidOutput",
             ErrorKind::InvalidToken => "InvalidToken",
             ErrorKind::ResourceNotFound => "ResourceNotFound",
+            ErrorKind::ServiceQuotaExceeded => "ServiceQuotaExceededException",
             ErrorKind::StateMachineAlreadyExists => "StateMachineAlreadyExists",
             ErrorKind::StateMachineDeleting => "StateMachineDeleting",
             ErrorKind::StateMachineDoesNotExist => "StateMachineDoesNotExist",

@@ -37,6 +37,14 @@ pub struct Limits {
     pub open_executions: u64,
     /// State machines of an account in a region. Default 100,000.
     pub state_machines: u64,
+    /// Versions of a state machine. Default 1,000.
+    pub versions: u64,
+    /// Aliases of a state machine. Default 100.
+    pub aliases: usize,
+    /// Activities of an account in a region. Default 100,000.
+    pub activities: u64,
+    /// Calls that may wait for tasks of one activity at once. Default 1,000.
+    pub activity_pollers: usize,
     /// Bytes of an API request. Default 1,048,576.
     pub request_bytes: usize,
     /// Tags of a resource. Default 50.
@@ -61,6 +69,10 @@ impl Default for Limits {
             redrive_seconds: 1_209_600,
             open_executions: 1_000_000,
             state_machines: 100_000,
+            versions: 1_000,
+            aliases: 100,
+            activities: 100_000,
+            activity_pollers: 1_000,
             request_bytes: 1_048_576,
             tags: 50,
         }

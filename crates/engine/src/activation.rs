@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
 
 use crate::effects::Orders;
 use crate::engine::Inner;
-use crate::ids::is_in_memory;
+use crate::ids::{is_in_memory, outbox_key, task_id};
 use crate::mail::{Mail, What, answer};
 use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
+use crate::task::TaskId;
 use crate::token::Issuer;
 use crate::{Error, ErrorKind};
 
@@ -98,6 +99,15 @@ pub(crate) fn input_of(execution: &Execution, what: What) -> Input {
             Input::Token(TaskKey { frame, entry, attempt }, secret, report)
         }
     }
+}
+
+/// The attempts that inputs say a worker has fetched.
+fn begun_by(execution: Id, inputs: &[Input]) -> Vec<TaskId> {
+    let fetched = |input: &Input| match input {
+        Input::Task(key, TaskReport::Started { .. }) => Some(task_id(execution, key)),
+        _ => None,
+    };
+    inputs.iter().filter_map(fetched).collect()
 }
 
 /// Whether an execution's next turn can be expected to be over at once.
@@ -227,6 +237,8 @@ impl Inner {
         inputs: Vec<Input>,
         write: Write,
     ) -> Result<(Box<Loaded>, Turn), NotDone> {
+        let begun = begun_by(loaded.id, &inputs);
+        self.look_up_activities(&loaded.plan.activities).await.map_err(NotDone::Failed)?;
         let was_open = write == Write::Update && loaded.execution.outcome.is_none();
         let (loaded, Evaluated { mut turn, mut ops }) =
             self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
@@ -236,6 +248,8 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        // A worker has these: nobody else may get them, not even after a crash.
+        ops.extend(begun.iter().map(|task| Op::DeleteOutbox(outbox_key(task))));
         if write == Write::Update && loaded.execution.outcome.is_some() {
             child_closed(&loaded, &mut ops);
         }
@@ -321,7 +335,7 @@ impl Inner {
             limits,
             catalog: &*self.catalog,
             tokens: &issuer,
-            activity_exists: &|_| false,
+            activity_exists: &|arn| plan.activities.exists(arn),
             now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {

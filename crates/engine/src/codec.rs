@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::map_runs::{Child, Life};
-use crate::request::{Configuration, MachineType};
+use crate::request::{Configuration, MachineType, Route};
 use crate::task::Dispatch;
 
 const VERSION: u8 = 1;
@@ -103,6 +103,17 @@ pub(crate) struct MachineRecord {
     pub(crate) updates: u64,
     pub(crate) updated_at: Timestamp,
     pub(crate) configuration: Configuration,
+    /// The number of the latest version; numbers are never given twice.
+    #[serde(default)]
+    pub(crate) last_version: u64,
+    /// The version of the current revision, if it has one.
+    #[serde(default)]
+    pub(crate) published: Option<u64>,
+    /// What its creation asked for: the same request is answered again, another isn't.
+    #[serde(default)]
+    pub(crate) created_published: bool,
+    #[serde(default)]
+    pub(crate) created_description: Option<Str>,
 }
 
 /// A revision of a state machine.
@@ -117,6 +128,37 @@ pub(crate) struct RevisionRecord {
     pub(crate) machine_name: Str,
     pub(crate) machine_created_at: Timestamp,
     pub(crate) configuration: Configuration,
+}
+
+/// A version of a state machine: a number for one of its revisions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct VersionRecord {
+    pub(crate) arn: Str,
+    pub(crate) machine: Id,
+    pub(crate) number: u64,
+    pub(crate) revision: Id,
+    pub(crate) description: Option<Str>,
+    pub(crate) created_at: Timestamp,
+}
+
+/// An alias of a state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AliasRecord {
+    pub(crate) arn: Str,
+    pub(crate) machine: Id,
+    pub(crate) name: Str,
+    pub(crate) description: Option<Str>,
+    pub(crate) routing: Vec<Route>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// An activity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ActivityRecord {
+    pub(crate) arn: Str,
+    pub(crate) name: Str,
+    pub(crate) created_at: Timestamp,
 }
 
 /// An execution. Payloads that are large are kept in rows of their own, so that rewriting this one stays cheap.
@@ -237,6 +279,8 @@ pub(crate) enum OutboxRecord {
         /// Its ARN, by which its tags are found.
         arn: Str,
     },
+    /// An Express execution that isn't closed: after a crash it is run again from its start.
+    Express(Box<ExpressRecord>),
     /// A map run that is to be worked on, or to end.
     MapRun {
         /// Which.
@@ -248,8 +292,6 @@ pub(crate) enum OutboxRecord {
     },
     /// A child of a map run has closed, and its run hasn't counted it yet.
     ChildClosed(Id),
-    /// An Express execution that isn't closed: after a crash it is run again from its start.
-    Express(Box<ExpressRecord>),
 }
 
 /// What an Express execution is started from.

@@ -8,6 +8,7 @@ use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
 use newel_value::Str;
 
 use crate::activation::Loaded;
+use crate::activities::FAMILY;
 use crate::codec::{OutboxRecord, decode, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
@@ -128,10 +129,21 @@ impl Inner {
         }
         if !forget.is_empty() {
             self.dispatcher.forget(&forget);
+            self.activities.forget(&forget);
         }
         if let (false, Some(shard)) = (dispatches.is_empty(), self.shards.get(usize::from(shard.0))) {
-            shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches));
+            shard.while_owned(epoch, || self.hand_over(dispatches));
         }
+    }
+
+    /// Hands orders to those who carry them out: activities' to their queues, all others to the dispatcher.
+    pub(crate) fn hand_over(self: &Arc<Self>, orders: Vec<Arc<Dispatch>>) {
+        let (activities, dispatches): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|order| &*order.family == FAMILY);
+        if !dispatches.is_empty() {
+            self.dispatcher.dispatch(dispatches);
+        }
+        self.offer(activities);
     }
 }
 
@@ -154,6 +166,8 @@ impl Orders {
 
 /// The order to carry out a new attempt.
 pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: Timestamp) -> Dispatch {
+    // What else takes a token has it in its parameters.
+    let token = scheduled.token.filter(|_| &*scheduled.resource.family == FAMILY);
     let task = task_id(execution, &scheduled.task);
     Dispatch {
         kind: DispatchKind::Submit,
@@ -174,6 +188,7 @@ pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: 
         traceparent: Some(traceparent(&task)),
         scheduled_at: now,
         submitted_at: None,
+        token,
         task,
     }
 }

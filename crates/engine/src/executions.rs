@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use newel_asl::arn::ExecutionArn;
+use newel_asl::arn::{ExecutionArn, Qualifier};
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Info, Input, Outcome, TaskReport};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, HistoryOrder, Id};
@@ -13,10 +13,10 @@ use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Unreadable, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::machines::{refuse_deleting, shown_machine};
+use crate::machines::{own, refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::map_runs::MapRunRecord;
-use crate::page::{Cursor, page};
+use crate::page::Cursor;
 use crate::request::{
     Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
     StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
@@ -24,9 +24,6 @@ use crate::request::{
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
 use crate::{Error, ErrorKind};
-
-/// Pages that are read for one page of a list of which a filter leaves out some.
-const PAGES_AT_ONCE: usize = 10;
 
 /// Rows of a history that are read at a time. Each holds the events of a turn, of which there can be many and large ones, so
 /// a reader begins with few and takes more as long as they prove short.
@@ -39,6 +36,10 @@ const LAST_EVENT: u64 = u64::MAX >> 1;
 /// 4 MiB). One event may be larger, and then goes alone.
 const PAGE_BYTES: usize = 3 << 20;
 
+/// How many executions one call looks at for those that a filter leaves in.
+const SCANNED_ROWS: usize = 200;
+const SCANNED_PAGES: usize = 10;
+
 /// Some events of a history.
 pub(crate) struct Events {
     pub(crate) events: Vec<Event>,
@@ -49,11 +50,12 @@ pub(crate) struct Events {
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, request: StartExecution) -> Result<StartedExecution, Error> {
         // Held to the end: a deletion waits for those who hold the machine as it was before.
-        let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
-        refuse_deleting(&machine)?;
+        let target = self.target(&request.tenant, &request.state_machine_arn).await?;
+        let machine = &target.machine;
+        refuse_deleting(machine)?;
         self.check_room().await?;
         if machine.record.machine_type == MachineType::Express {
-            return self.start_express(request, &machine).await;
+            return self.start_express(request, &target).await;
         }
         self.check_open()?;
         let generated = request.name.is_none();
@@ -63,7 +65,7 @@ impl Inner {
             request.tenant.region, request.tenant.account, machine.record.name
         )
         .into();
-        let plan = self.plan(machine.row.id, machine.record.revision).await?;
+        let plan = self.plan(machine.row.id, target.revision).await?;
         let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
         let started_at = self.env.now();
         let info = Info {
@@ -71,13 +73,13 @@ impl Inner {
             name,
             machine_arn: machine.record.arn.clone(),
             machine_name: machine.record.name.clone(),
-            role_arn: machine.revision.role_arn.clone(),
+            role_arn: plan.role_arn.clone(),
             account: request.tenant.account.clone(),
             region: request.tenant.region.clone(),
             started_at,
             input: request.input.clone(),
-            alias_arn: None,
-            version_arn: None,
+            alias_arn: target.alias_arn.clone(),
+            version_arn: target.version_arn.clone(),
         };
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;
@@ -87,7 +89,7 @@ impl Inner {
         let loaded = Box::new(Loaded::new(
             id,
             machine.row.id,
-            machine.record.revision,
+            target.revision,
             epoch,
             plan,
             info,
@@ -182,6 +184,8 @@ impl Inner {
             output,
             fault,
             trace_header: record.trace_header,
+            alias_arn: record.alias_arn,
+            version_arn: record.version_arn,
             redrive_count: record.redrives.count,
             redriven_at: record.redrives.last,
             redrivable,
@@ -230,35 +234,55 @@ impl Inner {
     /// left can be short, even empty, and still have a next one.
     pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
         let ListExecutions { tenant, of, status, redriven, limit, after } = request;
-        let (machine, run) = match of {
+        let (machine, run, started_by) = match of {
             ExecutionsOf::StateMachine(arn) => {
-                let machine = self.machine(&tenant, &arn).await?;
+                let qualifier = own(&tenant, &arn)?.qualifier;
+                let machine = self.target(&tenant, &arn).await?.machine;
                 if machine.record.machine_type == MachineType::Express {
                     return Err(Error::wrong_type());
                 }
-                (machine.row.id, None)
+                (machine.row.id, None, qualifier.map(|qualifier| (qualifier, arn)))
             }
             ExecutionsOf::MapRun(arn) => {
                 let row = self.map_run_row(&tenant, &arn).await?;
-                (row.id, Some(decode::<MapRunRecord>(&row.record)?))
+                (row.id, Some(decode::<MapRunRecord>(&row.record)?), None)
             }
         };
         let filter = ExecutionFilter { machine, status };
-        let item = |row: ExecutionRow| item(row, run.as_ref());
-        let (mut items, mut after) = (Vec::new(), Cursor::instant(after.as_deref())?);
-        for _ in 0..PAGES_AT_ONCE {
-            let rows = self
-                .store
-                .executions(ExecutionsPage { filter, after, limit: limit - items.len() + 1 })
-                .await?;
-            let last = rows.get(limit - items.len()).and(rows.iter().rev().nth(1));
-            after = last.map(|row| (row.sort_at, row.id));
-            let found = page(rows, limit - items.len(), |row| Cursor::Instant(row.sort_at, row.id), item);
-            items.extend(
-                found.items.into_iter().filter(|i| redriven.is_none_or(|r| r == (i.redrive_count > 0))),
-            );
-            if after.is_none() || items.len() == limit {
-                break;
+        let wanted = |item: &ExecutionItem| {
+            let by = started_by.as_ref().is_none_or(|(qualifier, arn)| match qualifier {
+                Qualifier::Version(_) => item.version_arn.as_ref() == Some(arn),
+                Qualifier::Alias(_) => item.alias_arn.as_ref() == Some(arn),
+            });
+            by && redriven.is_none_or(|redriven| redriven == (item.redrive_count > 0))
+        };
+        let filtered = started_by.is_some() || redriven.is_some();
+        let at_once = if filtered { SCANNED_ROWS } else { limit + 1 };
+        let (mut items, mut last) = (Vec::new(), None);
+        let mut after = Cursor::instant(after.as_deref())?;
+        for _ in 0..SCANNED_PAGES {
+            let rows = self.store.executions(ExecutionsPage { filter, after, limit: at_once }).await?;
+            let more = rows.len() == at_once;
+            for row in rows {
+                after = Some((row.sort_at, row.id));
+                let item = match item(&row, run.as_ref()) {
+                    Ok(item) => item,
+                    Err(error) => {
+                        tracing::error!(execution = %row.id, %error, "an execution is left out of a list");
+                        continue;
+                    }
+                };
+                if !wanted(&item) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(Page { items, next: last });
+                }
+                last = after.map(|(at, id)| Cursor::Instant(at, id).to_string());
+                items.push(item);
+            }
+            if !more {
+                return Ok(Page { items, next: None });
             }
         }
         Ok(Page { items, next: after.map(|(at, id)| Cursor::Instant(at, id).to_string()) })
@@ -340,9 +364,9 @@ impl Inner {
 }
 
 /// An execution as lists have it.
-fn item(row: ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, Unreadable> {
+fn item(row: &ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, Unreadable> {
     let record: ExecutionRecord = decode(&row.record)?;
-    let status = run.map_or(row.status, |run| run.shown_status(&row));
+    let status = run.map_or(row.status, |run| run.shown_status(row));
     let (map_run_arn, item_count) = record.child.map(|child| (child.run_arn, u64::from(child.items))).unzip();
     Ok(ExecutionItem {
         arn: record.arn,
@@ -355,5 +379,7 @@ fn item(row: ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, 
         redriven_at: record.redrives.last,
         map_run_arn,
         item_count,
+        alias_arn: record.alias_arn,
+        version_arn: record.version_arn,
     })
 }

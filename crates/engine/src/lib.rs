@@ -25,6 +25,9 @@
 //! `tests/it/sim` checks these over crashes and failures of the store, under ids of its own.
 
 mod activation;
+mod activities;
+mod activity_queue;
+mod aliases;
 mod codec;
 mod committer;
 mod deletion;
@@ -54,6 +57,7 @@ mod tags;
 mod task;
 mod timers;
 mod token;
+mod versions;
 mod watch;
 
 pub use engine::{Engine, Parts};

@@ -13,6 +13,7 @@ use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::activities::NamedActivities;
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
 use crate::logging::Logging;
@@ -24,28 +25,39 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    /// The role that the revision's executions run under.
+    pub(crate) role_arn: Str,
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
+    pub(crate) activities: NamedActivities,
     pub(crate) pace: Pace,
     /// What the children of its distributed Maps run, by the Map's name.
     pub(crate) children: HashMap<Str, Arc<Self>>,
 }
 
 impl Compiled {
-    fn new(plan: Plan, machine_type: MachineType, logging: Logging) -> Self {
+    fn new(plan: Plan, revision: &RevisionRecord) -> Self {
         let child = |name: &Str| {
-            let (_, _, distributed) = plan.distributed_map(name)?;
-            let child = Self {
-                plan: plan.child(name)?,
-                machine_type: distributed.execution_type,
-                logging: logging.clone(),
-                pace: Pace::default(),
-                children: HashMap::new(),
-            };
+            let (.., distributed) = plan.distributed_map(name)?;
+            let machine_type = distributed.execution_type;
+            let child = Self { machine_type, ..Self::alone(plan.child(name)?, revision) };
             Some((name.clone(), Arc::new(child)))
         };
         let children = plan.distributed.keys().filter_map(child).collect();
-        Self { plan, machine_type, logging, pace: Pace::default(), children }
+        Self { children, ..Self::alone(plan, revision) }
+    }
+
+    /// A plan without what the children of its distributed Maps run.
+    fn alone(plan: Plan, revision: &RevisionRecord) -> Self {
+        Self {
+            role_arn: revision.role_arn.clone(),
+            machine_type: revision.machine_type,
+            logging: Logging::of(&revision.configuration),
+            activities: NamedActivities::of(&plan, &revision.machine_arn),
+            plan,
+            pace: Pace::default(),
+            children: HashMap::new(),
+        }
     }
 }
 
@@ -137,10 +149,7 @@ impl Inner {
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => {
-                let logging = Logging::of(&revision.configuration);
-                Ok(Arc::new(Compiled::new(plan, machine_type, logging)))
-            }
+            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision))),
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }

@@ -128,7 +128,7 @@ impl Inner {
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),
                 }
             }
-            if !shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches)) {
+            if !shard.while_owned(epoch, || self.hand_over(dispatches)) {
                 return Err(Error::unavailable("the shard was lost meanwhile"));
             }
         }

@@ -1,11 +1,17 @@
 //! What can be asked of the engine, and what it answers. The API crate turns AWS JSON and gRPC into these.
 
+mod activities;
+mod versions;
+
 use std::sync::Arc;
 
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
+
+pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
+pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
 
 /// Whose things are meant: everything is separate by account and region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +48,10 @@ pub struct CreateStateMachine {
     pub configuration: Configuration,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// Whether the first revision is published as version 1.
+    pub publish: bool,
+    /// That version's description.
+    pub version_description: Option<Str>,
 }
 
 /// The configurations of a state machine as the API shows them; `None` where the caller said nothing.
@@ -67,6 +77,8 @@ pub struct CreatedStateMachine {
     pub arn: Str,
     /// When it was created: now, or earlier if this repeats an earlier call.
     pub created_at: Timestamp,
+    /// The version that was published with it.
+    pub version_arn: Option<Str>,
 }
 
 /// `ValidateStateMachineDefinition`.
@@ -91,6 +103,10 @@ pub struct UpdateStateMachine {
     pub role_arn: Option<Str>,
     /// New configurations.
     pub configuration: Configuration,
+    /// Whether the revision that is then the latest is published, unless it has been.
+    pub publish: bool,
+    /// The new version's description.
+    pub version_description: Option<Str>,
 }
 
 /// Answer to [`UpdateStateMachine`].
@@ -98,14 +114,16 @@ pub struct UpdateStateMachine {
 pub struct UpdatedStateMachine {
     /// When.
     pub updated_at: Timestamp,
-    /// The revision that executions started from now on run.
-    pub revision_id: Str,
+    /// The revision that executions started from now on run; `None` while that is the first one, since nothing has changed.
+    pub revision_id: Option<Str>,
+    /// The version of that revision, if it was to be published.
+    pub version_arn: Option<Str>,
 }
 
-/// A state machine as it is now, or the revision of it that an execution runs.
+/// A state machine as it is now, one of its versions, or the revision of it that an execution runs.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
-    /// Its ARN.
+    /// Its ARN; with the qualifier that it was asked for by.
     pub arn: Str,
     /// Its name.
     pub name: Str,
@@ -117,7 +135,7 @@ pub struct StateMachine {
     pub machine_type: MachineType,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// When it was created.
+    /// When it was created; for a version, when that was published.
     pub created_at: Timestamp,
     /// When this revision was made.
     pub updated_at: Timestamp,
@@ -125,6 +143,8 @@ pub struct StateMachine {
     pub revision_id: Option<Str>,
     /// Its configurations.
     pub configuration: Configuration,
+    /// The description of the version that was asked for.
+    pub description: Option<Str>,
     /// The distributed Map whose children are meant, and their map run, where a child was asked for.
     pub map: Option<MapOfChild>,
 }
@@ -165,7 +185,7 @@ pub struct Page<T> {
 pub struct StartExecution {
     /// Whose.
     pub tenant: Tenant,
-    /// The state machine's ARN as given.
+    /// The ARN of the state machine, of one of its versions or aliases, as given.
     pub state_machine_arn: Str,
     /// The execution's name; a UUID is made if there is none.
     pub name: Option<Str>,
@@ -207,6 +227,10 @@ pub struct Execution {
     pub fault: Fault,
     /// `traceHeader` as given at the start.
     pub trace_header: Option<Str>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
     /// How often it has been redriven.
     pub redrive_count: u64,
     /// When it was last redriven.
@@ -215,6 +239,35 @@ pub struct Execution {
     pub redrivable: Redrivable,
     /// The map run whose child it is.
     pub map_run_arn: Option<Str>,
+}
+
+/// Answer to `StartSyncExecution`: an Express execution that is closed.
+#[derive(Clone, Debug)]
+pub struct SyncExecution {
+    /// Its ARN.
+    pub arn: Str,
+    /// Its name.
+    pub name: Str,
+    /// Its state machine's unqualified ARN.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Timestamp,
+    /// How it ended: `Succeeded`, `Failed` or `TimedOut`.
+    pub status: ExecutionStatus,
+    /// Its input.
+    pub input: Payload,
+    /// Its output if it has succeeded.
+    pub output: Option<Payload>,
+    /// Why it ended badly.
+    pub fault: Fault,
+    /// `traceHeader` as given at the start.
+    pub trace_header: Option<Str>,
+    /// What AWS would bill: milliseconds, in steps of 100.
+    pub billed_millis: u64,
+    /// What AWS would bill: MB of memory, in steps of 64.
+    pub billed_megabytes: u64,
 }
 
 /// Whether an execution can be redriven: `redriveStatus` with its reason.
@@ -275,35 +328,6 @@ pub struct ListExecutions {
     pub after: Option<String>,
 }
 
-/// Answer to `StartSyncExecution`: an Express execution that is closed.
-#[derive(Clone, Debug)]
-pub struct SyncExecution {
-    /// Its ARN.
-    pub arn: Str,
-    /// Its name.
-    pub name: Str,
-    /// Its state machine's unqualified ARN.
-    pub state_machine_arn: Str,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// When it stopped.
-    pub stopped_at: Timestamp,
-    /// How it ended: `Succeeded`, `Failed` or `TimedOut`.
-    pub status: ExecutionStatus,
-    /// Its input.
-    pub input: Payload,
-    /// Its output if it has succeeded.
-    pub output: Option<Payload>,
-    /// Why it ended badly.
-    pub fault: Fault,
-    /// `traceHeader` as given at the start.
-    pub trace_header: Option<Str>,
-    /// What AWS would bill: milliseconds, in steps of 100.
-    pub billed_millis: u64,
-    /// What AWS would bill: MB of memory, in steps of 64.
-    pub billed_megabytes: u64,
-}
-
 /// An execution in a list.
 #[derive(Clone, Debug)]
 pub struct ExecutionItem {
@@ -319,6 +343,10 @@ pub struct ExecutionItem {
     pub started_at: Timestamp,
     /// When it stopped.
     pub stopped_at: Option<Timestamp>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
     /// How often it has been redriven.
     pub redrive_count: u64,
     /// When it was last redriven.

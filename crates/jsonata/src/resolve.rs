@@ -160,14 +160,11 @@ impl Resolver {
                 node.keep_array = keep_array;
                 return Ok(node);
             }
-            RawKind::Lambda { parameters, signature, signature_at, body } => {
-                self.lambda(&parameters, signature.as_deref(), signature_at, *body)?
-            }
+            RawKind::Lambda { parameters, signature, body } => self.lambda(&parameters, signature, *body)?,
             RawKind::Transform { pattern, update, delete } => Kind::Transform(Arc::new(Transform {
                 pattern: self.process(*pattern)?,
                 update: self.process(*update)?,
                 delete: delete.map(|delete| self.process(*delete)).transpose()?,
-                position,
             })),
             other => return self.seeking(other, position),
         };
@@ -262,15 +259,13 @@ impl Resolver {
     fn lambda(
         &mut self,
         parameters: &[Str],
-        signature: Option<&str>,
-        signature_at: u32,
+        signature: Option<Signature>,
         body: Raw,
     ) -> Result<Kind, ParseError> {
         self.enter();
         let parameters = parameters.iter().map(|name| self.bind(name)).collect();
         let body = self.process(body)?;
         self.leave(true);
-        let signature = signature.map(|text| Signature::parse(text, signature_at)).transpose()?;
         Ok(Kind::Lambda(Arc::new(Lambda { parameters, signature, body })))
     }
 
@@ -601,7 +596,8 @@ fn simplify(node: &mut Node) {
         let head = path.steps.first().is_some_and(|step| {
             step.extras.is_none() && matches!(step.kind, Kind::Name(_) | Kind::Variable(_) | Kind::Context)
         });
-        path.plain = head && !path.keep_singleton && path.steps.iter().skip(1).all(names);
+        let whole = node.extras.is_none() && !node.keep_array && !path.keep_singleton;
+        path.plain = head && whole && path.steps.iter().skip(1).all(names);
     }
     node.each_child(&mut simplify);
 }

@@ -50,7 +50,7 @@ fn write_scientific(scientific: &str, out: &mut String) {
             let (whole, fraction) = digits.split_at(usize::try_from(exponent + 1).unwrap_or(0));
             let _ = write!(out, "{whole}.{fraction}");
         }
-        -7..0 => {
+        -6..0 => {
             let _ = write!(out, "0.{}{digits}", zeros(-exponent - 1));
         }
         _ => {

@@ -27,6 +27,7 @@ struct Config {
     limits: newel_asl::Limits,
     engine: newel_engine::Options,
     dispatch: newel_dispatch::Options,
+    nested: newel_nested::Options,
     catalog: CatalogFile,
     telemetry: Telemetry,
     worker: WorkerOptions,
@@ -44,6 +45,7 @@ impl Config {
             limits,
             engine,
             dispatch,
+            nested,
             catalog,
             telemetry,
             worker,
@@ -58,6 +60,7 @@ impl Config {
             limits,
             engine,
             dispatch,
+            nested,
             catalog,
             telemetry,
         };

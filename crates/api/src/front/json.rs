@@ -1,7 +1,7 @@
 //! Writes JSON objects straight into a buffer: no tree is built for an answer.
 
 use newel_asl::Timestamp;
-use newel_value::{Value, write_string};
+use newel_value::{Number, Value, write_string};
 
 /// An object that is being written. Names are the API's own and need no escapes.
 #[derive(Debug)]
@@ -47,8 +47,10 @@ impl Members<'_> {
         self.name(name).push_str(itoa::Buffer::new().format(value));
     }
 
+    /// A number that is written with a fraction even where it has none; one that JSON can't hold is 0.
     pub(super) fn float(&mut self, name: &str, value: f64) {
-        Value::from(value).write_json(self.name(name));
+        let number = Number::from_f64(value).unwrap_or_else(|| 0.into());
+        Value::from(number).write_json(self.name(name));
     }
 
     pub(super) fn instant(&mut self, name: &str, at: Timestamp) {

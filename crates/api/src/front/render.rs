@@ -2,9 +2,11 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Configuration, CreatedStateMachine, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, Page,
-    StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
+    MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
+    StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
 };
+use newel_value::Value;
 
 use super::history::write_event;
 use super::json::{Members, object};
@@ -25,13 +27,15 @@ pub(super) fn created(created: &CreatedStateMachine) -> String {
     written(|m| {
         m.text("stateMachineArn", &created.arn);
         m.instant("creationDate", created.created_at);
+        m.optional("stateMachineVersionArn", created.version_arn.as_deref());
     })
 }
 
 pub(super) fn updated(updated: &UpdatedStateMachine) -> String {
     written(|m| {
         m.instant("updateDate", updated.updated_at);
-        m.text("revisionId", &updated.revision_id);
+        m.optional("revisionId", updated.revision_id.as_deref());
+        m.optional("stateMachineVersionArn", updated.version_arn.as_deref());
     })
 }
 
@@ -47,6 +51,7 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         m.instant("creationDate", machine.created_at);
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
+        m.optional("description", machine.description.as_deref());
     })
 }
 
@@ -91,6 +96,101 @@ pub(super) fn machines(page: &Page<StateMachineItem>) -> String {
         });
         m.optional("nextToken", page.next.as_deref());
     })
+}
+
+pub(super) fn published(version: &PublishedVersion) -> String {
+    written(|m| write_version(version, m))
+}
+
+fn write_version(version: &PublishedVersion, m: &mut Members<'_>) {
+    m.text("stateMachineVersionArn", &version.arn);
+    m.instant("creationDate", version.created_at);
+}
+
+pub(super) fn versions(page: &Page<PublishedVersion>) -> String {
+    written(|m| {
+        m.array("stateMachineVersions", &page.items, |version, out| {
+            object(out, |m| write_version(version, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> String {
+    written(|m| write_alias_item(alias, m))
+}
+
+fn write_alias_item(alias: &AliasItem, m: &mut Members<'_>) {
+    m.text("stateMachineAliasArn", &alias.arn);
+    m.instant("creationDate", alias.created_at);
+}
+
+pub(super) fn aliases(page: &Page<AliasItem>) -> String {
+    written(|m| {
+        m.array("stateMachineAliases", &page.items, |alias, out| {
+            object(out, |m| write_alias_item(alias, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn alias(alias: &Alias) -> String {
+    written(|m| {
+        m.text("stateMachineAliasArn", &alias.arn);
+        m.text("name", &alias.name);
+        m.optional("description", alias.description.as_deref());
+        m.array("routingConfiguration", &alias.routing, |route, out| {
+            object(out, |m| {
+                m.text("stateMachineVersionArn", &route.version_arn);
+                m.number("weight", route.weight.into());
+            });
+        });
+        m.instant("creationDate", alias.created_at);
+        m.instant("updateDate", alias.updated_at);
+    })
+}
+
+pub(super) fn created_activity(activity: &Activity) -> String {
+    written(|m| {
+        m.text("activityArn", &activity.arn);
+        m.instant("creationDate", activity.created_at);
+    })
+}
+
+pub(super) fn activity(activity: &Activity) -> String {
+    written(|m| {
+        write_activity(activity, m);
+        m.object("encryptionConfiguration", |m| m.text("type", "AWS_OWNED_KEY"));
+    })
+}
+
+fn write_activity(activity: &Activity, m: &mut Members<'_>) {
+    m.text("activityArn", &activity.arn);
+    m.text("name", &activity.name);
+    m.instant("creationDate", activity.created_at);
+}
+
+pub(super) fn activities(page: &Page<Activity>) -> String {
+    written(|m| {
+        m.array("activities", &page.items, |activity, out| object(out, |m| write_activity(activity, m)));
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+/// A task for a worker; without one the token is `null`, as AWS has it.
+pub(super) fn activity_task(task: Option<&ActivityTask>) -> String {
+    written(|m| match task {
+        Some(task) => {
+            m.text("taskToken", &task.token);
+            m.text("input", task.input.text());
+        }
+        None => m.value("taskToken", &Value::Null),
+    })
+}
+
+/// The answer of operations that tell when they changed something.
+pub(super) fn changed(at: Timestamp) -> String {
+    written(|m| m.instant("updateDate", at))
 }
 
 pub(super) fn started(started: &StartedExecution) -> String {
@@ -154,6 +254,8 @@ pub(super) fn execution(execution: &Execution, data: bool) -> String {
         m.optional("traceHeader", execution.trace_header.as_deref());
         m.optional("error", execution.fault.error.as_deref());
         m.optional("cause", execution.fault.cause.as_deref());
+        m.optional("stateMachineVersionArn", execution.version_arn.as_deref());
+        m.optional("stateMachineAliasArn", execution.alias_arn.as_deref());
         redrives(m, execution.redrive_count, execution.redriven_at);
         m.text("redriveStatus", execution.redrivable.name());
         m.optional("redriveStatusReason", execution.redrivable.reason());
@@ -172,6 +274,8 @@ pub(super) fn executions(page: &Page<ExecutionItem>) -> String {
                 if let Some(at) = item.stopped_at {
                     m.instant("stopDate", at);
                 }
+                m.optional("stateMachineVersionArn", item.version_arn.as_deref());
+                m.optional("stateMachineAliasArn", item.alias_arn.as_deref());
                 m.optional("mapRunArn", item.map_run_arn.as_deref());
                 if let Some(count) = item.item_count {
                     m.number("itemCount", count);

@@ -2,8 +2,9 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page,
-    Redrivable, StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem,
+    MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
+    Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -89,6 +90,7 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         tracing_configuration: Some(tracing(&machine.configuration)),
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
+        description: machine.description.as_deref().map(str::to_owned),
     }
 }
 
@@ -124,6 +126,57 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
     }
 }
 
+pub(super) fn published(version: &PublishedVersion) -> pb::PublishStateMachineVersionResponse {
+    pb::PublishStateMachineVersionResponse {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    }
+}
+
+pub(super) fn versions(page: Page<PublishedVersion>) -> pb::ListStateMachineVersionsResponse {
+    let item = |version: &PublishedVersion| pb::StateMachineVersionListItem {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    };
+    pb::ListStateMachineVersionsResponse {
+        state_machine_versions: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> pb::CreateStateMachineAliasResponse {
+    pb::CreateStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    }
+}
+
+pub(super) fn alias(alias: Alias) -> pb::DescribeStateMachineAliasResponse {
+    let route = |route: &Route| pb::RoutingConfiguration {
+        state_machine_version_arn: route.version_arn.to_string(),
+        weight: route.weight.into(),
+    };
+    pb::DescribeStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        name: alias.name.to_string(),
+        description: alias.description.as_deref().map(str::to_owned),
+        routing_configuration: alias.routing.iter().map(route).collect(),
+        creation_date: Some(instant(alias.created_at)),
+        update_date: Some(instant(alias.updated_at)),
+    }
+}
+
+pub(super) fn aliases(page: Page<AliasItem>) -> pb::ListStateMachineAliasesResponse {
+    let item = |alias: &AliasItem| pb::StateMachineAliasListItem {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    };
+    pb::ListStateMachineAliasesResponse {
+        state_machine_aliases: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
 pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecutionResponse {
     let text = |text: newel_value::Str| text.to_string();
     pb::StartSyncExecutionResponse {
@@ -141,6 +194,23 @@ pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecuti
         billed_duration_millis: execution.billed_millis,
         billed_memory_megabytes: execution.billed_megabytes,
     }
+}
+
+pub(super) fn activity(activity: &Activity) -> pb::DescribeActivityResponse {
+    pb::DescribeActivityResponse {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    }
+}
+
+pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
+    let item = |activity: &Activity| pb::ActivityListItem {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    };
+    pb::ListActivitiesResponse { activities: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
@@ -166,6 +236,8 @@ pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecut
         redrive_status_reason: execution.redrivable.reason().map(ToString::to_string),
         redrive_date: execution.redriven_at.map(instant),
         map_run_arn: execution.map_run_arn.as_deref().map(str::to_owned),
+        state_machine_version_arn: execution.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: execution.alias_arn.as_deref().map(str::to_owned),
     }
 }
 
@@ -177,12 +249,33 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         status: status(item.status).into(),
         start_date: Some(instant(item.started_at)),
         stop_date: item.stopped_at.map(instant),
+        state_machine_version_arn: item.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: item.alias_arn.as_deref().map(str::to_owned),
         redrive_count: count(item.redrive_count),
         redrive_date: item.redriven_at.map(instant),
         map_run_arn: item.map_run_arn.as_deref().map(str::to_owned),
         item_count: item.item_count,
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
+pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionResponse {
+    let diagnostic = |diagnostic: Diagnostic| pb::Diagnostic {
+        severity: match diagnostic.severity {
+            Severity::Error => pb::DiagnosticSeverity::Error,
+            Severity::Warning => pb::DiagnosticSeverity::Warning,
+        }
+        .into(),
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message,
+        location: diagnostic.location,
+    };
+    let result = if verdict.valid { pb::ValidationResult::Ok } else { pb::ValidationResult::Fail };
+    pb::ValidateStateMachineDefinitionResponse {
+        result: result.into(),
+        diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
+        truncated: verdict.truncated,
+    }
 }
 
 pub(super) fn map_run(run: &MapRun) -> pb::DescribeMapRunResponse {
@@ -232,25 +325,6 @@ pub(super) fn map_runs(page: Page<MapRunItem>) -> pb::ListMapRunsResponse {
         stop_date: item.stopped_at.map(instant),
     };
     pb::ListMapRunsResponse { map_runs: page.items.iter().map(item).collect(), next_token: page.next }
-}
-
-pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionResponse {
-    let diagnostic = |diagnostic: Diagnostic| pb::Diagnostic {
-        severity: match diagnostic.severity {
-            Severity::Error => pb::DiagnosticSeverity::Error,
-            Severity::Warning => pb::DiagnosticSeverity::Warning,
-        }
-        .into(),
-        code: diagnostic.code.as_str().to_owned(),
-        message: diagnostic.message,
-        location: diagnostic.location,
-    };
-    let result = if verdict.valid { pb::ValidationResult::Ok } else { pb::ValidationResult::Fail };
-    pb::ValidateStateMachineDefinitionResponse {
-        result: result.into(),
-        diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
-        truncated: verdict.truncated,
-    }
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {

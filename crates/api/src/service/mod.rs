@@ -1,5 +1,6 @@
 //! The operations, whichever door they came in by: what only the API knows is checked, and the engine is asked.
 
+mod activity;
 mod configuration;
 mod execution;
 mod machine;
@@ -7,6 +8,7 @@ mod map_run;
 mod tags;
 mod task;
 mod validate;
+mod version;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
 pub(crate) use execution::History;
 pub(crate) use validate::Verdict;
 
+/// How long a poll for an activity's task waits, and what it takes to give the task.
+const LONG_POLL: Duration = Duration::from_secs(70);
 /// Items of a page when the client doesn't say.
 const PAGE: usize = 100;
 
@@ -56,10 +60,11 @@ impl Service {
 
     /// How long a call may take that may take `usual` by itself; one of an unknown operation is a call like others.
     pub(crate) fn call_timeout(&self, operation: Option<Operation>, usual: Duration) -> Duration {
-        if operation.is_some_and(Operation::waits_for_end) {
-            return usual.saturating_add(Duration::from_secs(self.limits.express_seconds));
-        }
-        usual
+        usual.saturating_add(match operation {
+            Some(Operation::StartSyncExecution) => Duration::from_secs(self.limits.express_seconds),
+            Some(Operation::GetActivityTask) => LONG_POLL,
+            _ => Duration::ZERO,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -91,6 +96,8 @@ fn list<'a>(operation: Operation, tenant: &'a Tenant, filter: &'a [&'a str]) -> 
 enum Named {
     StateMachine,
     Execution,
+    Activity,
+    Version,
     Resource,
 }
 
@@ -111,6 +118,10 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        }
+        Named::Activity => Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
+        Named::Version => {
+            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }
         Named::Resource => no_resource(arn),
     })

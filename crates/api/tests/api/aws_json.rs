@@ -4,7 +4,7 @@ use newel_engine::ErrorKind;
 use serde_json::json;
 
 use crate::client::{Api, clock, options};
-use crate::fake::{AT, EXECUTION, MACHINE};
+use crate::fake::{ALIAS, AT, EXECUTION, MACHINE, MAP_RUN, VERSION};
 
 const TIME: f64 = 1_700_000_000.25;
 
@@ -64,6 +64,87 @@ async fn state_machines_are_created_changed_described_and_deleted() {
 }
 
 #[tokio::test]
+async fn versions_are_published_listed_and_deleted() {
+    let api = Api::start().await;
+    let publishing = CREATE.replacen("{", r#"{"publish":true,"versionDescription":"first","#, 1);
+    let created = api.ok("CreateStateMachine", &publishing).await;
+    assert_eq!(created["stateMachineVersionArn"], VERSION);
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"publish: true, version_description: Some("first")"#), "{call}");
+    let updated = api.ok("UpdateStateMachine", &with_machine(r#","definition":"{}","publish":true"#)).await;
+    assert_eq!(updated["stateMachineVersionArn"], VERSION);
+    for body in [
+        CREATE.replacen("{", r#"{"versionDescription":"first","#, 1),
+        CREATE.replacen("{", r#"{"versionDescription":"","#, 1),
+    ] {
+        let refused = api.refused("CreateStateMachine", &body).await;
+        let message = "Version description can only be set when publish is true";
+        assert_eq!(refused, (400, "ValidationException".to_owned(), message.to_owned()));
+    }
+
+    let published =
+        api.ok("PublishStateMachineVersion", &with_machine(r#","revisionId":"r1","description":"d""#)).await;
+    assert_eq!(published, json!({"stateMachineVersionArn": VERSION, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"revision_id: Some("r1"), description: Some("d")"#), "{call}");
+
+    let first = api.ok("ListStateMachineVersions", &with_machine(r#","maxResults":2"#)).await;
+    assert_eq!(
+        first["stateMachineVersions"][0],
+        json!({"stateMachineVersionArn": VERSION, "creationDate": TIME})
+    );
+    let token = first["nextToken"].as_str().unwrap();
+    let rest = with_machine(&format!(r#","nextToken":"{token}""#));
+    let second = api.ok("ListStateMachineVersions", &rest).await;
+    assert_eq!(
+        (second["stateMachineVersions"].as_array().unwrap().len(), second.get("nextToken")),
+        (1, None)
+    );
+
+    let version = format!(r#"{{"stateMachineVersionArn":"{VERSION}"}}"#);
+    assert_eq!(api.ok("DeleteStateMachineVersion", &version).await, json!({}));
+}
+
+#[tokio::test]
+async fn aliases_are_created_changed_described_listed_and_deleted() {
+    let api = Api::start().await;
+    let route = format!(r#"{{"stateMachineVersionArn":"{VERSION}","weight":100}}"#);
+    let create = format!(r#"{{"name":"PROD","description":"d","routingConfiguration":[{route}]}}"#);
+    let created = api.ok("CreateStateMachineAlias", &create).await;
+    assert_eq!(created, json!({"stateMachineAliasArn": ALIAS, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(
+        call.contains(r#"description: Some("d"), routing: [Route"#) && call.contains("weight: 100"),
+        "{call}"
+    );
+
+    let with_alias = |rest: &str| format!(r#"{{"stateMachineAliasArn":"{ALIAS}"{rest}}}"#);
+    let update = with_alias(&format!(r#","routingConfiguration":[{route}]"#));
+    assert_eq!(api.ok("UpdateStateMachineAlias", &update).await, json!({"updateDate": TIME}));
+    let (_, name, _) = api.refused("UpdateStateMachineAlias", &with_alias("")).await;
+    assert_eq!(name, "ValidationException");
+
+    let described = api.ok("DescribeStateMachineAlias", &with_alias("")).await;
+    let expect = json!({
+        "stateMachineAliasArn": ALIAS, "name": "PROD", "creationDate": TIME, "updateDate": TIME,
+        "routingConfiguration": [{"stateMachineVersionArn": VERSION, "weight": 100}],
+    });
+    assert_eq!(described, expect);
+    let listed = api.ok("ListStateMachineAliases", &with_machine(r#","maxResults":1"#)).await;
+    assert_eq!(listed["stateMachineAliases"][0]["creationDate"], TIME);
+    assert!(listed["nextToken"].is_string());
+    assert_eq!(api.ok("DeleteStateMachineAlias", &with_alias("")).await, json!({}));
+
+    // What lives elsewhere doesn't exist, in the words that versions and aliases have.
+    let foreign = with_alias("").replace("000000000000", "999999999999");
+    let (_, name, message) = api.refused("DescribeStateMachineAlias", &foreign).await;
+    assert_eq!(
+        (&*name, &*message),
+        ("ResourceNotFound", "Request references a resource that does not exist.")
+    );
+}
+
+#[tokio::test]
 async fn definitions_are_validated_and_as_much_is_told_as_was_asked_for() {
     let api = Api::start().await;
     let error = |code: &str| json!({"severity": "ERROR", "code": code, "message": "what"});
@@ -100,6 +181,7 @@ async fn executions_are_started_described_and_stopped() {
         "startDate": TIME, "stopDate": TIME, "input": "{ }", "inputDetails": {"included": true}, "output": "1",
         "outputDetails": {"included": true}, "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
         "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+        "stateMachineVersionArn": VERSION, "stateMachineAliasArn": ALIAS,
     });
     assert_eq!(described, expect);
     let metadata = api.ok("DescribeExecution", &with_execution(r#","includedData":"METADATA_ONLY""#)).await;
@@ -109,6 +191,44 @@ async fn executions_are_started_described_and_stopped() {
     let stopped = api.ok("StopExecution", &with_execution(r#","error":"E","cause":"C""#)).await;
     assert_eq!(stopped, json!({"stopDate": TIME}));
     assert!(api.engine.last_call().contains(r#"error: Some("E"), cause: Some("C")"#));
+}
+
+#[tokio::test]
+async fn map_runs_and_redrives() {
+    let api = Api::start().await;
+    let redriven = api.ok("RedriveExecution", &with_execution(r#","clientToken":"t""#)).await;
+    assert_eq!(redriven, json!({"redriveDate": TIME}));
+    let run = format!(r#"{{"mapRunArn":"{MAP_RUN}""#);
+    let described = api.ok("DescribeMapRun", &format!("{run}}}")).await;
+    let zero = json!({"pending": 0, "running": 0, "succeeded": 0, "failed": 0, "timedOut": 0, "aborted": 0, "total": 0, "resultsWritten": 0});
+    let items = json!({"pending": 1, "running": 2, "succeeded": 0, "failed": 0, "timedOut": 0, "aborted": 0, "total": 3, "resultsWritten": 0});
+    assert_eq!(
+        described,
+        json!({
+            "mapRunArn": MAP_RUN, "executionArn": EXECUTION, "status": "RUNNING", "startDate": TIME,
+            "maxConcurrency": 7, "toleratedFailurePercentage": 2.5, "toleratedFailureCount": 3,
+            "itemCounts": items, "executionCounts": zero,
+        })
+    );
+    let listed = api.ok("ListMapRuns", &with_execution("")).await;
+    assert_eq!(
+        listed["mapRuns"][0],
+        json!({
+            "executionArn": EXECUTION, "mapRunArn": format!("{MAP_RUN}1"),
+            "stateMachineArn": format!("{MACHINE}/l"), "startDate": TIME,
+        })
+    );
+    api.ok("UpdateMapRun", &format!(r#"{run},"maxConcurrency":0,"toleratedFailurePercentage":1.5}}"#)).await;
+    let told =
+        "max_concurrency: Some(0), tolerated_failure_percentage: Some(1.5), tolerated_failure_count: None";
+    assert!(api.engine.last_call().contains(told), "{}", api.engine.last_call());
+    let (status, name, _) = api.refused("UpdateMapRun", &format!("{run}}}")).await;
+    assert_eq!((status, &*name), (400, "ValidationException"));
+    api.engine.refuse(ErrorKind::CompletedMapRun, "why");
+    let answer = api.call("UpdateMapRun", &format!(r#"{run},"maxConcurrency":1}}"#)).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let reason = "CANNOT_UPDATE_COMPLETED_MAP_RUN";
+    assert_eq!(body, json!({"__type": "ValidationException", "message": "why", "reason": reason}));
 }
 
 #[tokio::test]

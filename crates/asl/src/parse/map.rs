@@ -82,11 +82,13 @@ impl Compiler<'_> {
     /// `ProcessorConfig.Mode`
     fn mode(&mut self, processor: &Node<'_>) -> Mode {
         let Some(config) = self.object(processor, "ProcessorConfig") else { return Mode::Inline };
-        self.known_fields(&config, &[&["Mode", "ExecutionType"]]);
-        match self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]).as_deref() {
+        let mode = match self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]).as_deref() {
             Some("DISTRIBUTED") => Mode::Distributed,
             _ => Mode::Inline,
-        }
+        };
+        let more: &[&str] = if mode == Mode::Distributed { &["ExecutionType"] } else { &[] };
+        self.known_fields(&config, &[&["Mode"], more]);
+        mode
     }
 
     /// `Items` of a JSONata state.

@@ -108,7 +108,7 @@ struct Compiler<'a> {
     /// Where the state being read leads.
     targets: Vec<Target>,
     /// The variables assigned in each scope around the state being read, outermost first.
-    variables: Vec<HashSet<Str>>,
+    variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
     /// The distributed Maps so far.

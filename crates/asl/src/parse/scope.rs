@@ -8,6 +8,7 @@ use newel_value::Str;
 
 use super::graph::Vertex;
 use super::node::Node;
+use super::variable::Assigned;
 use super::{Compiler, MAX_NESTING};
 use crate::diagnostic::Code;
 use crate::name;
@@ -36,12 +37,15 @@ impl Compiler<'_> {
             self.fault("Value cannot be empty", members.location);
             return None;
         }
-        self.variables.push(super::variable::assigned(members.object));
+        self.variables.push(Assigned::of(members.object));
         let mut states = HashMap::with_capacity(members.object.len());
         let mut vertices = Vec::with_capacity(members.object.len());
         for (name, value) in members.object.iter() {
             let location = members.at(name);
             self.state_name(name, &location);
+            if let Some(scope) = self.variables.last_mut() {
+                scope.reading = Some(name.clone());
+            }
             let state = self.state(name, value, location.clone());
             let terminal = state.as_ref().is_some_and(|state| state.kind.is_terminal());
             vertices.push(Vertex {

@@ -3,7 +3,10 @@
 mod catalog;
 mod conformance;
 mod diagnostics;
+mod distributed;
 mod graph;
+mod jsonata;
 mod plans;
+mod references;
 mod robustness;
 mod rules;

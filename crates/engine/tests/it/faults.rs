@@ -63,6 +63,8 @@ async fn a_shard_lost_by_a_change_of_a_machine_is_taken_again() {
             definition: Some(pass(2).into()),
             role_arn: None,
             configuration: Configuration::default(),
+            publish: false,
+            version_description: None,
         };
         let lost = fixture.engine.update_state_machine(update()).await.unwrap_err();
         assert_eq!(lost.kind, ErrorKind::Unavailable);

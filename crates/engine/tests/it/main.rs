@@ -14,4 +14,5 @@ mod redrive;
 mod sim;
 mod support;
 mod tasks;
+mod versions;
 mod watching;

@@ -176,8 +176,8 @@ impl Evaluator<'_> {
         let size = size.clamp(0.0, MAX_RANGE) as usize;
         self.budget.charge_steps(size / 4)?;
         // The list is charged again when it is made; what is asked for must not be allocated before.
-        if self.budget.bytes < u64::try_from(size).unwrap_or(u64::MAX).saturating_mul(40) {
-            self.budget.charge_bytes(size * 40)?;
+        if self.budget.bytes < u64::try_from(size).unwrap_or(u64::MAX).saturating_mul(24) {
+            self.budget.charge_bytes(size * 24)?;
         }
         let mut next = start;
         let mut items = Vec::with_capacity(size);

@@ -5,6 +5,7 @@ use newel_value::Value;
 use super::Arguments;
 use crate::eval::Evaluator;
 use crate::item::{Item, number_value};
+use crate::picture::{integer, number as picture};
 use crate::{EvalError, text};
 
 pub(super) fn number(_: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
@@ -188,4 +189,26 @@ fn in_base(number: f64, radix: f64) -> String {
         digits.push('-');
     }
     digits.into_iter().rev().collect()
+}
+
+pub(super) fn format_number(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(number) = arguments.number(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let options = picture::Symbols::new(arguments.get(2), &arguments)?;
+    picture::format(number, &pattern, &options, &mut evaluator.budget).map(Item::string)
+}
+
+pub(super) fn format_integer(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(number) = arguments.number(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let format = integer::Format::parse(&pattern, &mut evaluator.budget)?;
+    format.format(number.floor(), &mut evaluator.budget).map(Item::string)
+}
+
+pub(super) fn parse_integer(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(text) = arguments.text(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let format = integer::Format::parse(&pattern, &mut evaluator.budget)?;
+    evaluator.budget.charge_reading(text.len().saturating_mul(4))?;
+    Ok(format.parse_text(&text)?.map_or(Item::Undefined, Item::Number))
 }
