@@ -379,7 +379,7 @@ impl Inner {
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
             self.watchers.announce(loaded.id, last.id);
-            self.observe(&execution.info, loaded.id, &loaded.plan, &turn.events);
+            self.observe(loaded.id, execution, &loaded.plan, &turn.events);
         }
         if closed {
             self.watchers.close(loaded.id);
@@ -394,9 +394,16 @@ impl Inner {
     }
 
     /// Tells who observes of events that can't be taken back any more.
-    pub(crate) fn observe(&self, info: &Info, execution: Id, plan: &Compiled, events: &[Event]) {
+    pub(crate) fn observe(&self, id: Id, execution: &Execution, plan: &Compiled, events: &[Event]) {
         let Compiled { machine_type, logging, .. } = plan;
-        self.observer.committed(&Committed { info, execution, events, machine_type: *machine_type, logging });
+        self.observer.committed(&Committed {
+            info: &execution.info,
+            execution: id,
+            events,
+            redrives: &execution.redrives,
+            machine_type: *machine_type,
+            logging,
+        });
     }
 
     /// Sets the timer to what the execution waits for; one that can go on by itself waits for none.

@@ -102,9 +102,9 @@ impl Inner {
             Some(OutboxRecord::Dispatch(dispatch)) => Ok(Some(*dispatch)),
             Some(
                 OutboxRecord::DeleteMachine { .. }
+                | OutboxRecord::Express(_)
                 | OutboxRecord::MapRun { .. }
-                | OutboxRecord::ChildClosed(_)
-                | OutboxRecord::Express(_),
+                | OutboxRecord::ChildClosed(_),
             )
             | None => Ok(None),
         }

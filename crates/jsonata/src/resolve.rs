@@ -293,6 +293,7 @@ impl Resolver {
 
     fn add_steps(&mut self, node: &mut Node, mut next: Node) -> Result<(), ParseError> {
         let Kind::Path(path) = &mut node.kind else { return Ok(()) };
+        let known = path.steps.len();
         if let Kind::Path(rest) = next.kind {
             path.steps.extend(rest.steps);
         } else {
@@ -304,7 +305,8 @@ impl Resolver {
             }
             path.steps.push(next);
         }
-        for step in &mut path.steps {
+        // The steps before these have been through this, except the first of all when the second comes.
+        for step in &mut path.steps[if known == 1 { 0 } else { known }..] {
             match &step.kind {
                 Kind::Literal(Value::String(text)) => step.kind = Kind::Name(Arc::clone(text)),
                 Kind::Literal(value) => {
@@ -312,8 +314,8 @@ impl Resolver {
                 }
                 _ => {}
             }
+            path.keep_singleton |= step.keep_array;
         }
-        path.keep_singleton |= path.steps.iter().any(|step| step.keep_array);
         let last = path.steps.len() - 1;
         for at in [0, last] {
             if matches!(path.steps[at].kind, Kind::Array(_)) {

@@ -108,7 +108,7 @@ fn line(indent: Option<usize>, out: &mut String, budget: &mut Budget) -> Result<
 
 fn write(item: &Item, indent: Option<usize>, out: &mut String, budget: &mut Budget) -> Result<(), EvalError> {
     budget.charge_bytes(8)?;
-    budget.charge_steps(1)?;
+    budget.charge_steps(2)?;
     match item {
         Item::Undefined | Item::Value(Value::Null) => out.push_str("null"),
         Item::Function(_) => out.push_str("\"\""),

@@ -32,7 +32,7 @@ mod turn;
 mod variables;
 mod world;
 
-pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource};
+pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource, Told};
 pub use execution::{Attempt, Execution, Frame, FramePath, Info, Iterations, Outcome, Phase};
 pub use input::{Effect, Input, Reply, ScheduledTask, TaskReport, Turn};
 pub use map_run::{

@@ -58,8 +58,8 @@ async fn operations_keep_to_their_type_of_machine() {
     fixture.create("s", &pass(1)).await;
     let refused = sync(&fixture, "s", "{}").await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::StateMachineTypeNotSupported);
-    let tenant = tenant();
-    let refused = fixture.engine.list_executions(Fixture::listing("x", None, 10, None)).await.unwrap_err();
+    let (tenant, arn) = (tenant(), machine_arn("x"));
+    let refused = fixture.engine.list_executions(&tenant, &arn, None, 10, None).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::StateMachineTypeNotSupported);
     assert_eq!(refused.message, "This operation is not supported by this type of state machine");
     let run = fixture.engine.start_execution(request("x", None, "{}")).await.unwrap().arn;
@@ -133,7 +133,8 @@ async fn a_loop_ends_by_its_time_limit_and_lets_others_work() {
     let limits = Limits { express_seconds: 1, ..Limits::default() };
     let store = Arc::new(MemoryStore::new(2));
     let fixture = Fixture::with(store, limits, Options { turn_events: 50, ..Options::default() }).await;
-    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"W"},"W":{"Type":"Wait","Seconds":0,"Next":"A"}}}"#;
+    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},"E":{"Type":"Succeed"},
+        "C":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"E"}],"Default":"A"}}}"#;
     create(&fixture, "loop", text).await;
     let engine = fixture.engine.clone();
     let asked = tokio::spawn(async move { engine.start_sync_execution(request("loop", None, "{}")).await });

@@ -378,7 +378,7 @@ impl Marker {
             return Ok(Some(self.zone_value(text)));
         }
         if let Some(format) = &self.format {
-            return format.parse_text(text);
+            return format.parse_text(text).map(Some);
         }
         if self.component == 'P' {
             return Ok(match text {

@@ -119,8 +119,8 @@ impl Format {
         }
     }
 
-    /// The number that a text in this picture spells; none if it spells none.
-    pub(crate) fn parse_text(&self, text: &str) -> Result<Option<f64>, EvalError> {
+    /// The number that a text in this picture spells; not a number if it spells none.
+    pub(crate) fn parse_text(&self, text: &str) -> Result<f64, EvalError> {
         let number = match &self.style {
             Style::Letters => {
                 Some(words::from_letters(text, if self.case == Case::Upper { 'A' } else { 'a' }))
@@ -132,7 +132,7 @@ impl Format {
                 return Err(EvalError::new("D3130").with_value(Some(token.as_str().into())));
             }
         };
-        Ok(number.filter(|number| number.is_finite()))
+        Ok(number.unwrap_or(f64::NAN))
     }
 
     /// How many bytes of a text, in either case of letters, this picture's next number takes at most; none if the text
