@@ -38,8 +38,10 @@ pub(crate) struct Compiled {
 impl Compiled {
     fn new(plan: Plan, revision: &RevisionRecord) -> Self {
         let child = |name: &Str| {
-            let child = plan.child(name)?;
-            Some((name.clone(), Arc::new(Self::alone(child, revision))))
+            let (.., distributed) = plan.distributed_map(name)?;
+            let machine_type = distributed.execution_type;
+            let child = Self { machine_type, ..Self::alone(plan.child(name)?, revision) };
+            Some((name.clone(), Arc::new(child)))
         };
         let children = plan.distributed.keys().filter_map(child).collect();
         Self { children, ..Self::alone(plan, revision) }

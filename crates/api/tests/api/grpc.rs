@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::client::Api;
-use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, VERSION};
+use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, MAP_RUN, VERSION};
 
 async fn connected(api: &Api) -> WorkflowsServiceClient<Channel> {
     WorkflowsServiceClient::new(api.channel().await)
@@ -106,6 +106,46 @@ async fn versions_and_aliases() {
     assert_eq!(aliases.state_machine_aliases.len(), 3);
     let delete = pb::DeleteStateMachineAliasRequest { state_machine_alias_arn: alias() };
     client.delete_state_machine_alias(delete).await.unwrap();
+}
+
+#[tokio::test]
+async fn map_runs_and_redrives() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let redrive =
+        pb::RedriveExecutionRequest { execution_arn: EXECUTION.into(), client_token: Some("t".into()) };
+    assert_eq!(client.redrive_execution(redrive).await.unwrap().into_inner().redrive_date, time());
+    assert!(api.engine.last_call().ends_with("Some(\"t\")"), "{}", api.engine.last_call());
+
+    let describe = pb::DescribeMapRunRequest { map_run_arn: MAP_RUN.into() };
+    let run = client.describe_map_run(describe).await.unwrap().into_inner();
+    assert_eq!((run.status(), run.max_concurrency), (pb::MapRunStatus::Running, 7));
+    assert_eq!((run.tolerated_failure_percentage, run.tolerated_failure_count), (2.5, 3));
+    let items = run.item_counts.unwrap();
+    assert_eq!((items.pending, items.running, items.total), (1, 2, 3));
+    let list = pb::ListMapRunsRequest { execution_arn: EXECUTION.into(), max_results: 2, next_token: None };
+    let first = client.list_map_runs(list).await.unwrap().into_inner();
+    assert_eq!((first.map_runs.len(), &*first.map_runs[0].execution_arn), (2, EXECUTION));
+    let list = pb::ListMapRunsRequest {
+        execution_arn: EXECUTION.into(),
+        max_results: 2,
+        next_token: first.next_token,
+    };
+    assert_eq!(client.list_map_runs(list).await.unwrap().into_inner().map_runs.len(), 1);
+
+    let update = pb::UpdateMapRunRequest {
+        map_run_arn: MAP_RUN.into(),
+        tolerated_failure_percentage: Some(12.5),
+        ..Default::default()
+    };
+    client.update_map_run(update).await.unwrap();
+    assert!(api.engine.last_call().contains("tolerated_failure_percentage: Some(12.5)"));
+    let nothing = pb::UpdateMapRunRequest { map_run_arn: MAP_RUN.into(), ..Default::default() };
+    assert_eq!(client.update_map_run(nothing).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+
+    let children = pb::ListExecutionsRequest { map_run_arn: Some(MAP_RUN.into()), ..Default::default() };
+    assert_eq!(client.list_executions(children).await.unwrap().into_inner().executions.len(), 3);
+    assert!(api.engine.last_call().contains("MapRun("), "{}", api.engine.last_call());
 }
 
 #[tokio::test]
