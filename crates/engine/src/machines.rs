@@ -107,7 +107,7 @@ pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> 
     }
     if parsed.label.is_some() {
         let message = format!("This operation does not take the ARN of a Map state: '{arn}'");
-        return Err(Error::new(ErrorKind::Validation, message));
+        return Err(Error::new(ErrorKind::LabelledArn, message));
     }
     Ok(parsed)
 }
@@ -151,7 +151,12 @@ impl Inner {
     }
 
     /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
-    pub(crate) async fn with_references(&self, shown: StateMachine, machine: Id, revision: Id) -> StateMachine {
+    pub(crate) async fn with_references(
+        &self,
+        shown: StateMachine,
+        machine: Id,
+        revision: Id,
+    ) -> StateMachine {
         let Ok(plan) = self.plan(machine, revision).await else { return shown };
         let references = newel_asl::variable_references(&plan.plan);
         let variable_references =
