@@ -5,8 +5,8 @@
 //!
 //! * `+1.5` moves the clock by so many seconds, `next` to when something is due;
 //! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat`, `State started worker` report
-//!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
-//!   the step before reported on;
+//!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late`
+//!   on the attempt that the step before reported on;
 //! * `run ok {json}` and `run fail Error cause` end the oldest open map run, `late-run` the one before again;
 //! * `stop Error cause` stops the execution; `start` starts it again; `redrive` redrives it.
 //!
