@@ -138,7 +138,10 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
             ErrorKind::TaskTimedOut => "TaskTimedOut",
             ErrorKind::TooManyTags => "TooManyTags",
-            ErrorKind::Validation | ErrorKind::CompletedMapRun => "ValidationException",
+            ErrorKind::Validation
+            | ErrorKind::InvalidRouting
+            | ErrorKind::LabelledArn
+            | ErrorKind::CompletedMapRun => "ValidationException",
             ErrorKind::Unavailable => "ServiceUnavailable",
             ErrorKind::Internal => {
                 // What broke is for the operator; a client learns only that something did.
@@ -148,6 +151,8 @@ impl From<newel_engine::Error> for Refusal {
         };
         let refusal = Self::new(name, error.message);
         match error.kind {
+            ErrorKind::InvalidRouting => refusal.because("INVALID_ROUTING_CONFIGURATION"),
+            ErrorKind::LabelledArn => refusal.because("API_DOES_NOT_SUPPORT_LABELED_ARNS"),
             ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
             _ => refusal,
         }

@@ -23,6 +23,10 @@ pub enum ErrorKind {
     ActivityWorkerLimitExceeded,
     /// `ConflictException`
     Conflict,
+    /// `ValidationException` for the reason `INVALID_ROUTING_CONFIGURATION`.
+    InvalidRouting,
+    /// `ValidationException` for the reason `API_DOES_NOT_SUPPORT_LABELED_ARNS`.
+    LabelledArn,
     /// `ValidationException` for the reason `CANNOT_UPDATE_COMPLETED_MAP_RUN`.
     CompletedMapRun,
     /// `ExecutionAlreadyExists`

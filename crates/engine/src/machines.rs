@@ -107,7 +107,7 @@ pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> 
     }
     if parsed.label.is_some() {
         let message = format!("This operation does not take the ARN of a Map state: '{arn}'");
-        return Err(Error::new(ErrorKind::Validation, message));
+        return Err(Error::new(ErrorKind::LabelledArn, message));
     }
     Ok(parsed)
 }

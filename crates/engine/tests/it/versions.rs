@@ -336,7 +336,7 @@ async fn bad_routes_are_refused_in_the_words_of_aws() {
         ),
     ] {
         let error = fixture.engine.create_alias(alias(&routing)).await.unwrap_err();
-        assert_eq!((error.kind, error.message), (ErrorKind::Validation, message));
+        assert_eq!((error.kind, error.message), (ErrorKind::InvalidRouting, message));
     }
     assert_eq!(
         kind(fixture.engine.create_alias(alias(&[(&version(7), 100)])).await),
