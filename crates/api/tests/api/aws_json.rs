@@ -194,6 +194,24 @@ async fn executions_are_started_described_and_stopped() {
 }
 
 #[tokio::test]
+async fn an_execution_that_is_waited_for_is_answered_with_its_end() {
+    let api = Api::start().await;
+    let done = api.ok("StartSyncExecution", &with_machine(r#","input":"{ }","traceHeader":"Root=1""#)).await;
+    let later: Value = serde_json::from_str("1700000000.255").unwrap();
+    let expect = json!({
+        "executionArn": "arn:aws:states:us-east-1:000000000000:express:m:e:run", "stateMachineArn": MACHINE,
+        "name": "e", "startDate": TIME, "stopDate": later, "status": "SUCCEEDED", "input": "{ }",
+        "inputDetails": {"included": true}, "output": "[1]", "outputDetails": {"included": true},
+        "traceHeader": "Root=1",
+        "billingDetails": {"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": 100},
+    });
+    assert_eq!(done, expect);
+    let metadata = api.ok("StartSyncExecution", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
+    assert!(metadata.get("input").is_none() && metadata.get("output").is_none());
+    assert_eq!(metadata["outputDetails"], json!({"included": false}));
+}
+
+#[tokio::test]
 async fn histories_tell_events_with_and_without_data() {
     let api = Api::start().await;
     let history = api.ok("GetExecutionHistory", &with_execution("")).await;
