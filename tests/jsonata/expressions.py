@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 FIELDS = ["a", "b", "c", "d", "e"]
-TEXTS = ["", "a", "ab", "hello world", "a,b,c", "ABC", "x-1 y-22", "é😀z", "  pad  ", "12", "3.5", "true", "2018-03-14"]
+TEXTS = ["", "a", "ab", "hello world", "a,b,c", "ABC", "x-1 y-22", "é😀z", "  pad  ", "12.5", "3.5", "true", "2018-03-14"]
 PICTURES = ["0", "#,##0.00", "000", "#0.0#", "0.00%", "$#,##0;($#,##0)", "###,###", "0.###", "##,#0", "#.##", "00‰"]
 INTEGER_PICTURES = ["0", "000", "#,##0", "w", "W", "Ww", "i", "I", "a", "A", "0;o", "w;o", "Ww;o", "#:#0", "٠"]
 DATE_PICTURES = [
@@ -57,9 +57,10 @@ class Generator:
             "e": [self.random.randrange(9) for _ in range(self.random.randrange(4))],
         }
         typed = item()
-        typed["items"] = [item() for _ in range(self.random.randrange(5))]
+        # Never empty: grouping an empty array of the input changes the input, in the reference implementation.
+        typed["items"] = [item() for _ in range(self.random.randrange(1, 5))]
         typed["groups"] = [
-            {"name": self.one(TEXTS), "items": [item() for _ in range(self.random.randrange(4))]}
+            {"name": self.one(TEXTS), "items": [item() for _ in range(self.random.randrange(1, 4))]}
             for _ in range(self.random.randrange(4))
         ]
         typed["any"] = self.data()
@@ -92,7 +93,7 @@ class Generator:
             lambda: f"$sqrt($abs({n(d)}))",
             lambda: f"$length({s(d)})",
             lambda: f"$number({s(d)})",
-            lambda: f"$parseInteger({s(d)}, '{self.one(INTEGER_PICTURES[:3])}')",
+            lambda: f"$parseInteger('{self.one(['12', '1,234', '007'])}', '{self.one(INTEGER_PICTURES[:3])}')",
             lambda: f"{arr(d)}[{self.one(['0', '1', '-1', '1.7'])}]",
             lambda: f"({self.boolean(d)} ? {n(d)} : {n(d)})",
             lambda: f"$reduce({arr(d)}, function($x, $y){{$x + $y}}{self.one(['', ', 0', ', 1'])})",
@@ -114,7 +115,7 @@ class Generator:
             lambda: f"$pad({s(d)}, {self.one(['5', '-5', '12', '-12'])}{self.one(PADDINGS)})",
             lambda: f"$join({self.texts(d)}{self.one(SEPARATORS)})",
             lambda: f"$replace({s(d)}, {self.one(REGEXES)}, {self.one(REPLACEMENTS)})",
-            lambda: f"$replace({s(d)}, 'a', {s(0)}{self.one(['', ', 1', ', 0'])})",
+            lambda: f"$replace({s(d)}, 'a', '{self.one(TEXTS)}'{self.one(['', ', 1', ', 0'])})",
             lambda: f"$formatNumber({n(d)}, '{self.one(PICTURES)}')",
             lambda: f"$formatInteger({n(d)}, '{self.one(INTEGER_PICTURES)}')",
             lambda: f"$formatBase({n(d)}{self.one(['', ', 2', ', 16', ', 36'])})",
@@ -122,7 +123,7 @@ class Generator:
             lambda: f"$type({self.any(d)})",
             lambda: f"({self.boolean(d)} ? {s(d)} : {s(d)})",
             lambda: f"({s(d)} ~> $uppercase ~> $trim)",
-            lambda: f"$substring(?, 0, {self.one(['1', '3'])})({s(d)})",
+            lambda: f"$substring(?, 0, {self.one(['1', '3'])})('{self.one(TEXTS)}')",
         )
 
     def date_picture(self) -> str:
@@ -200,8 +201,8 @@ class Generator:
             lambda: f"items{{b: {self.one(['a', '$sum(a)', 'd', '$', 'e', '$count($)'])}}}",
             lambda: f"$merge([{self.object(d)}, {self.object(d)}])",
             lambda: f"$sift({self.object(d)}, function($v, $k){{{self.boolean(d)}}})",
-            lambda: f"groups.items{{$string(a): $count(b), 'all': d.a}}",
-            lambda: f"({self.object(d)} ~> |{self.one(['$', 'd', '**', '*', 'items', 'items.d'])}|{{'z': {self.any(d)}}}{self.one(DELETIONS)}|)",
+            lambda: f"groups.items{{'k' & a: $count(b), 'all': d.a}}",
+            lambda: f"({self.object(d)} ~> |{self.one(['$', 'd', '**', '*', 'items', 'items.d'])}|{{'z': {self.pick(lambda: self.number(d), lambda: self.text(d))}}}{self.one(DELETIONS)}|)",
             lambda: f"$lookup({self.object(d)}, '{self.one(FIELDS)}')",
         )
 

@@ -202,7 +202,8 @@ impl Inner {
         let record: ExecutionRecord = decode(&row.record)?;
         let Some(child) = record.child else {
             let revision = self.revision(row.machine, record.revision).await?;
-            return Ok(shown_machine(revision, record.revision, false));
+            let shown = shown_machine(revision, record.revision, false);
+            return Ok(self.with_references(shown, row.machine, record.revision).await);
         };
         let revision = self.revision(child.machine, record.revision).await?;
         let mut machine = shown_machine(revision, record.revision, false);

@@ -136,16 +136,27 @@ impl Inner {
         let machine = self.snapshot(arn_key(&named.unqualified().to_string())).await?.ok_or_else(missing)?;
         let (record, deleting) = (&machine.record, machine.record.deleting);
         if named.qualifier.is_none() {
-            return Ok(shown_machine(machine.revision.clone(), record.revision, deleting));
+            let shown = shown_machine(machine.revision.clone(), record.revision, deleting);
+            return Ok(self.with_references(shown, machine.row.id, record.revision).await);
         }
         let version = self.described_version(&named).await?.ok_or_else(missing)?;
         let revision = self.revision(machine.row.id, version.revision).await?;
-        Ok(StateMachine {
+        let shown = StateMachine {
             arn: version.arn,
             created_at: version.created_at,
             description: version.description,
             ..shown_machine(revision, version.revision, deleting)
-        })
+        };
+        Ok(self.with_references(shown, machine.row.id, version.revision).await)
+    }
+
+    /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
+    pub(crate) async fn with_references(&self, shown: StateMachine, machine: Id, revision: Id) -> StateMachine {
+        let Ok(plan) = self.plan(machine, revision).await else { return shown };
+        let references = newel_asl::variable_references(&plan.plan);
+        let variable_references =
+            references.into_iter().map(|(state, names)| (state, names.into_iter().collect())).collect();
+        StateMachine { variable_references, ..shown }
     }
 
     /// Refuses one state machine more than an account may have in a region.
@@ -383,6 +394,7 @@ pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) ->
         configuration: revision.configuration,
         description: None,
         map: None,
+        variable_references: Vec::new(),
     }
 }
 

@@ -147,6 +147,8 @@ pub struct StateMachine {
     pub description: Option<Str>,
     /// The distributed Map whose children are meant, and their map run, where a child was asked for.
     pub map: Option<MapOfChild>,
+    /// `variableReferences`: the variables that each state refers to, by the state's name.
+    pub variable_references: Vec<(Str, Vec<Str>)>,
 }
 
 /// Of what a child of a map run is.

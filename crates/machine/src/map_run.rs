@@ -3,13 +3,15 @@
 //! The items of a distributed Map are worked on by executions of their own, begun a few at a time, long after the turn that
 //! began the run. So what their inputs are made of goes with the run: [`ItemScope`].
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use newel_asl::plan::{State, Transformation};
+use newel_asl::timestamp::Timestamp;
 use newel_value::{Object, Payload, Str, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::eval::{Context, Scope};
+use crate::eval::{Context, Data, Scope};
 use crate::event::Fault;
 use crate::execution::{Frame, FramePath, Info};
 use crate::fault::StateError;
@@ -137,7 +139,7 @@ impl ItemScope {
         state: &State,
         index: u32,
         item: &Value,
-        random: &dyn Fn() -> u64,
+        (random, now): (&dyn Fn() -> u64, Timestamp),
     ) -> Result<Value, Fault> {
         let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.clone()) };
         let Some(selector) = &map.item_selector else { return Ok(item.clone()) };
@@ -149,13 +151,10 @@ impl ItemScope {
         };
         let frames = Frames::default();
         let context = Context::new(&self.info, &frames, &self.frame, extra);
-        let scope = Scope {
-            input: self.input.value(),
-            context: &context,
-            frames: &frames,
-            frame: &self.frame,
-            random,
-        };
+        let budget = RefCell::new(newel_jsonata::Budget::default());
+        let data = Data::input(self.input.value());
+        let scope =
+            Scope { data, context: &context, frames: &frames, frame: &self.frame, random, now, budget };
         scope.template(selector).map_err(|failure| state_error(&self.frame, failure).fault)
     }
 }

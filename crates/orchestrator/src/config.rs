@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use newel_api::Bounds;
+use newel_api::{Bounds, Throttling};
 use newel_asl::Limits;
 use newel_runtime::Telemetry;
 use newel_sinks::{EventOptions, LogOptions};
@@ -28,6 +28,8 @@ pub struct Config {
     pub store: Store,
     /// The limits of definitions, payloads and executions: AWS's unless raised.
     pub limits: Limits,
+    /// How often callers may call: as often as they like unless it is enabled.
+    pub throttling: Throttling,
     /// How executions are run.
     pub engine: newel_engine::Options,
     /// The conversation with workers.
@@ -178,6 +180,7 @@ impl Config {
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{key} must not be 0"));
         }
+        self.throttling.check()?;
         self.logs.check()?;
         self.events.check()?;
         self.dispatch.check()

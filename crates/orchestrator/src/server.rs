@@ -116,6 +116,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         credentials,
         limits: config.limits,
         bounds: config.transport,
+        throttling: config.throttling,
         token_key: engine.page_key(),
         clock,
     };

@@ -50,9 +50,10 @@ impl Members<'_> {
         self.name(name).push_str(itoa::Buffer::new().format(value));
     }
 
-    /// A number; `null` for one that JSON has no word for.
+    /// A number; `null` for one that JSON doesn't have.
     pub fn float(&mut self, name: &str, value: f64) {
-        Number::from_f64(value).map_or(Value::Null, Value::from).write_json(self.name(name));
+        let value = Number::from_f64_as_integer(value).map_or(Value::Null, Value::from);
+        value.write_json(self.name(name));
     }
 
     /// `null`

@@ -6,7 +6,7 @@ use newel_engine::request::{
     MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
     StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
 };
-use newel_value::{Members, Value, object};
+use newel_value::{Members, Object, Str, Value, object};
 
 use super::history::write_event;
 use super::instant::Instants as _;
@@ -52,7 +52,20 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
         m.optional("description", machine.description.as_deref());
+        references(m, machine, definition);
     })
+}
+
+/// `variableReferences`, where there are any; they are part of the definition, and told with it.
+fn references(m: &mut Members<'_>, machine: &StateMachine, definition: bool) {
+    if !definition || machine.variable_references.is_empty() {
+        return;
+    }
+    // The states' names are the user's, so this object is written as a value is.
+    let names = |names: &Vec<Str>| Value::from(names.iter().cloned().map(Value::from).collect::<Vec<_>>());
+    let states: Object =
+        machine.variable_references.iter().map(|(state, of)| (state.clone(), names(of))).collect();
+    m.value("variableReferences", &states.into());
 }
 
 pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> String {
@@ -68,6 +81,7 @@ pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> 
         }
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
+        references(m, machine, definition);
     })
 }
 
@@ -184,7 +198,7 @@ pub(super) fn activity_task(task: Option<&ActivityTask>) -> String {
             m.text("taskToken", &task.token);
             m.text("input", task.input.text());
         }
-        None => m.value("taskToken", &Value::Null),
+        None => m.null("taskToken"),
     })
 }
 

@@ -8,6 +8,7 @@ use newel_engine::request::{
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
+use newel_value::Str;
 
 use crate::service::{EncryptionView, LoggingView, TracingView, Verdict};
 
@@ -91,7 +92,17 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
         description: machine.description.as_deref().map(str::to_owned),
+        variable_references: references(machine, told),
     }
+}
+
+/// The variables that states refer to are part of the definition, and told with it.
+fn references(machine: &StateMachine, told: bool) -> Vec<pb::VariableReferences> {
+    let of_state = |(state, names): &(Str, Vec<Str>)| pb::VariableReferences {
+        state_name: state.to_string(),
+        variables: names.iter().map(ToString::to_string).collect(),
+    };
+    machine.variable_references.iter().filter(|_| told).map(of_state).collect()
 }
 
 pub(super) fn machine_of_execution(
@@ -110,6 +121,7 @@ pub(super) fn machine_of_execution(
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
         label: machine.map.as_ref().map(|map| map.label.to_string()),
         map_run_arn: machine.map.as_ref().map(|map| map.map_run_arn.to_string()),
+        variable_references: references(machine, told),
     }
 }
 

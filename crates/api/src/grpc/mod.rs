@@ -63,6 +63,7 @@ impl Workflows {
         }
         let answered = async {
             let input = Input::new(operation, members, self.service.limits())?;
+            self.service.admit(&tenant, operation, &input).await?;
             let limit = self.service.call_timeout(Some(operation), self.call_timeout);
             let Ok(result) = timeout(limit, call(&self.service, &tenant, &input)).await else {
                 return Err(Refusal::new("RequestTimeoutException", "The request took too long"));

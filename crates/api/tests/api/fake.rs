@@ -80,6 +80,7 @@ fn machine() -> StateMachine {
             ..Configuration::default()
         },
         description: None,
+        variable_references: vec![("S".into(), vec!["x".into(), "y".into()])],
     }
 }
 

@@ -70,7 +70,7 @@ impl Compiler<'_> {
     }
 
     fn item_reader(&mut self, node: &Node<'_>) -> Option<ItemReader> {
-        self.known_fields(node, &[&["Resource", "Parameters", "ReaderConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "ReaderConfig", "Comment"]]);
         let resource = self.storage(node, &READERS)?;
         let parameters = self.storage_parameters(node)?;
         let written = self.present(node, "ReaderConfig", |_, config| {
@@ -139,12 +139,12 @@ impl Compiler<'_> {
         let max_items = self.integer_setting(node, ["MaxItemsPerBatch", "MaxItemsPerBatchPath"], BATCH_ITEMS);
         let max_bytes =
             self.integer_setting(node, ["MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"], BATCH_BYTES);
-        let input = self.template(node, "BatchInput");
+        let input = self.template_or_value(node, "BatchInput");
         Some(Batcher { max_items, max_bytes, input })
     }
 
     fn result_writer(&mut self, node: &Node<'_>) -> Option<ResultWriter> {
-        self.known_fields(node, &[&["Resource", "Parameters", "WriterConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "WriterConfig", "Comment"]]);
         if !node.has("Resource") && !node.has("WriterConfig") {
             self.fault_in(node, "At least one of the following fields is required: [Resource, WriterConfig]");
             return None;
@@ -192,10 +192,12 @@ impl Compiler<'_> {
     }
 
     fn storage_parameters(&mut self, node: &Node<'_>) -> Option<Option<Template>> {
-        if !node.has("Parameters") {
-            return Some(None);
+        let (own, other) =
+            if self.is_jsonata() { ("Arguments", "Parameters") } else { ("Parameters", "Arguments") };
+        if node.has(other) {
+            self.fault_in(node, format!("Field '{other}' is not supported"));
         }
-        self.template(node, "Parameters").map(Some)
+        if node.has(own) { self.arguments(node).map(Some) } else { Some(None) }
     }
 }
 

@@ -111,6 +111,10 @@ struct Compiler<'a> {
     variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
     /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
     /// another.
     machine_language: QueryLanguage,
@@ -124,10 +128,6 @@ struct Here {
     language: QueryLanguage,
     /// Where in a location below the state the field's path begins.
     fields_from: usize,
-    /// The distributed Maps so far.
-    distributed: HashMap<Str, Arc<State>>,
-    /// What tells the definition from others.
-    fingerprint: u128,
 }
 
 /// A transition to a state, and where it is written.

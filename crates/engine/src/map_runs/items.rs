@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use newel_asl::error;
 use newel_asl::limits::Limits;
 use newel_asl::plan::State;
+use newel_asl::timestamp::Timestamp;
 use newel_machine::{Fault, MapItems, child_input};
 use newel_value::{ObjectBuilder, Payload, Value};
 
@@ -63,6 +64,7 @@ pub(super) struct Recipe<'a> {
     pub(super) state: &'a State,
     pub(super) limits: &'a Limits,
     pub(super) random: &'a dyn Fn() -> u64,
+    pub(super) now: Timestamp,
 }
 
 impl Recipe<'_> {
@@ -123,7 +125,7 @@ impl Recipe<'_> {
 
     fn select(&self, position: u64, item: &Value) -> Result<Value, Fault> {
         let index = u32::try_from(position).unwrap_or(u32::MAX);
-        self.plan.scope.select(self.state, index, item, self.random)
+        self.plan.scope.select(self.state, index, item, (self.random, self.now))
     }
 
     fn batch(&self, items: Vec<Value>) -> Result<Payload, Fault> {

@@ -352,7 +352,8 @@ impl Run<'_> {
             return Err(internal("The definition has no such state"));
         };
         let random = || self.inner.env.random();
-        make(&Recipe { plan: &self.plan, state, limits: &self.inner.limits, random: &random })
+        let now = self.inner.env.now();
+        make(&Recipe { plan: &self.plan, state, limits: &self.inner.limits, random: &random, now })
     }
 
     fn fail(&mut self, fault: Fault) {

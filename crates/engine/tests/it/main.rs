@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is how a failure shows")]
 
+mod activities;
 mod deletion;
 mod executions;
 mod express;

@@ -127,14 +127,19 @@ fn total(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |sum, number| sum + number)
 }
 
+/// The first of two by `better`; not a number if one of them isn't.
+fn chosen(a: f64, b: f64, better: fn(f64, f64) -> f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { better(a, b) }
+}
+
 pub(super) fn max(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
     let numbers = numbers(evaluator, &arguments)?.unwrap_or_default();
-    Ok(numbers.into_iter().reduce(f64::max).map_or(Item::Undefined, Item::Number))
+    Ok(numbers.into_iter().reduce(|a, b| chosen(a, b, f64::max)).map_or(Item::Undefined, Item::Number))
 }
 
 pub(super) fn min(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
     let numbers = numbers(evaluator, &arguments)?.unwrap_or_default();
-    Ok(numbers.into_iter().reduce(f64::min).map_or(Item::Undefined, Item::Number))
+    Ok(numbers.into_iter().reduce(|a, b| chosen(a, b, f64::min)).map_or(Item::Undefined, Item::Number))
 }
 
 pub(super) fn average(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {

@@ -26,7 +26,7 @@ impl Runner<'_, '_> {
     ) -> Step {
         let effective = self.effective_input(path, state)?;
         let found = match distributed.reader {
-            None => Some(self.evaluate(path, effective.value(), |scope| items(scope, map))?),
+            None => Some(self.evaluate(path, effective.value(), |scope| items(scope, state, map))?),
             Some(_) => None,
         };
         let length = found.as_ref().and_then(|items| items.value().as_array()).map_or(0, <[Value]>::len);
@@ -149,11 +149,11 @@ impl Runner<'_, '_> {
             frame.previous = started;
             frame.phase = Phase::Ready;
         });
-        let concluded = self.conclude_result(path, state, &Branches::of_map(map), output);
-        if concluded.is_err() {
+        self.conclude_result(path, state, &Branches::of_map(map), output).map_err(|mut error| {
             self.update(path, |frame| frame.previous = succeeded);
-        }
-        concluded
+            self.record_evaluation(path, &mut error);
+            error
+        })
     }
 
     /// Redrives the map run of a Map state whose execution is redriven.
@@ -220,6 +220,7 @@ fn source(scope: &Scope<'_>, distributed: &Distributed, found: Option<Payload>) 
         max_items: u64::try_from(max_items).map_err(|_| EvalError {
             error: error::ITEM_READER_FAILED,
             message: "field MaxItems must be positive".to_owned(),
+            evaluation: None,
         })?,
     })
 }
@@ -276,6 +277,9 @@ fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
 fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
     match setting {
         Setting::Value(number) => Ok(i64::try_from(*number).unwrap_or(i64::MAX)),
+        Setting::Jsonata(jsonata) => {
+            scope.jsonata_count(jsonata).map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+        }
         Setting::Path(expression) => {
             let value = scope.expression(expression)?;
             let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
@@ -287,6 +291,7 @@ fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i
 fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResult<f64> {
     let percentage = match setting {
         Setting::Value(number) => *number,
+        Setting::Jsonata(jsonata) => scope.jsonata_number(jsonata)?.as_f64().unwrap_or(f64::NAN),
         Setting::Path(expression) => {
             let value = scope.expression(expression)?;
             let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
