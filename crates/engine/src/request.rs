@@ -233,6 +233,14 @@ pub struct Execution {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// Whether it could be redriven now.
+    pub redrivable: Redrivable,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.
@@ -262,14 +270,6 @@ pub struct SyncExecution {
     pub billed_millis: u64,
     /// What AWS would bill: MB of memory, in steps of 64.
     pub billed_megabytes: u64,
-    /// How often it has been redriven.
-    pub redrive_count: u64,
-    /// When it was last redriven.
-    pub redriven_at: Option<Timestamp>,
-    /// Whether it could be redriven now.
-    pub redrivable: Redrivable,
-    /// The map run whose child it is.
-    pub map_run_arn: Option<Str>,
 }
 
 /// Whether an execution can be redriven: `redriveStatus` with its reason.
