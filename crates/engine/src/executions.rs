@@ -16,7 +16,7 @@ use crate::ids::{arn_key, new_id, shard_of, uuid};
 use crate::machines::{own, refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::map_runs::MapRunRecord;
-use crate::page::{Cursor, page};
+use crate::page::Cursor;
 use crate::request::{
     Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
     StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
