@@ -151,7 +151,12 @@ impl Inner {
     }
 
     /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
-    pub(crate) async fn with_references(&self, shown: StateMachine, machine: Id, revision: Id) -> StateMachine {
+    pub(crate) async fn with_references(
+        &self,
+        shown: StateMachine,
+        machine: Id,
+        revision: Id,
+    ) -> StateMachine {
         let Ok(plan) = self.plan(machine, revision).await else { return shown };
         let references = newel_asl::variable_references(&plan.plan);
         let variable_references =
