@@ -288,6 +288,23 @@ async fn map_runs_and_redrives() {
 }
 
 #[tokio::test]
+async fn an_execution_that_is_waited_for_is_answered_with_its_end() {
+    let api = Api::start().await;
+    let done = api.ok("StartSyncExecution", &with_machine(r#","input":"{ }","traceHeader":"Root=1""#)).await;
+    let expect = json!({
+        "executionArn": "arn:aws:states:us-east-1:000000000000:express:m:e:run", "stateMachineArn": MACHINE,
+        "name": "e", "startDate": TIME, "stopDate": TIME + 0.005, "status": "SUCCEEDED", "input": "{ }",
+        "inputDetails": {"included": true}, "output": "[1]", "outputDetails": {"included": true},
+        "traceHeader": "Root=1",
+        "billingDetails": {"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": 100},
+    });
+    assert_eq!(done, expect);
+    let metadata = api.ok("StartSyncExecution", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
+    assert!(metadata.get("input").is_none() && metadata.get("output").is_none());
+    assert_eq!(metadata["outputDetails"], json!({"included": false}));
+}
+
+#[tokio::test]
 async fn histories_tell_events_with_and_without_data() {
     let api = Api::start().await;
     let history = api.ok("GetExecutionHistory", &with_execution("")).await;

@@ -197,6 +197,14 @@ async fn executions() {
     let start = pb::StartExecutionRequest { state_machine_arn: MACHINE.into(), ..Default::default() };
     let started = client.start_execution(start).await.unwrap().into_inner();
     assert_eq!((&*started.execution_arn, started.start_date), (EXECUTION, time()));
+    let start = pb::StartSyncExecutionRequest {
+        state_machine_arn: MACHINE.into(),
+        input: Some("[7]".into()),
+        ..Default::default()
+    };
+    let done = client.start_sync_execution(start).await.unwrap().into_inner();
+    assert_eq!((done.status(), done.input.as_deref()), (pb::ExecutionStatus::Succeeded, Some("[7]")));
+    assert_eq!((done.output.as_deref(), done.billed_duration_millis), (Some("[1]"), 100));
     let describe = pb::DescribeExecutionRequest { execution_arn: EXECUTION.into(), included_data: 0 };
     let described = client.describe_execution(describe).await.unwrap().into_inner();
     assert_eq!(
