@@ -15,10 +15,12 @@ pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     /// What the client reads.
     pub(crate) message: String,
+    /// What AWS's exception tells beside the message: a member's name and its value.
+    pub(crate) member: Option<(&'static str, &'static str)>,
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 33] = [
+const CLASSES: [(&str, u16, tonic::Code); 35] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
     ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
     ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
@@ -32,6 +34,8 @@ const CLASSES: [(&str, u16, tonic::Code); 33] = [
     ("InternalServerError", 500, tonic::Code::Internal),
     ("InvalidSignatureException", 400, tonic::Code::Unauthenticated),
     ("MissingAuthenticationTokenException", 400, tonic::Code::Unauthenticated),
+    ("KmsAccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("KmsInvalidStateException", 400, tonic::Code::FailedPrecondition),
     ("RequestEntityTooLargeException", 413, tonic::Code::ResourceExhausted),
     ("RequestTimeoutException", 408, tonic::Code::DeadlineExceeded),
     ("ResourceNotFound", 400, tonic::Code::NotFound),
@@ -57,7 +61,7 @@ const CLASSES: [(&str, u16, tonic::Code); 33] = [
 impl Refusal {
     /// A refusal.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, message: message.into() }
+        Self { name, message: message.into(), member: None }
     }
 
     /// `ValidationException`
@@ -94,6 +98,12 @@ impl Refusal {
         out.push_str(self.name);
         out.push_str("\",\"message\":");
         write_string(&self.message, &mut out);
+        if let Some((name, value)) = self.member {
+            out.push_str(",\"");
+            out.push_str(name);
+            out.push_str("\":");
+            write_string(value, &mut out);
+        }
         out.push('}');
         out
     }
@@ -111,9 +121,12 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
             ErrorKind::InvalidArn => "InvalidArn",
             ErrorKind::InvalidDefinition => "InvalidDefinition",
+            ErrorKind::InvalidEncryptionConfiguration => "InvalidEncryptionConfiguration",
             ErrorKind::InvalidExecutionInput => "InvalidExecutionInput",
             ErrorKind::InvalidOutput => "InvalidOutput",
             ErrorKind::InvalidToken => "InvalidToken",
+            ErrorKind::KmsAccessDenied => "KmsAccessDeniedException",
+            ErrorKind::KmsInvalidState(_) => "KmsInvalidStateException",
             ErrorKind::ResourceNotFound => "ResourceNotFound",
             ErrorKind::ServiceQuotaExceeded => "ServiceQuotaExceededException",
             ErrorKind::StateMachineAlreadyExists => "StateMachineAlreadyExists",
@@ -132,7 +145,11 @@ impl From<newel_engine::Error> for Refusal {
                 return Self::new("InternalServerError", "An internal error occurred");
             }
         };
-        Self { name, message: error.message }
+        let member = match error.kind {
+            ErrorKind::KmsInvalidState(state) => Some(("kmsKeyState", state.name())),
+            _ => None,
+        };
+        Self { name, message: error.message, member }
     }
 }
 
@@ -170,6 +187,13 @@ mod tests {
             refusal.body(),
             r#"{"__type":"InternalServerError","message":"An internal error occurred"}"#
         );
+    }
+
+    #[test]
+    fn a_keys_state_is_a_member_of_its_own() {
+        let kind = ErrorKind::KmsInvalidState(newel_engine::KeyState::Disabled);
+        let body = Refusal::from(newel_engine::Error::new(kind, "m")).body();
+        assert_eq!(body, r#"{"__type":"KmsInvalidStateException","message":"m","kmsKeyState":"DISABLED"}"#);
     }
 
     #[test]

@@ -45,7 +45,8 @@ fn shown(record: ActivityRecord) -> Activity {
 
 /// The activity that an ARN names, if it is this tenant's.
 fn own(tenant: &Tenant, arn: &str) -> Result<(), Error> {
-    let parsed: ActivityArn = arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
+    let parsed: ActivityArn =
+        arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
     if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
         return Err(missing(arn));
     }
@@ -96,7 +97,10 @@ impl Inner {
         Ok((row, shown(record)))
     }
 
-    pub(crate) async fn create_activity(self: &Arc<Self>, request: CreateActivity) -> Result<Activity, Error> {
+    pub(crate) async fn create_activity(
+        self: &Arc<Self>,
+        request: CreateActivity,
+    ) -> Result<Activity, Error> {
         self.check_room().await?;
         let arn: Str = home(&request.tenant).activity(request.name.clone()).to_string().into();
         let key = arn_key(&arn);
@@ -158,9 +162,12 @@ impl Inner {
             limit: limit + 1,
         };
         let rows = self.store.entities(page_of).await?;
-        Ok(page(rows, limit, |row| Cursor::Instant(row.created_at, row.id), |row| {
-            Ok(shown(decode(&row.record)?))
-        }))
+        Ok(page(
+            rows,
+            limit,
+            |row| Cursor::Instant(row.created_at, row.id),
+            |row| Ok(shown(decode(&row.record)?)),
+        ))
     }
 
     /// Looks up which of a plan's activities exist, before a turn that may enter a state that needs one.

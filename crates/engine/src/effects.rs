@@ -8,7 +8,7 @@ use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
 
 use crate::activation::Loaded;
 use crate::activities::FAMILY;
-use crate::codec::{OutboxRecord, decode, encode};
+use crate::codec::{OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
 use crate::task::{Dispatch, DispatchKind, TaskId};
@@ -95,7 +95,7 @@ impl Inner {
         key: &OutboxKey,
     ) -> Result<Option<OutboxRecord>, Error> {
         let row = self.store.outbox_row(shard, key).await?;
-        Ok(row.map(|row| decode(&row.record)).transpose()?)
+        row.map(|row| self.opened_order(&row)).transpose()
     }
 
     /// Lets durable orders go. If the shard has been lost since they were made, its recovery has found them in the outbox or

@@ -13,7 +13,7 @@ use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::machines::{own, refuse_deleting, shown_machine};
+use crate::machines::{own, refuse_deleting};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
@@ -128,6 +128,9 @@ impl Inner {
             || Error::new(ErrorKind::ExecutionAlreadyExists, format!("Execution Already Exists: '{arn}'"));
         let row = self.store.execution_by_arn(arn_key(arn)).await?.ok_or_else(taken)?;
         let execution = self.execution_of(row).await?;
+        if let Some(withheld) = execution.withheld {
+            return Err(withheld);
+        }
         if execution.status == ExecutionStatus::Running && execution.input == *input {
             return Ok(StartedExecution { arn: execution.arn, started_at: execution.started_at });
         }
@@ -160,9 +163,16 @@ impl Inner {
         self.execution_of(row).await
     }
 
+    /// An execution; without its payloads if they are under a key that can't be used.
     async fn execution_of(&self, row: ExecutionRow) -> Result<Execution, Error> {
-        let record: ExecutionRecord = decode(&row.record)?;
-        let frames = self.store.frames(row.id).await?;
+        let mut frames = self.store.frames(row.id).await?;
+        frames.retain(|frame| [INPUT_ROW, OUTPUT_ROW].contains(&&*frame.path));
+        let opened = self.opened_execution(&row).and_then(|record| Ok((record, self.opened_frames(frames)?)));
+        let (record, frames) = match opened {
+            Ok(opened) => opened,
+            Err(withheld) if withheld.kind.is_key() => return without_payloads(&row, withheld),
+            Err(error) => return Err(error),
+        };
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
             Some(outcome) => match outcome.outcome(|| payload_apart(&frames, OUTPUT_ROW))? {
@@ -183,6 +193,7 @@ impl Inner {
             trace_header: record.trace_header,
             alias_arn: record.alias_arn,
             version_arn: record.version_arn,
+            withheld: None,
         })
     }
 
@@ -194,7 +205,7 @@ impl Inner {
         let row = self.execution_row_of(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
         let revision = self.revision(row.machine, record.revision).await?;
-        Ok(shown_machine(revision, record.revision, false))
+        Ok(self.shown_machine(revision, record.revision, false))
     }
 
     pub(crate) async fn stop_execution(
@@ -301,7 +312,7 @@ impl Inner {
         let mut next = from;
         let mut at_once = FEW_ROWS;
         loop {
-            let rows = self.store.history(execution, next, order, at_once).await?;
+            let rows = self.opened_history(self.store.history(execution, next, order, at_once).await?)?;
             at_once = (2 * at_once).min(MANY_ROWS);
             let Some(last) = rows.last() else { return Ok(page) };
             next = if reverse { last.first.saturating_sub(1) } else { last.last + 1 };
@@ -355,6 +366,26 @@ impl Inner {
 }
 
 /// An execution as it is listed.
+/// What is told of an execution whose payloads aren't.
+fn without_payloads(row: &ExecutionRow, withheld: Error) -> Result<Execution, Error> {
+    let record: ExecutionRecord = decode(&row.record)?;
+    Ok(Execution {
+        arn: record.arn,
+        name: record.name,
+        state_machine_arn: record.machine_arn,
+        status: row.status,
+        started_at: record.started_at,
+        stopped_at: row.stopped_at,
+        input: Payload::from_checked_text("null"),
+        output: None,
+        fault: Fault::default(),
+        trace_header: record.trace_header,
+        alias_arn: record.alias_arn,
+        version_arn: record.version_arn,
+        withheld: Some(withheld),
+    })
+}
+
 fn listed(row: &ExecutionRow, record: ExecutionRecord) -> ExecutionItem {
     ExecutionItem {
         arn: record.arn,

@@ -9,11 +9,12 @@ use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
 use newel_value::Str;
+use newel_vault::Sealing;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::activities::NamedActivities;
-use crate::codec::{RevisionRecord, decode};
+use crate::codec::RevisionRecord;
 use crate::engine::Inner;
 use crate::logging::Logging;
 use crate::request::{MachineType, ValidateDefinition};
@@ -28,6 +29,8 @@ pub(crate) struct Compiled {
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
     pub(crate) activities: NamedActivities,
+    /// The key that what its executions store is sealed under.
+    pub(crate) sealing: Option<Sealing>,
     pub(crate) pace: Pace,
 }
 
@@ -79,8 +82,11 @@ impl Inner {
             return Ok(plan);
         }
         let record = self.revision(machine, revision).await?;
-        let plan = self.compile(&record).await.map_err(|why| {
-            Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
+        let plan = self.compile(&record).await.map_err(|why| match why.kind {
+            ErrorKind::InvalidDefinition => {
+                Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
+            }
+            _ => why,
         })?;
         self.plans.put(machine, revision, Arc::clone(&plan));
         Ok(plan)
@@ -89,7 +95,7 @@ impl Inner {
     /// A revision from the store.
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
-            Some(row) => Ok(decode(&row.record)?),
+            Some(row) => self.opened_revision(&row),
             None => {
                 Err(Error::new(ErrorKind::Internal, format!("revision {revision} of {machine} is missing")))
             }
@@ -98,6 +104,9 @@ impl Inner {
 
     /// Compiles a definition where it holds up nobody else.
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
+        if let Some(withheld) = self.withheld(revision) {
+            return Err(withheld);
+        }
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
@@ -107,7 +116,8 @@ impl Inner {
                 let logging = Logging::of(&revision.configuration);
                 let activities = NamedActivities::of(&plan, &revision.machine_arn);
                 let pace = Pace::default();
-                Ok(Arc::new(Compiled { plan, role_arn, machine_type, logging, activities, pace }))
+                let sealing = self.sealing_of(revision);
+                Ok(Arc::new(Compiled { plan, role_arn, machine_type, logging, activities, sealing, pace }))
             }
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }

@@ -143,6 +143,8 @@ pub struct StateMachine {
     pub configuration: Configuration,
     /// The description of the version that was asked for.
     pub description: Option<Str>,
+    /// Why the definition must not be told: its key can't be used.
+    pub withheld: Option<crate::Error>,
 }
 
 /// A state machine in a list.
@@ -218,6 +220,8 @@ pub struct Execution {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+    /// Why input, output, error and cause must not be told: their key can't be used. They are empty then.
+    pub withheld: Option<crate::Error>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.

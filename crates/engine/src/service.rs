@@ -12,7 +12,11 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
-    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page,
+    PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem,
+    SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine,
+    ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they

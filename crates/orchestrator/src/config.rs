@@ -27,6 +27,8 @@ pub struct Config {
     pub store: Store,
     /// The limits of definitions, payloads and executions: AWS's unless raised.
     pub limits: Limits,
+    /// The keys that what is stored is encrypted under.
+    pub encryption: newel_vault::Options,
     /// How executions are run.
     pub engine: newel_engine::Options,
     /// The conversation with workers.

@@ -15,6 +15,7 @@ use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
 use newel_runtime::{Shutdown, failpoint};
 use newel_store::{SqliteStore, Store};
+use newel_vault::Vault;
 use tokio::task::JoinHandle;
 
 use crate::observer::Observer;
@@ -66,6 +67,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         .context("`grpc.listen` needs `auth.client_token_file` or `auth.worker_tokens_dir`")?;
 
     let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
+    let vault = Arc::new(Vault::open(&config.encryption).context("`encryption` can't be used")?);
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
     let hub = Hub::new(config.dispatch);
@@ -77,6 +79,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         catalog: Arc::new(integrations),
         dispatcher: Arc::clone(&nested) as Arc<dyn Dispatcher>,
         observer: Arc::new(Observer::new(spans, Arc::clone(&nested))),
+        vault,
         limits: config.limits.clone(),
         options: config.engine,
     })

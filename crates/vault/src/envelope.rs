@@ -68,7 +68,8 @@ impl MasterKey {
         };
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let bytes = open_in_place(&self.cipher, nonce, context, &mut sealed).ok_or(foreign)?;
-        let bytes = Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| Fault::Damaged("its data key"))?);
+        let bytes =
+            Zeroizing::new(<[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| Fault::Damaged("its data key"))?);
         Ok(DataKey(cipher(&bytes)?))
     }
 }

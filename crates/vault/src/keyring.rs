@@ -63,7 +63,7 @@ struct Entry {
     aliases: Vec<String>,
     #[serde(default)]
     state: KeyState,
-    material: Vec<Zeroizing<String>>,
+    material: Vec<String>,
 }
 
 impl Keyring {
@@ -136,7 +136,8 @@ impl Key {
         if name.starts_with("arn:") {
             let alias = name.rsplit_once(":alias/").map(|(home, alias)| (home, format!("alias/{alias}")));
             return self.arn == name
-                || alias.is_some_and(|(home, alias)| self.home() == Some(home) && self.aliases.contains(&alias));
+                || alias
+                    .is_some_and(|(home, alias)| self.home() == Some(home) && self.aliases.contains(&alias));
         }
         let id = self.arn.rsplit_once(":key/").map(|(_, id)| id);
         self.part(3) == Some(region) && (id == Some(name) || self.aliases.iter().any(|alias| alias == name))
@@ -168,13 +169,15 @@ fn read(file: &Path) -> Result<Vec<Key>, KeysFileError> {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         wrong(format!("line {line}: {}", error.message()))
     })?;
-    let keys: Vec<Key> = parsed.keys.into_iter().map(|entry| key(entry).map_err(wrong)).collect::<Result<_, _>>()?;
+    let keys: Vec<Key> =
+        parsed.keys.into_iter().map(|entry| key(entry).map_err(wrong)).collect::<Result<_, _>>()?;
     for (position, key) in keys.iter().enumerate() {
         let before = &keys[..position];
         if before.iter().any(|other| other.arn == key.arn) {
             return Err(wrong(format!("the key {} is there twice", key.arn)));
         }
-        let taken = |alias: &&String| before.iter().any(|b| b.home() == key.home() && b.aliases.contains(alias));
+        let taken =
+            |alias: &&String| before.iter().any(|b| b.home() == key.home() && b.aliases.contains(alias));
         if let Some(alias) = key.aliases.iter().find(taken) {
             return Err(wrong(format!("{alias} is there twice")));
         }
@@ -184,6 +187,7 @@ fn read(file: &Path) -> Result<Vec<Key>, KeysFileError> {
 
 fn key(entry: Entry) -> Result<Key, String> {
     let Entry { arn, aliases, state, material } = entry;
+    let material: Vec<Zeroizing<String>> = material.into_iter().map(Zeroizing::new).collect();
     let parts: Vec<&str> = arn.split(':').collect();
     let is_key = matches!(parts.as_slice(), ["arn", _, "kms", _, account, key]
         if account.len() == 12 && key.strip_prefix("key/").is_some_and(|id| !id.is_empty()));
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_key_has_four_names_and_belongs_to_its_account() {
-        let text = format!("[[keys]]\narn = '{ARN}'\naliases = ['alias/a']\nmaterial = ['{}']\n", material(1));
+        let text =
+            format!("[[keys]]\narn = '{ARN}'\naliases = ['alias/a']\nmaterial = ['{}']\n", material(1));
         let (_directory, path) = file(&text);
         let keys = Keyring::open(&path).unwrap();
         for name in [ARN, "1234", "alias/a", "arn:aws:kms:us-east-1:000000000000:alias/a"] {
@@ -268,7 +273,10 @@ mod tests {
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = []"), "`material` is empty"),
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = '{secret}'"), "line 3"),
             (format!("[[keys]]\narn = '{ARN}'\nkey = '{secret}'\nmaterial = []"), "unknown field"),
-            (format!("[[keys]]\narn = '{ARN}'\naliases = ['a']\nmaterial = ['{secret}']"), "begin with alias/"),
+            (
+                format!("[[keys]]\narn = '{ARN}'\naliases = ['a']\nmaterial = ['{secret}']"),
+                "begin with alias/",
+            ),
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = ['{secret}']\n").repeat(2), "is there twice"),
         ] {
             let (_directory, path) = file(&text);

@@ -168,7 +168,8 @@ impl Vault {
         keys.pop(&cached);
         let master = self.keyring(parts.arn)?.by_arn(parts.arn)?;
         let material = master.materials.iter().find(|material| material.has_wrapped(parts.wrapped));
-        let material = material.ok_or(Fault::Damaged("the key's material that it was sealed under is gone"))?;
+        let material =
+            material.ok_or(Fault::Damaged("the key's material that it was sealed under is gone"))?;
         let key = Arc::new(material.unwrap(parts.wrapped, &parts.bound())?);
         keys.put(cached, (Arc::clone(&key), now.saturating_add(OPEN_FOR_MILLIS)));
         Ok(key)
@@ -253,7 +254,8 @@ mod tests {
     #[test]
     fn a_data_key_is_reused_for_its_period_and_no_nonce_twice() {
         let vault = Fixture::new().open();
-        let (first, second, later) = (sealed(&vault, ARN, 0), sealed(&vault, ARN, 59_999), sealed(&vault, ARN, 60_000));
+        let (first, second, later) =
+            (sealed(&vault, ARN, 0), sealed(&vault, ARN, 59_999), sealed(&vault, ARN, 60_000));
         let wrapped = |record: &[u8]| Parts::of(record).unwrap().wrapped.to_vec();
         assert_eq!(wrapped(&first), wrapped(&second));
         assert_ne!(wrapped(&first), wrapped(&later));

@@ -2,7 +2,8 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route, StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route,
+    StateMachine, StateMachineItem, SyncExecution, Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -54,14 +55,15 @@ fn tracing(configuration: &Configuration) -> pb::TracingConfiguration {
 }
 
 fn encryption(configuration: &Configuration) -> pb::EncryptionConfiguration {
-    let kind = match &*EncryptionView::of(configuration).kind {
+    let view = EncryptionView::of(configuration);
+    let kind = match view.kind {
         "CUSTOMER_MANAGED_KMS_KEY" => pb::EncryptionType::CustomerManagedKmsKey,
         _ => pb::EncryptionType::AwsOwnedKey,
     };
     pb::EncryptionConfiguration {
         r#type: kind.into(),
-        kms_key_id: None,
-        kms_data_key_reuse_period_seconds: None,
+        kms_key_id: view.key.map(str::to_owned),
+        kms_data_key_reuse_period_seconds: view.reuse_seconds.and_then(|seconds| seconds.try_into().ok()),
     }
 }
 
@@ -202,10 +204,7 @@ pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
         name: activity.name.to_string(),
         creation_date: Some(instant(activity.created_at)),
     };
-    pb::ListActivitiesResponse {
-        activities: page.items.iter().map(item).collect(),
-        next_token: page.next,
-    }
+    pb::ListActivitiesResponse { activities: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {

@@ -235,10 +235,7 @@ impl Members for pb::ListActivitiesRequest {
 
 impl Members for pb::GetActivityTaskRequest {
     fn members(self) -> Object {
-        builder()
-            .text("activityArn", self.activity_arn)
-            .optional("workerName", self.worker_name)
-            .build()
+        builder().text("activityArn", self.activity_arn).optional("workerName", self.worker_name).build()
     }
 }
 

@@ -118,9 +118,7 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
         }
-        Named::Activity => {
-            Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
-        }
+        Named::Activity => Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
         Named::Version => {
             Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }
@@ -130,6 +128,15 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
 
 fn no_resource(arn: &str) -> Refusal {
     Refusal::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+}
+
+/// Whether to tell what a key protects: not if the request doesn't want it. If it does, and the key can't be used, that is refused.
+fn told(withheld: Option<&newel_engine::Error>, input: &Input) -> Result<bool, Refusal> {
+    match withheld {
+        _ if metadata_only(input) => Ok(false),
+        Some(withheld) => Err(withheld.clone().into()),
+        None => Ok(true),
+    }
 }
 
 fn metadata_only(input: &Input) -> bool {
