@@ -20,7 +20,7 @@ pub(crate) struct Refusal {
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 35] = [
+const CLASSES: [(&str, u16, tonic::Code); 36] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
     ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
     ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
@@ -29,6 +29,7 @@ const CLASSES: [(&str, u16, tonic::Code); 35] = [
     ("ExecutionAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
     ("ExecutionLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ExecutionNotRedrivable", 400, tonic::Code::FailedPrecondition),
     ("ExpiredTokenException", 400, tonic::Code::Unauthenticated),
     ("IncompleteSignatureException", 400, tonic::Code::Unauthenticated),
     ("InternalServerError", 500, tonic::Code::Internal),
@@ -67,6 +68,12 @@ impl Refusal {
     /// `ValidationException`
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationException", message)
+    }
+
+    /// The same refusal with a reason that programs can read.
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.member = Some(("reason", reason));
+        self
     }
 
     /// `SerializationException`
@@ -119,6 +126,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             ErrorKind::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            ErrorKind::ExecutionNotRedrivable => "ExecutionNotRedrivable",
             ErrorKind::InvalidArn => "InvalidArn",
             ErrorKind::InvalidDefinition => "InvalidDefinition",
             ErrorKind::InvalidEncryptionConfiguration => "InvalidEncryptionConfiguration",
@@ -137,7 +145,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
             ErrorKind::TaskTimedOut => "TaskTimedOut",
             ErrorKind::TooManyTags => "TooManyTags",
-            ErrorKind::Validation => "ValidationException",
+            ErrorKind::Validation | ErrorKind::CompletedMapRun => "ValidationException",
             ErrorKind::Unavailable => "ServiceUnavailable",
             ErrorKind::Internal => {
                 // What broke is for the operator; a client learns only that something did.
@@ -145,11 +153,14 @@ impl From<newel_engine::Error> for Refusal {
                 return Self::new("InternalServerError", "An internal error occurred");
             }
         };
-        let member = match error.kind {
-            ErrorKind::KmsInvalidState(state) => Some(("kmsKeyState", state.name())),
-            _ => None,
-        };
-        Self { name, message: error.message, member }
+        let refusal = Self::new(name, error.message);
+        match error.kind {
+            ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
+            ErrorKind::KmsInvalidState(state) => {
+                Self { member: Some(("kmsKeyState", state.name())), ..refusal }
+            }
+            _ => refusal,
+        }
     }
 }
 

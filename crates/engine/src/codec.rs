@@ -7,12 +7,13 @@
 use std::collections::HashMap;
 
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Event, Fault, Frame, Outcome};
+use newel_machine::{Event, Fault, Frame, Outcome, Redrives};
 use newel_store::{ExecutionStatus, Id, Record};
 use newel_value::{Payload, Str};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::map_runs::{Child, Life};
 use crate::request::{Configuration, MachineType, Route};
 use crate::task::Dispatch;
 
@@ -223,6 +224,11 @@ pub(crate) struct ExecutionRecord {
     pub(crate) alias_arn: Option<Str>,
     #[serde(default)]
     pub(crate) version_arn: Option<Str>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
+    /// What it has as a child of a map run, if it is one. Its row's machine is then the run.
+    #[serde(default)]
+    pub(crate) child: Option<Child>,
 }
 
 /// What of an execution is encrypted under a customer's key.
@@ -246,6 +252,14 @@ impl ExecutionRecord {
             input: std::mem::replace(&mut self.input, Placed::Apart),
             outcome: std::mem::replace(&mut self.outcome, outcome),
             root: self.root.take(),
+        }
+    }
+
+    /// What is told without what was taken out: nothing in its place.
+    pub(crate) fn forget_secrets(&mut self) {
+        self.input = Placed::Here(Payload::from_checked_text("null"));
+        if let Some(StoredOutcome::Succeeded(output)) = &mut self.outcome {
+            *output = Placed::Here(Payload::from_checked_text("null"));
         }
     }
 
@@ -346,6 +360,17 @@ pub(crate) enum OutboxRecord {
     },
     /// An Express execution that isn't closed: after a crash it is run again from its start.
     Express(Box<ExpressRecord>),
+    /// A map run that is to be worked on, or to end.
+    MapRun {
+        /// Which.
+        id: Id,
+        /// Its ARN.
+        arn: Str,
+        /// What is to be done.
+        life: Life,
+    },
+    /// A child of a map run has closed, and its run hasn't counted it yet.
+    ChildClosed(Id),
 }
 
 /// What an Express execution is started from.

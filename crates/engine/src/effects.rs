@@ -5,12 +5,14 @@ use std::sync::Arc;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Effect, Info, ScheduledTask, Turn};
 use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
+use newel_value::Str;
 
 use crate::activation::Loaded;
 use crate::activities::FAMILY;
 use crate::codec::{OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
+use crate::map_runs::{self, Life, News};
 use crate::task::{Dispatch, DispatchKind, TaskId};
 use crate::{Error, ErrorKind};
 
@@ -19,6 +21,7 @@ use crate::{Error, ErrorKind};
 pub(crate) struct Orders {
     dispatches: Vec<Arc<Dispatch>>,
     forget: Vec<TaskId>,
+    map_runs: Vec<(Id, Str, News)>,
 }
 
 impl Inner {
@@ -30,6 +33,7 @@ impl Inner {
         ops: &mut Vec<Op>,
     ) -> Result<Orders, Error> {
         let mut orders = Orders::default();
+        let now = self.env.now();
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
                 Effect::Schedule(task) => {
@@ -44,6 +48,18 @@ impl Inner {
                         dispatch.submitted_at = Some(self.env.now());
                         orders.give(dispatch, ops);
                     }
+                }
+                Effect::StartMapRun(order) => {
+                    let (key, id) = (order.key.clone(), map_runs::begin(loaded, *order, now, ops));
+                    orders.map_runs.push((id, key.arn, News::Life(0)));
+                }
+                Effect::RedriveMapRun { key, redrives } => {
+                    let id = map_runs::put_word(loaded, &key, Life::Run(redrives), ops);
+                    orders.map_runs.push((id, key.arn, News::Life(redrives)));
+                }
+                Effect::AbortMapRun { key, redrives } => {
+                    let id = map_runs::put_word(loaded, &key, Life::Abort(redrives), ops);
+                    orders.map_runs.push((id, key.arn, News::Abort(redrives)));
                 }
                 Effect::Settle(task) | Effect::Abandon { task, job: false, .. } => {
                     orders.settle(task_id(loaded.id, &task), ops);
@@ -84,7 +100,13 @@ impl Inner {
         }
         match self.outbox_record(task.execution.shard(), &outbox_key(task)).await? {
             Some(OutboxRecord::Dispatch(dispatch)) => Ok(Some(*dispatch)),
-            Some(OutboxRecord::DeleteMachine { .. } | OutboxRecord::Express(_)) | None => Ok(None),
+            Some(
+                OutboxRecord::DeleteMachine { .. }
+                | OutboxRecord::Express(_)
+                | OutboxRecord::MapRun { .. }
+                | OutboxRecord::ChildClosed(_),
+            )
+            | None => Ok(None),
         }
     }
 
@@ -101,7 +123,10 @@ impl Inner {
     /// Lets durable orders go. If the shard has been lost since they were made, its recovery has found them in the outbox or
     /// will: a submission that went out after it was given for reconciling could start a job twice.
     pub(crate) fn carry_out(self: &Arc<Self>, shard: ShardId, epoch: Epoch, orders: Orders) {
-        let Orders { dispatches, forget } = orders;
+        let Orders { dispatches, forget, map_runs } = orders;
+        for (id, arn, news) in map_runs {
+            self.tell_map_run(id, &arn, news);
+        }
         if !forget.is_empty() {
             self.dispatcher.forget(&forget);
             self.activities.forget(&forget);

@@ -10,7 +10,7 @@ use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Input, Reply, TaskKey, TaskReport};
-use newel_store::{Commit, Epoch, ExecutionStatus, Id, Op, Outcome, Rejection, ShardId, Store};
+use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection, ShardId, Store};
 use newel_value::Str;
 use newel_vault::Vault;
 use opentelemetry::global;
@@ -24,15 +24,16 @@ use crate::express::Express;
 use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::Machines;
 use crate::mail::What;
+use crate::map_runs::MapRuns;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
     Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
-    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page,
-    PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem,
-    SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine,
-    ValidateDefinition,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -100,6 +101,9 @@ pub(crate) struct Inner {
     pub(crate) timers: Timers,
     pub(crate) express: Express,
     pub(crate) watchers: Watchers,
+    pub(crate) map_runs: MapRuns,
+    /// Permits of map runs: how many may have children at once.
+    pub(crate) map_run_permits: Semaphore,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
     /// Open executions, about: counted at the start and from then on moved by what this process starts and closes.
@@ -140,6 +144,10 @@ impl Engine {
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
             express: Express::new(&limits, &options),
+            map_runs: MapRuns::default(),
+            map_run_permits: Semaphore::new(
+                usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
+            ),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -212,6 +220,16 @@ impl Inner {
         let Some(epoch) = self.shards.get(usize::from(shard.0)).and_then(Shard::epoch) else {
             return Err(Error::unavailable("the shard is changing hands; try again"));
         };
+        self.commit_under(shard, epoch, ops).await
+    }
+
+    /// Makes a change durable of what was read under an epoch.
+    pub(crate) async fn commit_under(
+        self: &Arc<Self>,
+        shard: ShardId,
+        epoch: Epoch,
+        ops: Vec<Op>,
+    ) -> Result<(), Error> {
         match self.committer.commit(Commit { shard, epoch, ops }).await {
             Outcome::Committed => Ok(()),
             refused => Err(self.refused(shard, epoch, refused)),
@@ -398,15 +416,35 @@ impl Workflows for Engine {
         self.0.stop_execution(tenant, arn, fault).await
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.0.redrive(tenant, arn, client_token).await
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.0.list(request).await
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.0.describe_map_run(tenant, arn).await
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
         limit: usize,
         after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.0.list(tenant, state_machine_arn, status, limit, after).await
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.0.list_map_runs(tenant, execution_arn, limit, after).await
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.0.update_map_run(tenant, arn, update).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

@@ -23,12 +23,16 @@ pub enum ErrorKind {
     ActivityWorkerLimitExceeded,
     /// `ConflictException`
     Conflict,
+    /// `ValidationException` for the reason `CANNOT_UPDATE_COMPLETED_MAP_RUN`.
+    CompletedMapRun,
     /// `ExecutionAlreadyExists`
     ExecutionAlreadyExists,
     /// `ExecutionDoesNotExist`
     ExecutionDoesNotExist,
     /// `ExecutionLimitExceeded`
     ExecutionLimitExceeded,
+    /// `ExecutionNotRedrivable`
+    ExecutionNotRedrivable,
     /// `InvalidArn`
     InvalidArn,
     /// `InvalidDefinition`

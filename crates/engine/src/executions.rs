@@ -10,15 +10,16 @@ use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage
 use newel_value::{Payload, Str};
 
 use crate::activation::{Loaded, NotDone, Write};
-use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
+use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Unreadable, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
 use crate::machines::{own, refuse_deleting};
 use crate::mail::What;
-use crate::page::{Cursor, page};
+use crate::map_runs::MapRunRecord;
+use crate::page::Cursor;
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, MachineType, Page, StartExecution, StartedExecution, StateMachine,
-    Tenant, TokenReport,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
+    StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -35,7 +36,7 @@ const LAST_EVENT: u64 = u64::MAX >> 1;
 /// 4 MiB). One event may be larger, and then goes alone.
 const PAGE_BYTES: usize = 3 << 20;
 
-/// How many of a machine's executions one call looks at for those that a version or alias started.
+/// How many executions one call looks at for those that a filter leaves in.
 const SCANNED_ROWS: usize = 200;
 const SCANNED_PAGES: usize = 10;
 
@@ -111,7 +112,7 @@ impl Inner {
     }
 
     /// Goes on with a started execution where there is anything to go on with.
-    fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
+    pub(crate) fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
         let inner = Arc::clone(self);
         let mut finished = Some(loaded);
         let ready = finished.as_ref().is_some_and(|loaded| loaded.execution.is_ready());
@@ -137,7 +138,7 @@ impl Inner {
         Err(taken())
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         let open = u64::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(0);
         if open >= self.limits.open_executions {
             return Err(Error::new(
@@ -168,11 +169,17 @@ impl Inner {
         let mut frames = self.store.frames(row.id).await?;
         frames.retain(|frame| [INPUT_ROW, OUTPUT_ROW].contains(&&*frame.path));
         let opened = self.opened_execution(&row).and_then(|record| Ok((record, self.opened_frames(frames)?)));
-        let (record, frames) = match opened {
-            Ok(opened) => opened,
-            Err(withheld) if withheld.kind.is_key() => return without_payloads(&row, withheld),
+        let (record, frames, withheld) = match opened {
+            Ok((record, frames)) => (record, frames, None),
+            Err(withheld) if withheld.kind.is_key() => {
+                let mut record: ExecutionRecord = decode(&row.record)?;
+                record.forget_secrets();
+                (record, Vec::new(), Some(withheld))
+            }
             Err(error) => return Err(error),
         };
+        let redrivable = self.redrivable(&row, &record).await?;
+        let status = self.child_status(&row, &record).await?;
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
             Some(outcome) => match outcome.outcome(|| payload_apart(&frames, OUTPUT_ROW))? {
@@ -184,7 +191,7 @@ impl Inner {
             arn: record.arn,
             name: record.name,
             state_machine_arn: record.machine_arn,
-            status: row.status,
+            status,
             started_at: record.started_at,
             stopped_at: row.stopped_at,
             input: record.input.payload(|| payload_apart(&frames, INPUT_ROW))?,
@@ -193,7 +200,11 @@ impl Inner {
             trace_header: record.trace_header,
             alias_arn: record.alias_arn,
             version_arn: record.version_arn,
-            withheld: None,
+            redrive_count: record.redrives.count,
+            redriven_at: record.redrives.last,
+            redrivable,
+            map_run_arn: record.child.map(|child| child.run_arn),
+            withheld,
         })
     }
 
@@ -204,8 +215,21 @@ impl Inner {
     ) -> Result<StateMachine, Error> {
         let row = self.execution_row_of(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
-        let revision = self.revision(row.machine, record.revision).await?;
-        Ok(self.shown_machine(revision, record.revision, false))
+        let Some(child) = record.child else {
+            let revision = self.revision(row.machine, record.revision).await?;
+            let shown = self.shown_machine(revision, record.revision, false);
+            return Ok(self.with_references(shown, row.machine, record.revision).await);
+        };
+        let revision = self.revision(child.machine, record.revision).await?;
+        let mut machine = self.shown_machine(revision, record.revision, false);
+        // What AWS shows of a child is the part of the definition that it runs.
+        let plan = self.plan(child.machine, record.revision).await?;
+        if let Some((.., distributed)) = plan.plan.distributed_map(&child.state) {
+            machine.definition = distributed.definition.clone();
+        }
+        (machine.arn, machine.name) = (record.machine_arn, record.machine_name);
+        machine.map = Some(MapOfChild { label: child.label, map_run_arn: child.run_arn });
+        Ok(machine)
     }
 
     pub(crate) async fn stop_execution(
@@ -222,66 +246,56 @@ impl Inner {
         row.stopped_at.ok_or_else(|| Error::unavailable("the execution is not stopped yet; try again"))
     }
 
-    pub(crate) async fn list(
-        &self,
-        tenant: &Tenant,
-        machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        let named = own(tenant, machine_arn)?;
-        let machine = self.target(tenant, machine_arn).await?.machine;
-        if machine.record.machine_type == MachineType::Express {
-            return Err(Error::wrong_type());
-        }
-        let filter = ExecutionFilter { machine: machine.row.id, status };
-        let after = Cursor::instant(after)?;
-        if let Some(qualifier) = named.qualifier {
-            return self.list_started_by(filter, &qualifier, machine_arn, limit, after).await;
-        }
-        let rows = self.store.executions(ExecutionsPage { filter, after, limit: limit + 1 }).await?;
-        Ok(page(
-            rows,
-            limit,
-            |row| Cursor::Instant(row.sort_at, row.id),
-            |row| Ok(listed(&row, decode(&row.record)?)),
-        ))
-    }
-
-    /// The executions of a machine that one of its versions or aliases started. They are looked for among all of the machine's, so
-    /// many at a time at most: a page may be short, even empty, while there is another.
-    async fn list_started_by(
-        &self,
-        filter: ExecutionFilter,
-        qualifier: &Qualifier,
-        arn: &str,
-        limit: usize,
-        mut after: Option<(Timestamp, Id)>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        let mut items: Vec<ExecutionItem> = Vec::new();
-        let mut last = None;
+    /// A page of executions. Those that a filter leaves out cost a read all the same, so a page of a list in which few are
+    /// left can be short, even empty, and still have a next one.
+    pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        let ListExecutions { tenant, of, status, redriven, limit, after } = request;
+        let (machine, run, started_by) = match of {
+            ExecutionsOf::StateMachine(arn) => {
+                let qualifier = own(&tenant, &arn)?.qualifier;
+                let machine = self.target(&tenant, &arn).await?.machine;
+                if machine.record.machine_type == MachineType::Express {
+                    return Err(Error::wrong_type());
+                }
+                (machine.row.id, None, qualifier.map(|qualifier| (qualifier, arn)))
+            }
+            ExecutionsOf::MapRun(arn) => {
+                let row = self.map_run_row(&tenant, &arn).await?;
+                (row.id, Some(decode::<MapRunRecord>(&row.record)?), None)
+            }
+        };
+        let filter = ExecutionFilter { machine, status };
+        let wanted = |item: &ExecutionItem| {
+            let by = started_by.as_ref().is_none_or(|(qualifier, arn)| match qualifier {
+                Qualifier::Version(_) => item.version_arn.as_ref() == Some(arn),
+                Qualifier::Alias(_) => item.alias_arn.as_ref() == Some(arn),
+            });
+            by && redriven.is_none_or(|redriven| redriven == (item.redrive_count > 0))
+        };
+        let filtered = started_by.is_some() || redriven.is_some();
+        let at_once = if filtered { SCANNED_ROWS } else { limit + 1 };
+        let (mut items, mut last) = (Vec::new(), None);
+        let mut after = Cursor::instant(after.as_deref())?;
         for _ in 0..SCANNED_PAGES {
-            let rows = self.store.executions(ExecutionsPage { filter, after, limit: SCANNED_ROWS }).await?;
-            let more = rows.len() == SCANNED_ROWS;
+            let rows = self.store.executions(ExecutionsPage { filter, after, limit: at_once }).await?;
+            let more = rows.len() == at_once;
             for row in rows {
                 after = Some((row.sort_at, row.id));
-                let Ok(record) = decode::<ExecutionRecord>(&row.record) else {
-                    tracing::error!(execution = %row.id, "an execution that can't be read is left out of a list");
-                    continue;
+                let item = match item(&row, run.as_ref()) {
+                    Ok(item) => item,
+                    Err(error) => {
+                        tracing::error!(execution = %row.id, %error, "an execution is left out of a list");
+                        continue;
+                    }
                 };
-                let started_by = match qualifier {
-                    Qualifier::Version(_) => &record.version_arn,
-                    Qualifier::Alias(_) => &record.alias_arn,
-                };
-                if started_by.as_deref() != Some(arn) {
+                if !wanted(&item) {
                     continue;
                 }
                 if items.len() == limit {
                     return Ok(Page { items, next: last });
                 }
                 last = after.map(|(at, id)| Cursor::Instant(at, id).to_string());
-                items.push(listed(&row, record));
+                items.push(item);
             }
             if !more {
                 return Ok(Page { items, next: None });
@@ -365,36 +379,23 @@ impl Inner {
     }
 }
 
-/// An execution as it is listed.
-/// What is told of an execution whose payloads aren't.
-fn without_payloads(row: &ExecutionRow, withheld: Error) -> Result<Execution, Error> {
+/// An execution as lists have it.
+fn item(row: &ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, Unreadable> {
     let record: ExecutionRecord = decode(&row.record)?;
-    Ok(Execution {
+    let status = run.map_or(row.status, |run| run.shown_status(row));
+    let (map_run_arn, item_count) = record.child.map(|child| (child.run_arn, u64::from(child.items))).unzip();
+    Ok(ExecutionItem {
         arn: record.arn,
         name: record.name,
         state_machine_arn: record.machine_arn,
-        status: row.status,
+        status,
         started_at: record.started_at,
         stopped_at: row.stopped_at,
-        input: Payload::from_checked_text("null"),
-        output: None,
-        fault: Fault::default(),
-        trace_header: record.trace_header,
+        redrive_count: record.redrives.count,
+        redriven_at: record.redrives.last,
+        map_run_arn,
+        item_count,
         alias_arn: record.alias_arn,
         version_arn: record.version_arn,
-        withheld: Some(withheld),
     })
-}
-
-fn listed(row: &ExecutionRow, record: ExecutionRecord) -> ExecutionItem {
-    ExecutionItem {
-        arn: record.arn,
-        name: record.name,
-        state_machine_arn: record.machine_arn,
-        status: row.status,
-        started_at: record.started_at,
-        stopped_at: row.stopped_at,
-        alias_arn: record.alias_arn,
-        version_arn: record.version_arn,
-    }
 }

@@ -136,16 +136,32 @@ impl Inner {
         let machine = self.snapshot(arn_key(&named.unqualified().to_string())).await?.ok_or_else(missing)?;
         let (record, deleting) = (&machine.record, machine.record.deleting);
         if named.qualifier.is_none() {
-            return Ok(self.shown_machine(machine.revision.clone(), record.revision, deleting));
+            let shown = self.shown_machine(machine.revision.clone(), record.revision, deleting);
+            return Ok(self.with_references(shown, machine.row.id, record.revision).await);
         }
         let version = self.described_version(&named).await?.ok_or_else(missing)?;
         let revision = self.revision(machine.row.id, version.revision).await?;
-        Ok(StateMachine {
+        let shown = StateMachine {
             arn: version.arn,
             created_at: version.created_at,
             description: version.description,
             ..self.shown_machine(revision, version.revision, deleting)
-        })
+        };
+        Ok(self.with_references(shown, machine.row.id, version.revision).await)
+    }
+
+    /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
+    pub(crate) async fn with_references(
+        &self,
+        shown: StateMachine,
+        machine: Id,
+        revision: Id,
+    ) -> StateMachine {
+        let Ok(plan) = self.plan(machine, revision).await else { return shown };
+        let references = newel_asl::variable_references(&plan.plan);
+        let variable_references =
+            references.into_iter().map(|(state, names)| (state, names.into_iter().collect())).collect();
+        StateMachine { variable_references, ..shown }
     }
 
     /// Refuses one state machine more than an account may have in a region.
@@ -158,7 +174,7 @@ impl Inner {
         Err(Error::new(ErrorKind::StateMachineLimitExceeded, message))
     }
 
-    async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
+    pub(crate) async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
         let changes = {
             let mut snapshots = self.machines.snapshots.lock();
             if let Some(snapshot) = snapshots.by_arn.get(&key) {
@@ -385,6 +401,8 @@ impl Inner {
             revision_id: (revision.updates > 0).then(|| shown(id)),
             configuration: revision.configuration,
             description: None,
+            map: None,
+            variable_references: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Compiled revisions, in memory.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -17,6 +18,7 @@ use crate::activities::NamedActivities;
 use crate::codec::RevisionRecord;
 use crate::engine::Inner;
 use crate::logging::Logging;
+use crate::map_runs::Child;
 use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
@@ -32,6 +34,33 @@ pub(crate) struct Compiled {
     /// The key that what its executions store is sealed under.
     pub(crate) sealing: Option<Sealing>,
     pub(crate) pace: Pace,
+    /// What the children of its distributed Maps run, by the Map's name.
+    pub(crate) children: HashMap<Str, Arc<Self>>,
+}
+
+impl Compiled {
+    fn new(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>) -> Self {
+        let child = |name: &Str| {
+            let child = plan.child(name)?;
+            Some((name.clone(), Arc::new(Self::alone(child, revision, sealing.clone()))))
+        };
+        let children = plan.distributed.keys().filter_map(child).collect();
+        Self { children, ..Self::alone(plan, revision, sealing.clone()) }
+    }
+
+    /// A plan without what the children of its distributed Maps run.
+    fn alone(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>) -> Self {
+        Self {
+            role_arn: revision.role_arn.clone(),
+            machine_type: revision.machine_type,
+            logging: Logging::of(&revision.configuration),
+            activities: NamedActivities::of(&plan, &revision.machine_arn),
+            plan,
+            sealing,
+            pace: Pace::default(),
+            children: HashMap::new(),
+        }
+    }
 }
 
 /// How long the turns of a revision have taken lately. Brief ones needn't be moved to another thread, which costs more than
@@ -92,6 +121,23 @@ impl Inner {
         Ok(plan)
     }
 
+    /// The plan of an execution: of a revision, or of the part of it that a child of a map run runs.
+    pub(crate) async fn plan_of(
+        &self,
+        machine: Id,
+        revision: Id,
+        child: Option<&Child>,
+    ) -> Result<Arc<Compiled>, Error> {
+        let Some(child) = child else { return self.plan(machine, revision).await };
+        let whole = self.plan(child.machine, revision).await?;
+        whole.children.get(&child.state).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the definition has no distributed Map '{}'", child.state),
+            )
+        })
+    }
+
     /// A revision from the store.
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
@@ -111,14 +157,7 @@ impl Inner {
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => {
-                let role_arn = revision.role_arn.clone();
-                let logging = Logging::of(&revision.configuration);
-                let activities = NamedActivities::of(&plan, &revision.machine_arn);
-                let pace = Pace::default();
-                let sealing = self.sealing_of(revision);
-                Ok(Arc::new(Compiled { plan, role_arn, machine_type, logging, activities, sealing, pace }))
-            }
+            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision, self.sealing_of(revision)))),
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }

@@ -65,6 +65,8 @@ pub struct Configuration {
     pub encryption: Option<Value>,
 }
 
+/// The status of a map run.
+pub use crate::map_runs::MapRunStatus;
 /// The type of a state machine.
 pub use newel_asl::MachineType;
 
@@ -145,6 +147,19 @@ pub struct StateMachine {
     pub description: Option<Str>,
     /// Why the definition must not be told: its key can't be used.
     pub withheld: Option<crate::Error>,
+    /// The distributed Map whose children are meant, and their map run, where a child was asked for.
+    pub map: Option<MapOfChild>,
+    /// `variableReferences`: the variables that each state refers to, by the state's name.
+    pub variable_references: Vec<(Str, Vec<Str>)>,
+}
+
+/// Of what a child of a map run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapOfChild {
+    /// The Map's label.
+    pub label: Str,
+    /// The map run.
+    pub map_run_arn: Str,
 }
 
 /// A state machine in a list.
@@ -222,6 +237,14 @@ pub struct Execution {
     pub version_arn: Option<Str>,
     /// Why input, output, error and cause must not be told: their key can't be used. They are empty then.
     pub withheld: Option<crate::Error>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// Whether it could be redriven now.
+    pub redrivable: Redrivable,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.
@@ -253,6 +276,64 @@ pub struct SyncExecution {
     pub billed_megabytes: u64,
 }
 
+/// Whether an execution can be redriven: `redriveStatus` with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redrivable {
+    /// `REDRIVABLE`
+    Yes,
+    /// `NOT_REDRIVABLE`, and why.
+    No(Str),
+    /// `REDRIVABLE_BY_MAP_RUN`: a child of a map run, which is redriven with it and not by itself.
+    ByMapRun,
+}
+
+impl Redrivable {
+    /// AWS's name of the status.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Yes => "REDRIVABLE",
+            Self::No(_) => "NOT_REDRIVABLE",
+            Self::ByMapRun => "REDRIVABLE_BY_MAP_RUN",
+        }
+    }
+
+    /// `redriveStatusReason`
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Str> {
+        match self {
+            Self::No(why) => Some(why),
+            Self::Yes | Self::ByMapRun => None,
+        }
+    }
+}
+
+/// Whose executions are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecutionsOf {
+    /// A state machine's.
+    StateMachine(Str),
+    /// A map run's: its children.
+    MapRun(Str),
+}
+
+/// `ListExecutions`.
+#[derive(Clone, Debug)]
+pub struct ListExecutions {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Of what, by its ARN.
+    pub of: ExecutionsOf,
+    /// Only those of this status.
+    pub status: Option<ExecutionStatus>,
+    /// Only those that have (or have not) been redriven.
+    pub redriven: Option<bool>,
+    /// How many at most, 1 to 1,000.
+    pub limit: usize,
+    /// Where a page before this one ended.
+    pub after: Option<String>,
+}
+
 /// An execution in a list.
 #[derive(Clone, Debug)]
 pub struct ExecutionItem {
@@ -272,6 +353,94 @@ pub struct ExecutionItem {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
+    /// How many items it works on, if it is a child of a map run.
+    pub item_count: Option<u64>,
+}
+
+/// A map run: `DescribeMapRun`.
+#[derive(Clone, Debug)]
+pub struct MapRun {
+    /// Its ARN.
+    pub arn: Str,
+    /// The execution that it belongs to.
+    pub execution_arn: Str,
+    /// Its status.
+    pub status: MapRunStatus,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
+    /// How many children may be open at once; 0 for no limit of the user's.
+    pub max_concurrency: u64,
+    /// Of how many items in a hundred the failure is tolerated.
+    pub tolerated_failure_percentage: f64,
+    /// Of how many items the failure is tolerated.
+    pub tolerated_failure_count: u64,
+    /// What has become of the items.
+    pub items: MapRunCounts,
+    /// What has become of the children.
+    pub executions: MapRunCounts,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+}
+
+/// Counts of items or children of a map run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapRunCounts {
+    /// Not begun yet.
+    pub pending: u64,
+    /// Open.
+    pub running: u64,
+    /// Closed well.
+    pub succeeded: u64,
+    /// Closed by an error.
+    pub failed: u64,
+    /// Closed by a time limit.
+    pub timed_out: u64,
+    /// Stopped.
+    pub aborted: u64,
+    /// All.
+    pub total: u64,
+    /// Of how many the results have been put where they belong.
+    pub results_written: u64,
+    /// Of those that didn't succeed, how many can't be redriven.
+    pub failures_not_redrivable: u64,
+    /// Waiting to be redriven.
+    pub pending_redrive: u64,
+}
+
+/// A map run in a list.
+#[derive(Clone, Debug)]
+pub struct MapRunItem {
+    /// The execution that it belongs to.
+    pub execution_arn: Str,
+    /// Its ARN.
+    pub arn: Str,
+    /// The machine of its children: `…:stateMachine:NAME/LABEL`.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// `UpdateMapRun`: what is set is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct UpdateMapRun {
+    /// `maxConcurrency`
+    pub max_concurrency: Option<u64>,
+    /// `toleratedFailurePercentage`, 0 to 100.
+    pub tolerated_failure_percentage: Option<f64>,
+    /// `toleratedFailureCount`
+    pub tolerated_failure_count: Option<u64>,
 }
 
 /// `GetExecutionHistory`.

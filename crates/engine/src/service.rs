@@ -6,17 +6,16 @@ use async_trait::async_trait;
 use newel_asl::Diagnostics;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
-use newel_store::ExecutionStatus;
 use newel_value::Str;
 use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::request::{
     Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
-    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page,
-    PublishVersion, PublishedVersion, StartExecution, StartedExecution, StateMachine, StateMachineItem,
-    SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine, UpdatedStateMachine,
-    ValidateDefinition,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -124,15 +123,31 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// `StopExecution`: when it stopped; for a closed one, when it had stopped.
     async fn stop_execution(&self, tenant: &Tenant, arn: &str, fault: Fault) -> Result<Timestamp, Error>;
 
-    /// `ListExecutions`, newest first: a machine's, or those that one of its versions or aliases started.
-    async fn list_executions(
+    /// `RedriveExecution`, idempotent by client token as AWS has it: when it was redriven.
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error>;
+
+    /// `ListExecutions`, newest first: a machine's, those that one of its versions or aliases started, or a map run's.
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error>;
+
+    /// `DescribeMapRun`.
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error>;
+
+    /// `ListMapRuns`, newest first.
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
         limit: usize,
         after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error>;
+    ) -> Result<Page<MapRunItem>, Error>;
+
+    /// `UpdateMapRun`: of a run that is open.
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error>;
 
     /// `GetExecutionHistory`.
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error>;

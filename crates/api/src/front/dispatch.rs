@@ -40,6 +40,13 @@ pub(crate) async fn dispatch(
             render::execution(&execution, data)
         }
         Operation::StopExecution => render::stopped(service.stop_execution(tenant, input).await?),
+        Operation::RedriveExecution => render::redriven(service.redrive_execution(tenant, input).await?),
+        Operation::DescribeMapRun => render::map_run(&service.describe_map_run(tenant, input).await?),
+        Operation::ListMapRuns => render::map_runs(&service.list_map_runs(tenant, input).await?),
+        Operation::UpdateMapRun => {
+            service.update_map_run(tenant, input).await?;
+            render::nothing()
+        }
         Operation::ListExecutions => render::executions(&service.list_executions(tenant, input).await?),
         Operation::GetExecutionHistory => {
             render::history(&service.get_execution_history(tenant, input).await?)
@@ -104,11 +111,7 @@ pub(crate) async fn dispatch(
         Operation::GetActivityTask => {
             render::activity_task(service.get_activity_task(tenant, input).await?.as_ref())
         }
-        Operation::DescribeMapRun
-        | Operation::ListMapRuns
-        | Operation::RedriveExecution
-        | Operation::TestState
-        | Operation::UpdateMapRun => {
+        Operation::TestState => {
             let message = format!("Newel does not serve {} yet", operation.name());
             return Err(Refusal::new("UnknownOperationException", message));
         }

@@ -2,13 +2,15 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, Page, PublishedVersion, Route,
-    StateMachine, StateMachineItem, SyncExecution, Tag,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem,
+    MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
+    Tag,
 };
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
+use newel_value::Str;
 
-use crate::service::{EncryptionView, LoggingView, TracingView, Verdict, redrive};
+use crate::service::{EncryptionView, LoggingView, TracingView, Verdict};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -33,6 +35,10 @@ const fn status(status: ExecutionStatus) -> pb::ExecutionStatus {
         ExecutionStatus::Aborted => pb::ExecutionStatus::Aborted,
         ExecutionStatus::PendingRedrive => pb::ExecutionStatus::PendingRedrive,
     }
+}
+
+fn count(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn logging(configuration: &Configuration) -> pb::LoggingConfiguration {
@@ -87,7 +93,17 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
         description: machine.description.as_deref().map(str::to_owned),
+        variable_references: references(machine, told),
     }
+}
+
+/// The variables that states refer to are part of the definition, and told with it.
+fn references(machine: &StateMachine, told: bool) -> Vec<pb::VariableReferences> {
+    let of_state = |(state, names): &(Str, Vec<Str>)| pb::VariableReferences {
+        state_name: state.to_string(),
+        variables: names.iter().map(ToString::to_string).collect(),
+    };
+    machine.variable_references.iter().filter(|_| told).map(of_state).collect()
 }
 
 pub(super) fn machine_of_execution(
@@ -104,6 +120,9 @@ pub(super) fn machine_of_execution(
         tracing_configuration: Some(tracing(&machine.configuration)),
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
+        label: machine.map.as_ref().map(|map| map.label.to_string()),
+        map_run_arn: machine.map.as_ref().map(|map| map.map_run_arn.to_string()),
+        variable_references: references(machine, told),
     }
 }
 
@@ -208,10 +227,10 @@ pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
-    let (redrivable, reason) = redrive(execution.status);
-    let redrive_status = match redrivable {
-        "REDRIVABLE" => pb::RedriveStatus::Redrivable,
-        _ => pb::RedriveStatus::NotRedrivable,
+    let redrive_status = match execution.redrivable {
+        Redrivable::Yes => pb::RedriveStatus::Redrivable,
+        Redrivable::No(_) => pb::RedriveStatus::NotRedrivable,
+        Redrivable::ByMapRun => pb::RedriveStatus::RedrivableByMapRun,
     };
     pb::DescribeExecutionResponse {
         execution_arn: execution.arn.to_string(),
@@ -225,9 +244,11 @@ pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecut
         error: execution.fault.error.as_deref().map(str::to_owned),
         cause: execution.fault.cause.as_deref().map(str::to_owned),
         trace_header: execution.trace_header.as_deref().map(str::to_owned),
-        redrive_count: 0,
+        redrive_count: count(execution.redrive_count),
         redrive_status: redrive_status.into(),
-        redrive_status_reason: reason.map(str::to_owned),
+        redrive_status_reason: execution.redrivable.reason().map(ToString::to_string),
+        redrive_date: execution.redriven_at.map(instant),
+        map_run_arn: execution.map_run_arn.as_deref().map(str::to_owned),
         state_machine_version_arn: execution.version_arn.as_deref().map(str::to_owned),
         state_machine_alias_arn: execution.alias_arn.as_deref().map(str::to_owned),
     }
@@ -243,6 +264,10 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         stop_date: item.stopped_at.map(instant),
         state_machine_version_arn: item.version_arn.as_deref().map(str::to_owned),
         state_machine_alias_arn: item.alias_arn.as_deref().map(str::to_owned),
+        redrive_count: count(item.redrive_count),
+        redrive_date: item.redriven_at.map(instant),
+        map_run_arn: item.map_run_arn.as_deref().map(str::to_owned),
+        item_count: item.item_count,
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
 }
@@ -264,6 +289,55 @@ pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionRes
         diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
         truncated: verdict.truncated,
     }
+}
+
+pub(super) fn map_run(run: &MapRun) -> pb::DescribeMapRunResponse {
+    let status = match run.status {
+        MapRunStatus::Running => pb::MapRunStatus::Running,
+        MapRunStatus::Succeeded => pb::MapRunStatus::Succeeded,
+        MapRunStatus::Failed => pb::MapRunStatus::Failed,
+        MapRunStatus::Aborted => pb::MapRunStatus::Aborted,
+    };
+    pb::DescribeMapRunResponse {
+        map_run_arn: run.arn.to_string(),
+        execution_arn: run.execution_arn.to_string(),
+        status: status.into(),
+        start_date: Some(instant(run.started_at)),
+        stop_date: run.stopped_at.map(instant),
+        max_concurrency: run.max_concurrency,
+        tolerated_failure_percentage: run.tolerated_failure_percentage,
+        tolerated_failure_count: run.tolerated_failure_count,
+        item_counts: Some(counts(&run.items)),
+        execution_counts: Some(counts(&run.executions)),
+        redrive_count: count(run.redrive_count),
+        redrive_date: run.redriven_at.map(instant),
+    }
+}
+
+const fn counts(counts: &MapRunCounts) -> pb::MapRunCounts {
+    pb::MapRunCounts {
+        pending: counts.pending,
+        running: counts.running,
+        succeeded: counts.succeeded,
+        failed: counts.failed,
+        timed_out: counts.timed_out,
+        aborted: counts.aborted,
+        total: counts.total,
+        results_written: counts.results_written,
+        failures_not_redrivable: counts.failures_not_redrivable,
+        pending_redrive: counts.pending_redrive,
+    }
+}
+
+pub(super) fn map_runs(page: Page<MapRunItem>) -> pb::ListMapRunsResponse {
+    let item = |item: &MapRunItem| pb::MapRunListItem {
+        execution_arn: item.execution_arn.to_string(),
+        map_run_arn: item.arn.to_string(),
+        state_machine_arn: item.state_machine_arn.to_string(),
+        start_date: Some(instant(item.started_at)),
+        stop_date: item.stopped_at.map(instant),
+    };
+    pb::ListMapRunsResponse { map_runs: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {

@@ -317,6 +317,39 @@ impl Members for pb::DescribeStateMachineForExecutionRequest {
     }
 }
 
+impl Members for pb::DescribeMapRunRequest {
+    fn members(self) -> Object {
+        builder().text("mapRunArn", self.map_run_arn).build()
+    }
+}
+
+impl Members for pb::ListMapRunsRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("executionArn", self.execution_arn)
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::UpdateMapRunRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("mapRunArn", self.map_run_arn)
+            .optional("maxConcurrency", self.max_concurrency.map(i64::from))
+            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage)
+            .optional("toleratedFailureCount", self.tolerated_failure_count)
+            .build()
+    }
+}
+
+impl Members for pb::RedriveExecutionRequest {
+    fn members(self) -> Object {
+        builder().text("executionArn", self.execution_arn).optional("clientToken", self.client_token).build()
+    }
+}
+
 impl Members for pb::StopExecutionRequest {
     fn members(self) -> Object {
         builder()

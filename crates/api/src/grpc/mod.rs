@@ -63,6 +63,7 @@ impl Workflows {
         }
         let answered = async {
             let input = Input::new(operation, members, self.service.limits())?;
+            self.service.admit(&tenant, operation, &input).await?;
             let limit = self.service.call_timeout(Some(operation), self.call_timeout);
             let Ok(result) = timeout(limit, call(&self.service, &tenant, &input)).await else {
                 return Err(Refusal::new("RequestTimeoutException", "The request took too long"));
@@ -341,6 +342,44 @@ impl WorkflowsService for Workflows {
         unary!(self, request, StopExecution, |service, tenant, input| {
             let at = service.stop_execution(tenant, input).await?;
             pb::StopExecutionResponse { stop_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn redrive_execution(
+        &self,
+        request: Request<pb::RedriveExecutionRequest>,
+    ) -> Result<Response<pb::RedriveExecutionResponse>, Status> {
+        unary!(self, request, RedriveExecution, |service, tenant, input| {
+            let at = service.redrive_execution(tenant, input).await?;
+            pb::RedriveExecutionResponse { redrive_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn describe_map_run(
+        &self,
+        request: Request<pb::DescribeMapRunRequest>,
+    ) -> Result<Response<pb::DescribeMapRunResponse>, Status> {
+        unary!(self, request, DescribeMapRun, |service, tenant, input| {
+            convert::map_run(&service.describe_map_run(tenant, input).await?)
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        request: Request<pb::ListMapRunsRequest>,
+    ) -> Result<Response<pb::ListMapRunsResponse>, Status> {
+        unary!(self, request, ListMapRuns, |service, tenant, input| {
+            convert::map_runs(service.list_map_runs(tenant, input).await?)
+        })
+    }
+
+    async fn update_map_run(
+        &self,
+        request: Request<pb::UpdateMapRunRequest>,
+    ) -> Result<Response<pb::UpdateMapRunResponse>, Status> {
+        unary!(self, request, UpdateMapRun, |service, tenant, input| {
+            service.update_map_run(tenant, input).await?;
+            pb::UpdateMapRunResponse {}
         })
     }
 

@@ -4,6 +4,7 @@ mod activity;
 mod configuration;
 mod execution;
 mod machine;
+mod map_run;
 mod tags;
 mod task;
 mod validate;
@@ -12,7 +13,7 @@ mod version;
 use std::sync::Arc;
 use std::time::Duration;
 
-use newel_asl::{Limits, Timestamp};
+use newel_asl::{Limits, MachineType, Timestamp};
 use newel_engine::Workflows;
 use newel_engine::request::{Page, Tenant};
 
@@ -20,9 +21,10 @@ use crate::Clock;
 use crate::model::{Input, Operation};
 use crate::page_token::{List, PageTokens};
 use crate::refusal::Refusal;
+use crate::throttle::Throttle;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
-pub(crate) use execution::{History, redrive};
+pub(crate) use execution::History;
 pub(crate) use validate::Verdict;
 
 /// How long a poll for an activity's task waits, and what it takes to give the task.
@@ -37,6 +39,7 @@ pub(crate) struct Service {
     limits: Arc<Limits>,
     tokens: PageTokens,
     clock: Clock,
+    throttle: Throttle,
 }
 
 impl Service {
@@ -46,7 +49,34 @@ impl Service {
         token_key: &[u8; 32],
         clock: Clock,
     ) -> Self {
-        Self { engine, limits: Arc::new(limits), tokens: PageTokens::new(token_key), clock }
+        let (limits, tokens) = (Arc::new(limits), PageTokens::new(token_key));
+        Self { engine, limits, tokens, clock, throttle: Throttle::off() }
+    }
+
+    /// The same service for callers who are throttled.
+    pub(crate) fn throttled(self, throttle: Throttle) -> Self {
+        Self { throttle, ..self }
+    }
+
+    /// Lets a call through, or refuses it because there have been too many.
+    pub(crate) async fn admit(
+        &self,
+        tenant: &Tenant,
+        operation: Operation,
+        input: &Input,
+    ) -> Result<(), Refusal> {
+        if !self.throttle.is_on() {
+            return Ok(());
+        }
+        let express = operation == Operation::StartExecution && self.is_express(tenant, input).await;
+        self.throttle.admit(tenant, operation, express, self.now())
+    }
+
+    /// Whether a start is of an Express execution: those have a bucket of their own.
+    async fn is_express(&self, tenant: &Tenant, input: &Input) -> bool {
+        let arn = input.text("stateMachineArn");
+        let machine = self.engine.describe_state_machine(tenant, &arn).await;
+        machine.is_ok_and(|machine| machine.machine_type == MachineType::Express)
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn Workflows> {

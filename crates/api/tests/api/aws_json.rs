@@ -1,10 +1,11 @@
 //! Every operation by AWS JSON: what the engine is asked, what the client reads, and how refusals read.
 
+use newel_api::Rate;
 use newel_engine::ErrorKind;
 use serde_json::json;
 
 use crate::client::{Api, clock, options};
-use crate::fake::{ALIAS, AT, EXECUTION, MACHINE, VERSION};
+use crate::fake::{ACTIVITY, ALIAS, AT, EXECUTION, MACHINE, VERSION};
 
 const TIME: f64 = 1_700_000_000.25;
 
@@ -49,8 +50,10 @@ async fn state_machines_are_created_changed_described_and_deleted() {
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
         "tracingConfiguration": {"enabled": true},
         "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        "variableReferences": {"S": ["x", "y"]},
     });
     assert_eq!(described, expect);
+    expect.as_object_mut().unwrap().remove("variableReferences");
     expect["definition"] = "".into();
     let metadata = api.ok("DescribeStateMachine", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
     assert_eq!(metadata, expect);
@@ -162,6 +165,59 @@ async fn definitions_are_validated_and_as_much_is_told_as_was_asked_for() {
     let one = api.ok("ValidateStateMachineDefinition", r#"{"definition":"{}","maxResults":1}"#).await;
     assert_eq!(one["diagnostics"], json!([error("MISSING_END_STATE")]));
     assert_eq!((&one["result"], &one["truncated"]), (&json!("FAIL"), &json!(true)));
+}
+
+#[tokio::test]
+async fn activities_are_created_described_polled_listed_and_deleted() {
+    let api = Api::start().await;
+    let arn = format!("{ACTIVITY}a");
+    let created = api.ok("CreateActivity", r#"{"name":"a","tags":[{"key":"k","value":"v"}]}"#).await;
+    assert_eq!(created, json!({"activityArn": arn, "creationDate": TIME}));
+    assert!(api.engine.last_call().contains("key: \"k\""));
+    let refused = api.refused("CreateActivity", r#"{"name":"a b"}"#).await;
+    assert_eq!(refused, (400, "InvalidName".to_owned(), "Invalid Name: 'a b'".to_owned()));
+    let key = r#"{"name":"a","encryptionConfiguration":{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}}"#;
+    assert_eq!(api.refused("CreateActivity", key).await.1, "InvalidEncryptionConfiguration");
+
+    let with_activity = |rest: &str| format!(r#"{{"activityArn":"{arn}"{rest}}}"#);
+    let described = api.ok("DescribeActivity", &with_activity("")).await;
+    let expect = json!({
+        "activityArn": arn, "name": "a", "creationDate": TIME,
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    });
+    assert_eq!(described, expect);
+    let listed = api.ok("ListActivities", r#"{"maxResults":2}"#).await;
+    assert_eq!(
+        listed["activities"][0],
+        json!({"activityArn": format!("{ACTIVITY}a1"), "name": "a1", "creationDate": TIME})
+    );
+    assert!(listed["nextToken"].is_string());
+    let task = api.ok("GetActivityTask", &with_activity(r#","workerName":"w""#)).await;
+    assert_eq!(task, json!({"taskToken": "t", "input": "{ }"}));
+    assert_eq!(api.ok("GetActivityTask", &with_activity("")).await, json!({"taskToken": null}));
+    assert_eq!(api.ok("DeleteActivity", &with_activity("")).await, json!({}));
+    let foreign = with_activity("").replace("000000000000", "999999999999");
+    assert_eq!(api.refused("GetActivityTask", &foreign).await.1, "ActivityDoesNotExist");
+}
+
+#[tokio::test]
+async fn callers_are_throttled_only_if_that_is_enabled() {
+    let mut options = options();
+    let rate = Rate { bucket: 2, refill: 1 };
+    options.throttling.operations.insert("ListActivities".to_owned(), rate);
+    let unthrottled = Api::with(options.clone()).await;
+    for _ in 0..5 {
+        unthrottled.ok("ListActivities", "{}").await;
+    }
+    options.throttling.enabled = true;
+    let api = Api::with(options).await;
+    for _ in 0..2 {
+        api.ok("ListActivities", "{}").await;
+    }
+    let refused = api.refused("ListActivities", "{}").await;
+    assert_eq!(refused, (400, "ThrottlingException".to_owned(), "Rate exceeded".to_owned()));
+    api.ok("ListStateMachines", "{}").await;
+    assert_eq!(api.engine.calls(), 3, "what is refused reaches nobody");
 }
 
 #[tokio::test]

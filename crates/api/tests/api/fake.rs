@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Activity, ActivityTask, Alias, AliasItem, Configuration, CreateActivity, CreateAlias, CreateStateMachine,
-    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, Page,
-    PublishVersion, PublishedVersion, Route, StartExecution, StartedExecution, StateMachine,
-    StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateStateMachine,
-    UpdatedStateMachine, ValidateDefinition,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, PublishVersion, PublishedVersion, Redrivable,
+    Route, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, StateType};
@@ -23,6 +23,7 @@ pub(crate) const ALIAS: &str = "arn:aws:states:us-east-1:000000000000:stateMachi
 /// Without its name.
 pub(crate) const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:";
 pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+pub(crate) const MAP_RUN: &str = "arn:aws:states:us-east-1:000000000000:mapRun:m/l:r";
 pub(crate) const AT: Timestamp = Timestamp::from_millis(1_700_000_000_250);
 
 #[derive(Debug, Default)]
@@ -73,11 +74,14 @@ fn machine() -> StateMachine {
         created_at: AT,
         updated_at: AT,
         revision_id: None,
+        map: None,
         configuration: Configuration {
             tracing: Some(Value::parse(r#"{"enabled":true}"#).unwrap()),
             ..Configuration::default()
         },
         description: None,
+        variable_references: vec![("S".into(), vec!["x".into(), "y".into()])],
+        withheld: None,
     }
 }
 
@@ -287,6 +291,11 @@ impl Workflows for Fake {
             trace_header: None,
             alias_arn: Some(ALIAS.into()),
             version_arn: Some(VERSION.into()),
+            redrive_count: 0,
+            redriven_at: None,
+            map_run_arn: None,
+            redrivable: Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()),
+            withheld: None,
         })
     }
 
@@ -304,16 +313,19 @@ impl Workflows for Fake {
         Ok(AT)
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.asked(format!("list {tenant:?} {state_machine_arn} {status:?} {limit} {after:?}")).await?;
-        Ok(page(limit, after, |i| ExecutionItem {
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.asked(format!("redrive {tenant:?} {arn} {client_token:?}")).await?;
+        Ok(AT)
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(page(request.limit, request.after.as_deref(), |i| ExecutionItem {
             arn: format!("{EXECUTION}{i}").into(),
             name: format!("e{i}").into(),
             state_machine_arn: MACHINE.into(),
@@ -322,7 +334,50 @@ impl Workflows for Fake {
             stopped_at: None,
             alias_arn: (i == 1).then(|| ALIAS.into()),
             version_arn: (i == 1).then(|| VERSION.into()),
+            redrive_count: 0,
+            redriven_at: None,
+            map_run_arn: None,
+            item_count: None,
         }))
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.asked(format!("describe map run {tenant:?} {arn}")).await?;
+        Ok(MapRun {
+            arn: MAP_RUN.into(),
+            execution_arn: EXECUTION.into(),
+            status: MapRunStatus::Running,
+            started_at: AT,
+            stopped_at: None,
+            max_concurrency: 7,
+            tolerated_failure_percentage: 2.5,
+            tolerated_failure_count: 3,
+            items: MapRunCounts { pending: 1, running: 2, total: 3, ..MapRunCounts::default() },
+            executions: MapRunCounts::default(),
+            redrive_count: 0,
+            redriven_at: None,
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.asked(format!("list map runs {tenant:?} {execution_arn} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| MapRunItem {
+            execution_arn: EXECUTION.into(),
+            arn: format!("{MAP_RUN}{i}").into(),
+            state_machine_arn: format!("{MACHINE}/l").into(),
+            started_at: AT,
+            stopped_at: None,
+        }))
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.asked(format!("update map run {tenant:?} {arn} {update:?}")).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::client::Api;
-use crate::fake::{ALIAS, EXECUTION, MACHINE, VERSION};
+use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, VERSION};
 
 async fn connected(api: &Api) -> WorkflowsServiceClient<Channel> {
     WorkflowsServiceClient::new(api.channel().await)
@@ -127,6 +127,27 @@ async fn definitions_are_validated() {
         (pb::DiagnosticSeverity::Error, "MISSING_END_STATE", None),
     ];
     assert_eq!(told, expect);
+}
+
+#[tokio::test]
+async fn activities() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let create = pb::CreateActivityRequest { name: "a".into(), ..Default::default() };
+    let created = client.create_activity(create).await.unwrap().into_inner();
+    assert_eq!((&*created.activity_arn, created.creation_date), (&*format!("{ACTIVITY}a"), time()));
+    let arn = || created.activity_arn.clone();
+    let describe = pb::DescribeActivityRequest { activity_arn: arn() };
+    assert_eq!(client.describe_activity(describe).await.unwrap().into_inner().name, "a");
+    let list = pb::ListActivitiesRequest { max_results: 2, next_token: None };
+    let page = client.list_activities(list).await.unwrap().into_inner();
+    assert_eq!((page.activities.len(), page.next_token.is_some()), (2, true));
+    let poll = pb::GetActivityTaskRequest { activity_arn: arn(), worker_name: Some("w".into()) };
+    let task = client.get_activity_task(poll).await.unwrap().into_inner();
+    assert_eq!((task.task_token.as_deref(), task.input.as_deref()), (Some("t"), Some("{ }")));
+    let poll = pb::GetActivityTaskRequest { activity_arn: arn(), worker_name: None };
+    assert_eq!(client.get_activity_task(poll).await.unwrap().into_inner(), Default::default());
+    client.delete_activity(pb::DeleteActivityRequest { activity_arn: arn() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! state that couldn't be read says nothing about where it leads.
 
 mod choice;
+mod distributed;
 mod fields;
 mod graph;
 mod intrinsic;
@@ -19,7 +20,8 @@ mod task;
 mod template;
 mod variable;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use newel_value::{ParseErrorKind, Str, Value};
 
@@ -27,7 +29,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::{Plan, QueryLanguage};
+use crate::plan::{Plan, QueryLanguage, State};
 use node::Node;
 
 /// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
@@ -83,6 +85,8 @@ fn read(
         depth: 0,
         machine_language: QueryLanguage::JsonPath,
         here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
+        distributed: HashMap::new(),
+        fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
     };
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
@@ -104,9 +108,13 @@ struct Compiler<'a> {
     /// Where the state being read leads.
     targets: Vec<Target>,
     /// The variables assigned in each scope around the state being read, outermost first.
-    variables: Vec<HashSet<Str>>,
+    variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
     /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
     /// another.
     machine_language: QueryLanguage,
@@ -156,7 +164,7 @@ impl Compiler<'_> {
             return None;
         }
         let root = self.scope(&node)?;
-        Some(Plan { root, timeout_seconds })
+        Some(Plan { root, timeout_seconds, distributed: Arc::new(std::mem::take(&mut self.distributed)) })
     }
 
     fn json(&mut self, definition: &str) -> Option<Value> {
@@ -187,11 +195,6 @@ impl Compiler<'_> {
 
     fn not_an_object(&mut self) {
         self.found.report(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None);
-    }
-
-    /// Reports a part of the language that isn't run yet.
-    fn unsupported(&mut self, what: &str, location: String) {
-        self.fault(format!("{what} is not supported by this release of Newel"), location);
     }
 
     /// Notes that the state being read leads to another.

@@ -199,19 +199,16 @@ impl Runner<'_, '_> {
         branches: Branches<'_>,
         last: EventId,
     ) -> Step {
-        let succeeded = self.emit(branches.succeeded, last);
+        let succeeded = self.emit(branches.succeeded.clone(), last);
         let raw = self.gather(path);
         self.update(path, |frame| {
             frame.previous = last;
             frame.phase = Phase::Ready;
         });
-        let concluded = self.template_or(path, branches.result_selector, &raw).and_then(|result| {
-            let output = self.put(path, branches.result_path, &result)?;
-            self.conclude(path, state, output, &raw, branches.transition)
-        });
+        let concluded = self.conclude_result(path, state, &branches, &raw);
         match &concluded {
             // Unless the result is what failed, the branches are kept: a redrive doesn't run them again.
-            Err(error) if error.name() != error::DATA_LIMIT_EXCEEDED => {}
+            Err(failure) if failure.fault.error.as_deref() != Some(error::DATA_LIMIT_EXCEEDED) => {}
             Ok(()) | Err(_) => self.drop_children(path),
         }
         concluded.map_err(|mut error| {
@@ -220,6 +217,19 @@ impl Runner<'_, '_> {
             self.record_evaluation(path, &mut error);
             error
         })
+    }
+
+    /// What follows once the raw result is there.
+    pub(super) fn conclude_result(
+        &mut self,
+        path: &FramePath,
+        state: &State,
+        branches: &Branches<'_>,
+        raw: &Payload,
+    ) -> Step {
+        let result = self.template_or(path, branches.result_selector, raw)?;
+        let output = self.put(path, branches.result_path, &result)?;
+        self.conclude(path, state, output, raw, branches.transition)
     }
 
     /// The results of all branches or iterations in their order.
@@ -241,7 +251,7 @@ fn length(iterations: &Iterations) -> u32 {
 }
 
 /// What Parallel and Map have alike once their branches have finished.
-struct Branches<'a> {
+pub(super) struct Branches<'a> {
     succeeded: Detail,
     result_selector: Option<&'a Template>,
     result_path: &'a ResultPath,
@@ -258,7 +268,7 @@ impl<'a> Branches<'a> {
         }
     }
 
-    const fn of_map(map: &'a Map) -> Self {
+    pub(super) const fn of_map(map: &'a Map) -> Self {
         Self {
             succeeded: Detail::MapSucceeded,
             result_selector: map.result_selector.as_ref(),
@@ -269,7 +279,7 @@ impl<'a> Branches<'a> {
 }
 
 /// What a Map iterates over.
-fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
+pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
     if state.language == QueryLanguage::Jsonata {
         return jsonata_items(scope, map).map(Payload::from);
     }

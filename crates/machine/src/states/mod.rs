@@ -2,6 +2,7 @@
 
 mod branches;
 mod choice;
+mod distributed;
 mod history;
 mod task;
 
@@ -33,7 +34,10 @@ impl Runner<'_, '_> {
             Kind::Succeed => self.succeed(path, &state),
             Kind::Fail(fail) => self.fail_state(path, fail),
             Kind::Parallel(parallel) => self.start_branches(path, &state, parallel),
-            Kind::Map(map) => self.start_iterations(path, &state, map),
+            Kind::Map(map) => match map.distributed.as_deref() {
+                Some(distributed) => self.start_map_run(path, &state, map, distributed),
+                None => self.start_iterations(path, &state, map),
+            },
         }
     }
 

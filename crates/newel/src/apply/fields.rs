@@ -66,7 +66,11 @@ impl<'a> Fields<'a> {
 
     /// The names of the members that nobody asked for.
     pub(crate) fn left(&self) -> impl Iterator<Item = (&'a str, &'a Node)> {
-        self.node.members().iter().filter(|(name, _)| !self.taken.contains(&name.as_str())).map(|(n, v)| (n.as_str(), v))
+        self.node
+            .members()
+            .iter()
+            .filter(|(name, _)| !self.taken.contains(&name.as_str()))
+            .map(|(n, v)| (n.as_str(), v))
     }
 
     /// Refuses members that nobody asked for.

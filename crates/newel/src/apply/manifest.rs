@@ -27,7 +27,8 @@ pub(crate) fn read_directory(directory: &Path, given: &Given) -> Result<Vec<Desi
     if !file.exists() {
         return every_definition(directory, given);
     }
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let told = |fault: Fault| Source { file: &file }.told("", &fault);
     let node = Node::parse(&text).map_err(told)?;
     read(&file, &node, given)
@@ -54,7 +55,10 @@ fn every_definition(directory: &Path, given: &Given) -> Result<Vec<Desired>, Str
     }
     if desired.is_empty() {
         let endings = ENDINGS[..3].join(", ");
-        return Err(format!("{} has no {MANIFEST} and no file that ends with {endings}", directory.display()));
+        return Err(format!(
+            "{} has no {MANIFEST} and no file that ends with {endings}",
+            directory.display()
+        ));
     }
     Ok(desired)
 }
@@ -72,7 +76,8 @@ pub(crate) fn read(file: &Path, manifest: &Node, given: &Given) -> Result<Vec<De
     let mut desired = Vec::new();
     for (name, node) in fields.take("machines").map(Node::members).unwrap_or_default() {
         let made = machine(name, node, &defaults, &source);
-        desired.extend(labelled(name, made.map_err(|fault| source.told(&format!("machines/{name}"), &fault))?));
+        desired
+            .extend(labelled(name, made.map_err(|fault| source.told(&format!("machines/{name}"), &fault))?));
     }
     if let Some(node) = fields.take("activities") {
         for (name, node) in activities(node).map_err(told)? {
@@ -99,24 +104,32 @@ fn activities(node: &Node) -> Result<Vec<(String, Node)>, Fault> {
             .items()
             .iter()
             .map(|item| {
-                let name = item.scalar().ok_or_else(|| Fault::new(item.place, "an activity's name is a text"))?;
+                let name =
+                    item.scalar().ok_or_else(|| Fault::new(item.place, "an activity's name is a text"))?;
                 Ok((name, nothing(item.place)))
             })
             .collect(),
     }
 }
 
-fn machine(name: &str, node: &Node, defaults: &Defaults, source: &Source<'_>) -> Result<Vec<Resource>, Fault> {
+fn machine(
+    name: &str,
+    node: &Node,
+    defaults: &Defaults,
+    source: &Source<'_>,
+) -> Result<Vec<Resource>, Fault> {
     let mut fields = Fields::of(node)?;
     let file = definition_file(name, &mut fields, source)?;
     let substitutions = with_defaults(fields.texts("substitutions")?, &defaults.substitutions);
     let text = std::fs::read_to_string(&file)
         .map_err(|error| Fault::new(node.place, format!("cannot read {}: {error}", file.display())))?;
-    let definition = definition(&text, &substitutions, node.place)
-        .map_err(|fault| Fault::new(node.place, format!("{}:{}: {}", file.display(), fault.place, fault.message)))?;
+    let definition = definition(&text, &substitutions, node.place).map_err(|fault| {
+        Fault::new(node.place, format!("{}:{}: {}", file.display(), fault.place, fault.message))
+    })?;
     let role_arn = fields.text("role")?.or_else(|| defaults.role.clone());
-    let role_arn = role_arn
-        .ok_or_else(|| Fault::new(node.place, "it has no role: give one as `role` here or above, or by --role-arn"))?;
+    let role_arn = role_arn.ok_or_else(|| {
+        Fault::new(node.place, "it has no role: give one as `role` here or above, or by --role-arn")
+    })?;
     let publish = fields.flag("publish")?.unwrap_or(false);
     let aliases = aliases(name, fields.take("aliases"))?;
     let made = Machine {
@@ -144,7 +157,8 @@ fn definition_file(name: &str, fields: &mut Fields<'_>, source: &Source<'_>) -> 
     if let Some(path) = fields.text("definition")? {
         return Ok(source.beside(&path));
     }
-    let found = ENDINGS.iter().map(|ending| source.beside(&format!("{name}{ending}"))).find(|file| file.exists());
+    let found =
+        ENDINGS.iter().map(|ending| source.beside(&format!("{name}{ending}"))).find(|file| file.exists());
     found.ok_or_else(|| {
         let how = format!("there is no {name}{}; `definition` names a file", ENDINGS[0]);
         Fault::new(fields.place(), how)
@@ -189,7 +203,8 @@ fn aliases(machine: &str, node: Option<&Node>) -> Result<Vec<Alias>, Fault> {
                 .iter()
                 .map(|(version, share)| {
                     let share_of = share.scalar().and_then(|text| text.parse().ok());
-                    let share = share_of.ok_or_else(|| Fault::new(share.place, "a share is a number of percent"))?;
+                    let share =
+                        share_of.ok_or_else(|| Fault::new(share.place, "a share is a number of percent"))?;
                     Ok((target(version, node.place)?, share))
                 })
                 .collect::<Result<_, Fault>>()?,
@@ -203,10 +218,9 @@ fn aliases(machine: &str, node: Option<&Node>) -> Result<Vec<Alias>, Fault> {
 fn target(text: &str, place: Place) -> Result<Target, Fault> {
     match text {
         "newest" => Ok(Target::Newest),
-        number => number
-            .parse()
-            .map(Target::Number)
-            .map_err(|_| Fault::new(place, "an alias leads to `newest`, to a version's number, or to a map of these")),
+        number => number.parse().map(Target::Number).map_err(|_| {
+            Fault::new(place, "an alias leads to `newest`, to a version's number, or to a map of these")
+        }),
     }
 }
 
@@ -226,7 +240,8 @@ mod tests {
         desired.iter().map(|desired| desired.resource.title()).collect()
     }
 
-    const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${T}", "End": true}}}"#;
+    const PASS: &str =
+        r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${T}", "End": true}}}"#;
 
     #[test]
     fn a_manifest_says_what_there_is() {
@@ -250,7 +265,14 @@ activities: [ask]
         let desired = read_directory(directory.path(), &Given::default()).unwrap();
         assert_eq!(
             titles(&desired),
-            ["state machine order", "version of order", "alias order:live", "alias order:canary", "state machine other", "activity ask"]
+            [
+                "state machine order",
+                "version of order",
+                "alias order:live",
+                "alias order:canary",
+                "state machine other",
+                "activity ask"
+            ]
         );
         let Resource::Machine(order) = &desired[0].resource else { panic!() };
         assert!(order.definition.contains("two") && order.kind == "EXPRESS" && order.tracing);
@@ -264,7 +286,8 @@ activities: [ask]
 
     #[test]
     fn without_a_manifest_every_definition_counts() {
-        let directory = directory(&[("a.asl.json", PASS), ("b.asl.yaml", "StartAt: A"), ("readme.json", "{}")]);
+        let directory =
+            directory(&[("a.asl.json", PASS), ("b.asl.yaml", "StartAt: A"), ("readme.json", "{}")]);
         let given = Given { role_arn: Some("arn:role".to_owned()), ..Given::default() };
         let desired = read_directory(directory.path(), &given).unwrap();
         assert_eq!(titles(&desired), ["state machine a", "state machine b"]);
@@ -278,7 +301,10 @@ activities: [ask]
             ("machines: {a: {rolle: x, role: y}}", "newel.yaml:1:24: machines/a: rolle isn't known here"),
             ("machines: {a: {role: x, aliases: {l: newst}}}", "an alias leads to"),
             ("machines: {b: {role: x}}", "there is no b.asl.json"),
-            ("machine: {}", "machine isn't known here; what is: role, substitutions, tags, machines, activities"),
+            (
+                "machine: {}",
+                "machine isn't known here; what is: role, substitutions, tags, machines, activities",
+            ),
             ("machines: {a: {role: x, tracing: maybe}}", "tracing must be true or false"),
         ] {
             let directory = directory(&[("newel.yaml", manifest), ("a.asl.json", PASS)]);

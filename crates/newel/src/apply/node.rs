@@ -213,7 +213,11 @@ impl<'a> Reader<'a> {
         }
         let (node, anchor) = match event {
             Event::Alias(id) => {
-                let node = self.anchors.get(&id).cloned().ok_or_else(|| Fault::new(place, "it is part of itself"))?;
+                let node = self
+                    .anchors
+                    .get(&id)
+                    .cloned()
+                    .ok_or_else(|| Fault::new(place, "it is part of itself"))?;
                 self.nodes += node.count();
                 (node, 0)
             }
@@ -261,7 +265,9 @@ impl<'a> Reader<'a> {
             let value = self.node(event)?;
             if name == "<<" && key.as_text().is_some() {
                 merge(&mut members, &value, &mut merged_in);
-            } else if let Some(merged) = members.iter_mut().find(|(other, _)| *other == name && merged_in.contains(other)) {
+            } else if let Some(merged) =
+                members.iter_mut().find(|(other, _)| *other == name && merged_in.contains(other))
+            {
                 // What a map says itself goes before what it takes over.
                 merged.1 = value;
             } else if members.iter().any(|(other, _)| *other == name) {
@@ -323,7 +329,9 @@ fn tagged(node: Node, tag: Option<&Tag>) -> Result<Node, Fault> {
 
 /// `!GetAtt Resource.Attribute` as the list that the long form has.
 fn attribute(node: Node) -> Node {
-    let Some((resource, attribute)) = node.as_text().and_then(|text| text.split_once('.')) else { return node };
+    let Some((resource, attribute)) = node.as_text().and_then(|text| text.split_once('.')) else {
+        return node;
+    };
     let items = vec![Node::text(resource, node.place), Node::text(attribute, node.place)];
     Node { kind: Kind::List(items), place: node.place }
 }
@@ -338,7 +346,8 @@ mod tests {
 
     #[test]
     fn yaml_and_json_are_read_alike_and_in_order() {
-        let yaml = "b: 1\na:\n  - x\n  - yes\n  - 1.50\n  - ~\n  - 'true'\n  - true\nc: {}\nd: |\n  two\n  lines\n";
+        let yaml =
+            "b: 1\na:\n  - x\n  - yes\n  - 1.50\n  - ~\n  - 'true'\n  - true\nc: {}\nd: |\n  two\n  lines\n";
         let expect = r#"{"b":1,"a":["x","yes",1.50,null,"true",true],"c":{},"d":"two\nlines\n"}"#;
         assert_eq!(json(yaml), expect);
         assert_eq!(json(expect), expect);

@@ -85,33 +85,41 @@ impl Scope {
             "Fn::Split" => {
                 let [separator, text] = argument.items() else { return Err(wrong("a separator and a text")) };
                 let (separator, text) = (separator.as_text(), self.scalar(text, depth)?);
-                let separator = separator.filter(|s| !s.is_empty()).ok_or_else(|| wrong("a separator and a text"))?;
+                let separator =
+                    separator.filter(|s| !s.is_empty()).ok_or_else(|| wrong("a separator and a text"))?;
                 let parts = text.split(separator).map(|part| Node::text(part, place)).collect();
                 Ok(Node { kind: Kind::List(parts), place })
             }
             "Fn::Select" => {
                 let [index, list] = argument.items() else { return Err(wrong("an index and a list")) };
-                let index: usize = self.scalar(index, depth)?.parse().map_err(|_| wrong("an index and a list"))?;
+                let index: usize =
+                    self.scalar(index, depth)?.parse().map_err(|_| wrong("an index and a list"))?;
                 let list = self.at(list, depth)?;
                 list.items().get(index).cloned().ok_or_else(|| wrong("an index that the list has"))
             }
             "Fn::FindInMap" => {
                 let keys = self.texts(argument, depth)?;
-                let [map, first, second] = keys.as_slice() else { return Err(wrong("a mapping and two keys")) };
+                let [map, first, second] = keys.as_slice() else {
+                    return Err(wrong("a mapping and two keys"));
+                };
                 let found = self.mappings.as_ref().and_then(|all| all.get(map)?.get(first)?.get(second));
-                found.cloned().ok_or_else(|| {
-                    Fault::new(place, format!("Mappings has no {map}.{first}.{second}"))
-                })
+                found
+                    .cloned()
+                    .ok_or_else(|| Fault::new(place, format!("Mappings has no {map}.{first}.{second}")))
             }
             "Fn::If" => {
-                let [condition, yes, no] = argument.items() else { return Err(wrong("a condition and two values")) };
+                let [condition, yes, no] = argument.items() else {
+                    return Err(wrong("a condition and two values"));
+                };
                 let condition = condition.as_text().ok_or_else(|| wrong("a condition and two values"))?;
                 let holds = self.named_condition(condition, place, depth)?;
                 self.at(if holds { yes } else { no }, depth)
             }
             _ => Err(Fault::new(
                 place,
-                format!("{name} can't be worked out without AWS; write what it stands for, or a parameter (--parameter)"),
+                format!(
+                    "{name} can't be worked out without AWS; write what it stands for, or a parameter (--parameter)"
+                ),
             )),
         }
     }
@@ -151,7 +159,10 @@ impl Scope {
 
     fn reference(&self, name: &str, place: Place) -> Result<Node, Fault> {
         if name == NO_VALUE {
-            return Ok(Node { kind: Kind::Map(vec![("Ref".to_owned(), Node::text(NO_VALUE, place))]), place });
+            return Ok(Node {
+                kind: Kind::Map(vec![("Ref".to_owned(), Node::text(NO_VALUE, place))]),
+                place,
+            });
         }
         self.value(name, place)
     }
@@ -226,10 +237,15 @@ conditions:
         let node = Node::parse(yaml).unwrap();
         let text = |text: &str| Node::text(text, Place::default());
         Scope {
-            values: [("Stage", "test"), ("AWS::Region", "us-east-1"), ("Flow.Arn", "arn:flow"), ("Flow", "arn:flow")]
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), text(value)))
-                .collect(),
+            values: [
+                ("Stage", "test"),
+                ("AWS::Region", "us-east-1"),
+                ("Flow.Arn", "arn:flow"),
+                ("Flow", "arn:flow"),
+            ]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), text(value)))
+            .collect(),
             mappings: node.get("mappings").cloned(),
             conditions: node.get("conditions").cloned(),
         }
@@ -240,7 +256,10 @@ conditions:
         for (yaml, expect) in [
             ("!Ref Stage", r#""test""#),
             ("!GetAtt Flow.Arn", r#""arn:flow""#),
-            ("!Sub 'a-${Stage}-${Flow.Arn}-${!Left}-${AWS::Region}-$x'", r#""a-test-arn:flow-${Left}-us-east-1-$x""#),
+            (
+                "!Sub 'a-${Stage}-${Flow.Arn}-${!Left}-${AWS::Region}-$x'",
+                r#""a-test-arn:flow-${Left}-us-east-1-$x""#,
+            ),
             ("!Sub ['${Own}/${Stage}', {Own: !Ref Flow}]", r#""arn:flow/test""#),
             ("!Join ['-', [a, 1, !Ref Stage]]", r#""a-1-test""#),
             ("!Select [1, !Split [':', !Ref Flow]]", r#""flow""#),
@@ -248,7 +267,10 @@ conditions:
             ("!If [IsTest, yes, no]", r#""yes""#),
             ("!If [Both, 1, 2]", "2"),
             ("!If [Either, 1, 2]", "1"),
-            ("{a: !If [IsOther, 1, !Ref 'AWS::NoValue'], b: [!Ref Stage, !Ref AWS::NoValue]}", r#"{"b":["test"]}"#),
+            (
+                "{a: !If [IsOther, 1, !Ref 'AWS::NoValue'], b: [!Ref Stage, !Ref AWS::NoValue]}",
+                r#"{"b":["test"]}"#,
+            ),
             ("{Ref: Stage, other: 1}", r#"{"Ref":"Stage","other":1}"#),
         ] {
             let node = scope().resolve(&Node::parse(yaml).unwrap());

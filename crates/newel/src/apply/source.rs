@@ -26,7 +26,11 @@ impl Source<'_> {
 }
 
 /// A definition's text as JSON, from a text in JSON or YAML, with `${name}` replaced.
-pub(crate) fn definition(text: &str, substitutions: &[(String, String)], place: Place) -> Result<String, Fault> {
+pub(crate) fn definition(
+    text: &str,
+    substitutions: &[(String, String)],
+    place: Place,
+) -> Result<String, Fault> {
     let is_json = text.trim_start().starts_with('{');
     let text = substituted(text, substitutions, is_json);
     if is_json {
@@ -67,7 +71,10 @@ mod tests {
             }
         };
         check(r#"{"t": "x${T}", "n": ${N}, "o": "${O}"}"#, Ok(r#"{"t": "xa\"b", "n": 5, "o": "${O}"}"#));
-        check("StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${N}}\n", Ok(r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":5}}}"#));
+        check(
+            "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${N}}\n",
+            Ok(r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":5}}}"#),
+        );
         check(r#"{"t": ${T}}"#, Err("no JSON"));
         check("a: [", Err(""));
     }

@@ -22,7 +22,8 @@ pub(crate) struct Read {
 
 /// Whether the tree is a template.
 pub(crate) fn is_template(node: &Node) -> bool {
-    let typed = |node: &Node| node.get("Type").and_then(Node::as_text).is_some_and(|t| t.starts_with("AWS::"));
+    let typed =
+        |node: &Node| node.get("Type").and_then(Node::as_text).is_some_and(|t| t.starts_with("AWS::"));
     node.get("Resources").is_some_and(|resources| resources.members().iter().any(|(_, node)| typed(node)))
 }
 
@@ -91,7 +92,10 @@ impl Reader {
             let value = given.parameters.iter().rev().find(|(other, _)| other == name);
             let value = value.map(|(_, value)| listed(parameter, &text(value))).or(default);
             let value = value.ok_or_else(|| {
-                Fault::new(parameter.place, format!("Parameters/{name} has no default: give it by --parameter {name}=…"))
+                Fault::new(
+                    parameter.place,
+                    format!("Parameters/{name} has no default: give it by --parameter {name}=…"),
+                )
             })?;
             scope.values.insert(name.clone(), value);
         }
@@ -125,7 +129,8 @@ impl Reader {
 /// The value of a parameter, which for lists is written with commas.
 fn listed(parameter: &Node, value: &Node) -> Node {
     let kind = parameter.get("Type").and_then(Node::as_text).unwrap_or_default();
-    let Some(text) = value.as_text().filter(|_| kind.starts_with("List<") || kind == "CommaDelimitedList") else {
+    let Some(text) = value.as_text().filter(|_| kind.starts_with("List<") || kind == "CommaDelimitedList")
+    else {
         return value.clone();
     };
     let items = text.split(',').map(|item| Node::text(item.trim(), value.place)).collect();
@@ -218,16 +223,21 @@ fn definition_of(
     let name = if serverless { "DefinitionUri" } else { "DefinitionS3Location" };
     let Some(node) = fields.take(name) else {
         let place = fields.place();
-        return Err(Fault::new(place, format!("there is neither Definition nor DefinitionString nor {name}")));
+        return Err(Fault::new(
+            place,
+            format!("there is neither Definition nor DefinitionString nor {name}"),
+        ));
     };
     let path = node.as_text().filter(|path| !path.starts_with("s3:")).ok_or_else(|| {
         Fault::new(node.place, format!("{name} must be the path of a file here: Newel reads nothing from S3"))
     })?;
     let file = source.beside(path);
-    let text = std::fs::read_to_string(&file)
-        .map_err(|error| Fault::new(node.place, format!("{name}: cannot read {}: {error}", file.display())))?;
-    definition(&text, substitutions, node.place)
-        .map_err(|fault| Fault::new(node.place, format!("{}:{}: {}", file.display(), fault.place, fault.message)))
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        Fault::new(node.place, format!("{name}: cannot read {}: {error}", file.display()))
+    })?;
+    definition(&text, substitutions, node.place).map_err(|fault| {
+        Fault::new(node.place, format!("{}:{}: {}", file.display(), fault.place, fault.message))
+    })
 }
 
 fn logging(node: Option<&Node>) -> Result<Logging, Fault> {
@@ -382,9 +392,12 @@ Resources:
 
     #[test]
     fn resources_refer_to_each_other_and_others_are_passed_over() {
-        let given = Given { values: vec![("Flow.StateMachineRevisionId".to_owned(), "x".to_owned())], ..given() };
+        let given =
+            Given { values: vec![("Flow.StateMachineRevisionId".to_owned(), "x".to_owned())], ..given() };
         let read = read_text(TEMPLATE, &given).unwrap();
-        let [alias, version, machine, activity] = read.desired.as_slice() else { panic!("{:?}", read.desired) };
+        let [alias, version, machine, activity] = read.desired.as_slice() else {
+            panic!("{:?}", read.desired)
+        };
         assert_eq!(
             alias.resource,
             Resource::Alias(Alias {
@@ -394,7 +407,10 @@ Resources:
                 routing: vec![(Target::Newest, 100)],
             })
         );
-        assert_eq!(version.resource, Resource::Version(Version { machine: "test-flow".to_owned(), description: None }));
+        assert_eq!(
+            version.resource,
+            Resource::Version(Version { machine: "test-flow".to_owned(), description: None })
+        );
         let Resource::Machine(machine) = &machine.resource else { panic!("{machine:?}") };
         assert_eq!((machine.name.as_str(), machine.kind.as_str()), ("test-flow", "STANDARD"));
         assert_eq!(machine.role_arn, "arn:aws:iam::000000000000:role/x");
@@ -423,22 +439,36 @@ Resources:
         let titles: Vec<String> = read.desired.iter().map(|desired| desired.resource.title()).collect();
         assert_eq!(titles, ["state machine Flow", "version of Flow", "alias Flow:live"]);
         let Resource::Machine(machine) = &read.desired[0].resource else { panic!() };
-        assert_eq!(machine.definition, r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Result":"b","End":true}}}"#);
+        assert_eq!(
+            machine.definition,
+            r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Result":"b","End":true}}}"#
+        );
         assert_eq!(read.remarks, ["Resources/Flow: Events has no effect here"]);
     }
 
     #[test]
     fn errors_name_the_place_and_the_way_out() {
         let machine = |properties: &str| {
-            format!("Resources:\n  Flow:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n{properties}")
+            format!(
+                "Resources:\n  Flow:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n{properties}"
+            )
         };
         let role = "      RoleArn: arn:aws:iam::0:role/x\n";
         for (text, expect) in [
-            (machine("      RoleArn: !GetAtt Role.Arn\n"), "t.yaml:5:16: Resources/Flow: Role.Arn is not known here: give what it stands for by --value 'Role.Arn=…'"),
+            (
+                machine("      RoleArn: !GetAtt Role.Arn\n"),
+                "t.yaml:5:16: Resources/Flow: Role.Arn is not known here: give what it stands for by --value 'Role.Arn=…'",
+            ),
             (machine("      DefinitionString: '{}'\n"), "RoleArn is missing: give one by --role-arn"),
             (machine(role), "neither Definition nor DefinitionString"),
-            (machine(&format!("{role}      DefinitionString: '{{'\n")), "t.yaml:6:25: Resources/Flow: the definition is no JSON"),
-            (machine(&format!("{role}      DefinitionS3Location: {{Bucket: b, Key: k}}\n")), "reads nothing from S3"),
+            (
+                machine(&format!("{role}      DefinitionString: '{{'\n")),
+                "t.yaml:6:25: Resources/Flow: the definition is no JSON",
+            ),
+            (
+                machine(&format!("{role}      DefinitionS3Location: {{Bucket: b, Key: k}}\n")),
+                "reads nothing from S3",
+            ),
             (machine(&format!("{role}      DefinitionS3Location: none.json\n")), "cannot read none.json"),
             ("Parameters: {P: {Type: String}}\nResources: {}".to_owned(), "--parameter P=…"),
         ] {
