@@ -188,6 +188,7 @@ impl World {
                 catalog: Arc::new(TestCatalog),
                 dispatcher: Arc::new(Dispatching::new(Arc::clone(&life), Arc::clone(&self.workers))),
                 observer: Arc::clone(&self.told) as _,
+                vault: Arc::default(),
                 limits: Limits::default(),
                 options: self.options(),
             };
