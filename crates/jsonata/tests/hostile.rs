@@ -1,4 +1,4 @@
-//! Expressions written to do harm end in an error, within a second, 64 MiB and a thread's default stack.
+//! Expressions written to do harm end in an error, within a second, 64 MiB and half of a thread's default stack.
 //!
 //! Each runs in a process of its own (this test program again), so that its memory can be told and a stack overflow is seen.
 
@@ -67,6 +67,18 @@ fn cases() -> Vec<(&'static str, String, End)> {
         case("mutual tail recursion", "($f := function($n){$g($n)}; $g := function($n){$f($n)}; $f(0))", OverBudget),
         case("recursion through map", "($f := function($n){$map([1,2], $f)}; $f(0))", OverBudget),
         case("recursion through sort", "($f := function($a,$b){$sort([1,2,3], $f)}; $f(1,2))", OverBudget),
+        case("recursion through sort of many", "($f := function($a,$b){$sort([1..1000], $f)}; $f(1,2))", OverBudget),
+        case("recursion through order", "($f := function(){[1..500]^($f())}; $f())", OverBudget),
+        case("recursion through predicates", "($f := function(){[1,2][$f()]}; $f())", OverBudget),
+        case("recursion through tuples", "($f := function(){$$.orders#$i[$f()].$i}; $f())", OverBudget),
+        case("recursion through groups", "($f := function(){[1,2]{$string($): $f()}}; $f())", OverBudget),
+        case("recursion through objects", "($f := function(){{'a': [$f()]}}; $f())", OverBudget),
+        case("recursion through transforms", "($f := function(){{'a': 1} ~> |$|{'b': $f()}|}; $f())", OverBudget),
+        case("recursion through replacement", "($f := function($m){$replace('ab', /a/, $f)}; $f(1))", OverBudget),
+        case("recursion through partial application", "($f := function($a, $b){($g := $f(?, 1); [$g($a)])}; $f(1, 2))", OverBudget),
+        case("recursion through reduce", "($f := function($a, $b){$reduce([1,2,3], $f)}; $f(1, 2))", OverBudget),
+        case("recursion through steps", "($f := function(){$$.orders.($f())}; $f())", OverBudget),
+        case("recursion through conditions", "($f := function($n){($n ? ($n ? ($n ? (1 + $f($n)))))}; $f(1))", OverBudget),
         case("recursion through composition", "($f := function($n){$n ~> ($g ~> $f)}; $g := function($n){$n}; $f(0))", OverBudget),
         case("Y combinator", "(λ($x){$x($x)})(λ($x){$x($x)})", OverBudget),
         case("Fibonacci", "($f := function($n){$n < 2 ? $n : $f($n - 1) + $f($n - 2)}; $f(60))", OverBudget),
@@ -179,7 +191,7 @@ fn child() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory();
     let (verdict, elapsed) = std::thread::Builder::new()
-        .stack_size(2 << 20)
+        .stack_size(1 << 20)
         .spawn(move || {
             let start = processor_time();
             let verdict = verdict(&source, &data);
