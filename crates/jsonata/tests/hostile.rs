@@ -2,6 +2,7 @@
 //!
 //! Each runs in a process of its own (this test program again), so that its memory can be told and a stack overflow is seen.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 // What `/proc` tells is Linux's.
 #![cfg(target_os = "linux")]
 
@@ -112,6 +113,19 @@ fn cases() -> Vec<(&'static str, String, End)> {
         case("$base64encode", "$reduce([1..60], function($s, $i){$base64encode($s & $s)}, 'x')", OverBudget),
         case("$parse", "$parse('[' & $join($map([1..200000], function($i){'[]'}), ',') & ']')", Any),
         case("$hash", "$map([1..100000], function($i){$hash(long, 'SHA-512')})", OverBudget),
+        // No numbers
+        case("infinity in letters", "$formatInteger(1/0, 'a')", Any),
+        case("infinity in numerals", "$formatInteger(1/0, 'I')", Any),
+        case("infinity in words", "$formatInteger(1/0, 'w;o')", Any),
+        case("infinity in a picture", "$formatNumber(1/0, '0.0e0')", Any),
+        case("what becomes infinite in a picture", "$formatNumber(1e308, '0‰') & $formatNumber(-1e308, '00.00%')", Any),
+        case("infinity in a base", "$formatBase(1/0, 2)", Any),
+        case("infinite width", "$pad('x', 1/0)", OverBudget),
+        case("infinite $range", "$range(1, 1/0, 1)", Any),
+        case("infinite range", "[1..1/0]", Any),
+        case("infinite time", "$fromMillis(1/0)", Any),
+        case("infinite precision", "$round(1, 1e300) & $round(1e300, -1e300)", Any),
+        case("infinite parts", "$partition([1..9], 1/0)", Any),
         // Source
         ("deep parentheses", nested("(", "1", ")", 200_000), Refused),
         ("deep brackets", nested("[", "1", "]", 200_000), Refused),
