@@ -208,7 +208,7 @@ impl Runner<'_, '_> {
         let concluded = self.conclude_result(path, state, &branches, &raw);
         match &concluded {
             // Unless the result is what failed, the branches are kept: a redrive doesn't run them again.
-            Err(error) if error.fault.error.as_deref() != Some(error::DATA_LIMIT_EXCEEDED) => {}
+            Err(failure) if failure.fault.error.as_deref() != Some(error::DATA_LIMIT_EXCEEDED) => {}
             Ok(()) | Err(_) => self.drop_children(path),
         }
         concluded.map_err(|mut error| {
