@@ -1,7 +1,7 @@
 //! Request messages as the members that the API's model has, so that both doors share one table of checks.
 
 use newel_proto::v1::{self as pb};
-use newel_value::{Object, ObjectBuilder, Value};
+use newel_value::{Number, Object, ObjectBuilder, Value};
 
 /// A message that is a request of an operation. What is unset becomes absent.
 pub(super) trait Members {
@@ -338,7 +338,10 @@ impl Members for pb::UpdateMapRunRequest {
         builder()
             .text("mapRunArn", self.map_run_arn)
             .optional("maxConcurrency", self.max_concurrency.map(i64::from))
-            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage)
+            .optional(
+                "toleratedFailurePercentage",
+                self.tolerated_failure_percentage.and_then(Number::from_f64),
+            )
             .optional("toleratedFailureCount", self.tolerated_failure_count)
             .build()
     }
