@@ -145,6 +145,8 @@ pub struct StateMachine {
     pub configuration: Configuration,
     /// The description of the version that was asked for.
     pub description: Option<Str>,
+    /// Why the definition must not be told: its key can't be used.
+    pub withheld: Option<crate::Error>,
     /// The distributed Map whose children are meant, and their map run, where a child was asked for.
     pub map: Option<MapOfChild>,
     /// `variableReferences`: the variables that each state refers to, by the state's name.
@@ -233,6 +235,8 @@ pub struct Execution {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+    /// Why input, output, error and cause must not be told: their key can't be used. They are empty then.
+    pub withheld: Option<crate::Error>,
     /// How often it has been redriven.
     pub redrive_count: u64,
     /// When it was last redriven.

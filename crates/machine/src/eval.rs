@@ -231,8 +231,14 @@ impl<'a> Context<'a> {
             context.insert("Task", [("Token", Str::clone(token))].into_iter().collect::<Object>());
         }
         if let Some((index, value)) = self.extra.item.clone().or_else(|| self.enclosing_item()) {
-            let item: Object =
-                [("Index", Value::from(i64::from(index))), ("Value", value)].into_iter().collect();
+            let item: Object = [
+                ("Index", Value::from(i64::from(index))),
+                ("Value", value),
+                // Items come with the state's data; what reads them elsewhere would say from where.
+                ("Source", Value::from("STATE_DATA")),
+            ]
+            .into_iter()
+            .collect();
             context.insert("Map", [("Item", item)].into_iter().collect::<Object>());
         }
         context.build().into()

@@ -51,6 +51,11 @@ fn included(number: i32) -> Option<String> {
     enumerated(number, pb::IncludedData::as_str_name, "INCLUDED_DATA_")
 }
 
+/// A number, if JSON has it.
+fn number(number: f64) -> Option<Number> {
+    Number::from_f64_as_integer(number)
+}
+
 fn integer(number: i32) -> Option<Value> {
     (number != 0).then(|| i64::from(number).into())
 }
@@ -338,10 +343,7 @@ impl Members for pb::UpdateMapRunRequest {
         builder()
             .text("mapRunArn", self.map_run_arn)
             .optional("maxConcurrency", self.max_concurrency.map(i64::from))
-            .optional(
-                "toleratedFailurePercentage",
-                self.tolerated_failure_percentage.and_then(Number::from_f64),
-            )
+            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage.and_then(number))
             .optional("toleratedFailureCount", self.tolerated_failure_count)
             .build()
     }

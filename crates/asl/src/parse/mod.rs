@@ -83,10 +83,10 @@ fn read(
         targets: Vec::new(),
         variables: Vec::new(),
         depth: 0,
-        machine_language: QueryLanguage::JsonPath,
-        here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
         distributed: HashMap::new(),
         fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
+        machine_language: QueryLanguage::JsonPath,
+        here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
     };
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;

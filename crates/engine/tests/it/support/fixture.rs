@@ -135,6 +135,7 @@ impl Fixture {
             catalog: Arc::new(TestCatalog),
             dispatcher: Arc::clone(&desk) as Arc<dyn Dispatcher>,
             observer: Arc::new(NoObserver),
+            vault: Arc::default(),
             limits,
             options,
         };
