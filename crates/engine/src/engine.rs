@@ -26,7 +26,7 @@ use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
     UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
@@ -278,6 +278,10 @@ impl Workflows for Engine {
 
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
         self.0.validate(request).await
+    }
+
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
+        self.0.test_state(request).await
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {

@@ -109,7 +109,7 @@ impl Inner {
     }
 
     /// What a piece of work gives, done where it holds up nobody else.
-    async fn computed<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    pub(crate) async fn computed<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::Error;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
     UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
@@ -43,6 +43,9 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
 
     /// `ValidateStateMachineDefinition`: errors and warnings. Nothing is stored.
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error>;
+
+    /// `TestState`: one state by itself. Nothing is stored.
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error>;
 
     /// `StartExecution`, idempotent by name and input while the execution is open.
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;

@@ -20,6 +20,8 @@ pub(crate) struct Extra {
     pub(crate) token: Option<Str>,
     /// `Map.Item` of an iteration about to begin: its index and value.
     pub(crate) item: Option<(u32, Value)>,
+    /// The object that a state under test is given instead.
+    pub(crate) context: Option<Value>,
 }
 
 impl Runner<'_, '_> {
@@ -44,6 +46,7 @@ impl Runner<'_, '_> {
         let Some((frame, state)) = self.current(path) else {
             return Err(StateError::new(error::RUNTIME, "The branch is gone"));
         };
+        extra.context = self.probe.and_then(|probe| probe.context.clone());
         extra.retries = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
         let frames = &self.execution.frames;
         let context = Context::new(&self.execution.info, frames, frame, extra);
@@ -145,6 +148,13 @@ impl Runner<'_, '_> {
             assigned: assigned.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
         };
         let exited = self.emit(detail, previous);
+        if let Some(probe) = self.probe {
+            let next = match transition {
+                Transition::Next(next) => Some(next),
+                Transition::End => None,
+            };
+            probe.left(&output, &variables, next);
+        }
         match transition {
             Transition::Next(next) => {
                 let next = next.clone();
@@ -194,6 +204,9 @@ impl Runner<'_, '_> {
 
 /// The error of a state in which an expression failed.
 pub(crate) fn state_error(frame: &Frame, failure: EvalError) -> StateError {
+    if frame.entered == 0 {
+        return StateError::new(failure.error, failure.message);
+    }
     StateError::new(
         failure.error,
         format!(

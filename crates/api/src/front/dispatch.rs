@@ -52,6 +52,10 @@ pub(super) async fn dispatch(
             service.send_task_heartbeat(tenant, input).await?;
             render::nothing()
         }
+        Operation::TestState => {
+            let (tested, level) = service.test_state(tenant, input).await?;
+            render::tested(&tested, level)
+        }
         Operation::ValidateStateMachineDefinition => {
             render::verdict(&service.validate_definition(tenant, input).await?)
         }
@@ -80,7 +84,6 @@ pub(super) async fn dispatch(
         | Operation::PublishStateMachineVersion
         | Operation::RedriveExecution
         | Operation::StartSyncExecution
-        | Operation::TestState
         | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias => {
             let message = format!("Newel does not serve {} yet", operation.name());

@@ -42,7 +42,7 @@ impl Service {
         Ok(self.engine.start_execution(request).await?)
     }
 
-    fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {
+    pub(super) fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {
         let text = text.as_deref().unwrap_or("{}");
         let invalid = |why: &dyn std::fmt::Display| {
             Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{why}'"))

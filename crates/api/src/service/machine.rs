@@ -120,7 +120,7 @@ pub(super) fn checked_name(name: newel_value::Str) -> Result<newel_value::Str, R
     }
 }
 
-fn check_role(arn: &str) -> Result<(), Refusal> {
+pub(super) fn check_role(arn: &str) -> Result<(), Refusal> {
     if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
         return Ok(());
     }

@@ -5,6 +5,7 @@ mod execution;
 mod machine;
 mod tags;
 mod task;
+mod test_state;
 mod validate;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::refusal::Refusal;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
 pub(crate) use execution::{History, redrive};
+pub(crate) use test_state::InspectionLevel;
 pub(crate) use validate::Verdict;
 
 /// Items of a page when the client doesn't say.

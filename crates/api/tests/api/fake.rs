@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TokenReport,
+    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
     UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
-use newel_machine::{Detail, Event, EventId, Fault, StateType};
+use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
 use tokio::sync::mpsc;
@@ -147,6 +147,29 @@ impl Workflows for Fake {
             found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
         }
         Ok(found)
+    }
+
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let payload = |text: &str| Payload::parse(text).unwrap();
+        let inspection = Inspection {
+            input: request.input,
+            stages: [(Stage::AfterInputPath, payload("[ 1 ]")), (Stage::Result, payload("2"))].into(),
+            variables: Some(payload(r#"{"x":1}"#)),
+            max_concurrency: Some(0),
+            tolerated_failure_count: None,
+            tolerated_failure_percentage: Some(12.5),
+            catch_index: Some(0),
+            retry_index: Some(1),
+            retry_backoff_seconds: None,
+        };
+        Ok(TestedState {
+            status: TestStatus::CaughtError,
+            output: Some(payload("3")),
+            fault: Fault { error: Some("E".into()), cause: Some("C".into()) },
+            next: Some("N".into()),
+            inspection,
+        })
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {

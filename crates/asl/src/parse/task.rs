@@ -51,8 +51,7 @@ impl Compiler<'_> {
             self.fault("Value is not a valid resource ARN", node.at("Resource"));
             return None;
         }
-        if is_activity(arn) {
-            self.activity(node);
+        if is_activity(arn) && !self.activity(node) {
             return None;
         }
         let resource = match self.catalog.resolve(arn) {
@@ -73,15 +72,16 @@ impl Compiler<'_> {
         Some(resource)
     }
 
-    fn activity(&mut self, node: &Node<'_>) {
+    /// Whether an activity may be the resource here.
+    fn activity(&mut self, node: &Node<'_>) -> bool {
         if node.has("Credentials") {
             self.fault_in(node, "The field 'Credentials' is not supported for activities");
         }
-        if self.machine_type == MachineType::Express {
+        let express = self.machine_type == MachineType::Express;
+        if express {
             self.fault("Express state machine does not support Activity ARN", node.at("Resource"));
-        } else {
-            self.unsupported("An activity as Resource", node.at("Resource"));
         }
+        !express
     }
 
     fn credentials(&mut self, node: &Node<'_>) -> Option<Template> {

@@ -449,9 +449,5 @@ fn what_is_not_run_yet_is_said_once_and_where() {
             "Mode 'DISTRIBUTED' is not supported by this release of Newel at \
              /States/X/ItemProcessor/ProcessorConfig/Mode",
         ),
-        (
-            r#""Type":"Task","End":true,"Resource":"arn:aws:states:us-east-1:000000000000:activity:a""#,
-            "An activity as Resource is not supported by this release of Newel at /States/X/Resource",
-        ),
     ]);
 }

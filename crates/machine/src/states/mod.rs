@@ -12,6 +12,7 @@ use crate::eval::{EvalResult, Scope, put_result};
 use crate::event::Fault;
 use crate::execution::{FramePath, Phase};
 use crate::fault::{EvalError, StateError};
+use crate::probe::Stage;
 use crate::turn::{Runner, Step, after_seconds};
 
 /// The longest a Wait may last, as AWS bounds it: a year.
@@ -41,10 +42,14 @@ impl Runner<'_, '_> {
     /// The input after `InputPath`.
     pub(crate) fn effective_input(&self, path: &str, state: &State) -> Result<Payload, StateError> {
         let raw = self.input(path);
-        if matches!(state.input_path, DataPath::Whole) {
-            return Ok(raw);
-        }
-        self.evaluate(path, raw.value(), |scope| scope.data(&state.input_path)).map(Payload::from)
+        let effective = match state.input_path {
+            DataPath::Whole => raw,
+            DataPath::Empty | DataPath::Path(_) => self
+                .evaluate(path, raw.value(), |scope| scope.data(&state.input_path))
+                .map(Payload::from)?,
+        };
+        self.note(Stage::AfterInputPath, &effective);
+        Ok(effective)
     }
 
     /// `OutputPath` and `Assign`, then on to the next state. `result` is what `Assign` sees as `$`.
@@ -74,10 +79,20 @@ impl Runner<'_, '_> {
     fn pass(&mut self, path: &FramePath, state: &State, pass: &Pass) -> Step {
         let effective = self.effective_input(path, state)?;
         let result = match &pass.result {
-            Some(result) => result.clone().into(),
-            None => self.template_or(path, pass.parameters.as_ref(), &effective)?,
+            Some(result) => {
+                let result = result.clone().into();
+                self.note(Stage::Result, &result);
+                result
+            }
+            None => {
+                let parameters = self.template_or(path, pass.parameters.as_ref(), &effective)?;
+                self.note(Stage::AfterParameters, &parameters);
+                parameters
+            }
         };
+        self.note(Stage::AfterResultSelector, &result);
         let output = self.put(path, &pass.result_path, &result)?;
+        self.note(Stage::AfterResultPath, &output);
         self.conclude(path, state, output, &result, &pass.transition)
     }
 
@@ -107,6 +122,7 @@ impl Runner<'_, '_> {
 
     fn fail_state(&mut self, path: &FramePath, fail: &Fail) -> Step {
         let raw = self.input(path);
+        self.note(Stage::AfterInputPath, &raw);
         let fault = self.evaluate(path, raw.value(), |scope| {
             Ok(Fault {
                 error: text_setting(scope, "ErrorPath", fail.error.as_ref())?,

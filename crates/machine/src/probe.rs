@@ -1,0 +1,153 @@
+//! A state under test: what its stages give is noted, and what stands in for the world around it is at hand.
+//!
+//! The interpreter runs such a state as it runs any other. Where it passes a stage it says so with one call of
+//! [`Runner::note`], which does nothing when no state is under test.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use newel_asl::error;
+use newel_asl::plan::{Catcher, Retrier};
+use newel_value::{Object, Payload, Str, Value};
+
+use crate::event::Fault;
+use crate::fault::StateError;
+use crate::turn::Runner;
+
+/// A stage of a state's data, in the order in which they are passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// After `InputPath`.
+    AfterInputPath,
+    /// After `Parameters`.
+    AfterParameters,
+    /// After `Arguments`.
+    AfterArguments,
+    /// After `ItemsPath`.
+    AfterItemsPath,
+    /// After `ItemsPointer` of an `ItemReader`.
+    AfterItemsPointer,
+    /// After `ItemSelector`, one element an item.
+    AfterItemSelector,
+    /// After `ItemBatcher`, one element a batch.
+    AfterItemBatcher,
+    /// What the state's work gave.
+    Result,
+    /// After `ResultSelector`.
+    AfterResultSelector,
+    /// After `ResultPath`.
+    AfterResultPath,
+}
+
+impl Stage {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::AfterInputPath,
+        Self::AfterParameters,
+        Self::AfterArguments,
+        Self::AfterItemsPath,
+        Self::AfterItemsPointer,
+        Self::AfterItemSelector,
+        Self::AfterItemBatcher,
+        Self::Result,
+        Self::AfterResultSelector,
+        Self::AfterResultPath,
+    ];
+
+    /// Its name in the API's `InspectionData`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AfterInputPath => "afterInputPath",
+            Self::AfterParameters => "afterParameters",
+            Self::AfterArguments => "afterArguments",
+            Self::AfterItemsPath => "afterItemsPath",
+            Self::AfterItemsPointer => "afterItemsPointer",
+            Self::AfterItemSelector => "afterItemSelector",
+            Self::AfterItemBatcher => "afterItemBatcher",
+            Self::Result => "result",
+            Self::AfterResultSelector => "afterResultSelector",
+            Self::AfterResultPath => "afterResultPath",
+        }
+    }
+}
+
+/// What surrounds a state under test, and what is noted of it.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    /// The variables that it finds.
+    pub(crate) variables: Object,
+    /// The context object that it sees; `Task` and `Map` are added where they aren't there.
+    pub(crate) context: Option<Value>,
+    /// How often it was retried before.
+    pub(crate) retries: u32,
+    /// What the branches of a Parallel or the iterations of a Map gave.
+    pub(crate) branches: Option<Result<Payload, Fault>>,
+    /// How many iterations of a Map failed.
+    pub(crate) failed_iterations: Option<u64>,
+    pub(crate) notes: RefCell<Notes>,
+}
+
+/// What is noted of a state under test.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Notes {
+    pub(crate) stages: BTreeMap<Stage, Payload>,
+    pub(crate) max_concurrency: Option<u64>,
+    pub(crate) tolerated_failure_count: Option<u64>,
+    pub(crate) tolerated_failure_percentage: Option<f64>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) left: Option<Left>,
+    /// Why the test itself makes no sense.
+    pub(crate) senseless: Option<String>,
+}
+
+/// How the state failed, and who would care for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) fault: Fault,
+    pub(crate) retrier: Option<u64>,
+    pub(crate) catcher: Option<u64>,
+}
+
+/// How the state was left.
+#[derive(Clone, Debug)]
+pub(crate) struct Left {
+    pub(crate) output: Payload,
+    pub(crate) variables: Object,
+    pub(crate) next: Option<Str>,
+}
+
+impl Probe {
+    /// Whether the state has been left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.notes.borrow().left.is_some()
+    }
+
+    /// Notes that the state failed.
+    pub(crate) fn failed(&self, retriers: &[Retrier], catchers: &[Catcher], error: &StateError) {
+        let matches = |names: &[Str]| error::matches(names, error.name());
+        let retrier = (0..).zip(retriers).find(|(_, r)| matches(&r.error_equals)).map(|(index, _)| index);
+        let catcher = (0..).zip(catchers).find(|(_, c)| matches(&c.error_equals)).map(|(index, _)| index);
+        self.notes.borrow_mut().failure = Some(Failure { fault: error.fault.clone(), retrier, catcher });
+    }
+
+    /// Notes that the state was left.
+    pub(crate) fn left(&self, output: &Payload, variables: &Object, next: Option<&Str>) {
+        let left = Left { output: output.clone(), variables: variables.clone(), next: next.cloned() };
+        self.notes.borrow_mut().left = Some(left);
+    }
+}
+
+impl Runner<'_, '_> {
+    /// Notes what a stage of the state under test gave, if one is.
+    pub(crate) fn note(&self, stage: Stage, value: &Payload) {
+        if let Some(probe) = self.probe {
+            probe.notes.borrow_mut().stages.insert(stage, value.clone());
+        }
+    }
+
+    /// What stands in for the branches of the state under test.
+    pub(crate) fn mocked_branches(&self) -> Option<&Result<Payload, Fault>> {
+        self.probe?.branches.as_ref()
+    }
+}
