@@ -88,7 +88,7 @@ bench: setup ## Measure, beside a baseline in the same run (docs/benchmarks.md)
 conformance: setup ## Replay recordings of AWS against newel and say how many agree; fails nobody
 	@test -d "$(CASES)" || { echo "no recordings at $(CASES): set NEWEL_CONFORMANCE"; exit 0; }
 	@cargo build --package newel
-	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance.py "$(CASES)"
+	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance/replay.py "$(CASES)"
 
 .PHONY: clean
 clean: ## Remove everything that was made here, compiled or installed

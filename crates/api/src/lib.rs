@@ -22,6 +22,7 @@
 mod auth;
 mod front;
 mod grpc;
+mod local;
 mod metrics;
 mod model;
 mod options;
@@ -31,5 +32,6 @@ mod server;
 mod service;
 
 pub use auth::{AccessKeys, ClientToken, Credentials, Family, GrpcAuth, Principal, WorkerAuth, WorkerToken};
+pub use local::{Local, Refused};
 pub use options::{Bounds, Clock, Error, Options, check_bind};
 pub use server::Server;

@@ -20,6 +20,7 @@ use crate::auth::HttpAuth;
 use crate::front::Front;
 use crate::grpc;
 use crate::metrics::Metrics;
+use crate::model::Operation;
 use crate::service::Service;
 use crate::{Bounds, Error, GrpcAuth, Options, check_bind};
 
@@ -44,6 +45,7 @@ pub struct Server {
     health: HealthReporter,
     engine: Arc<dyn Workflows>,
     bounds: Bounds,
+    longest_call: Duration,
 }
 
 impl Server {
@@ -68,15 +70,20 @@ impl Server {
         let message_bytes = limits.request_bytes.saturating_add(MESSAGE_OVERHEAD);
         let service = Service::new(Arc::clone(&engine), limits, &token_key, clock);
         let metrics = Metrics::new();
-        let workflows =
-            WorkflowsServiceServer::new(grpc::Workflows::new(service.clone(), auth, metrics.clone()))
-                .max_decoding_message_size(message_bytes);
+        let longest_call = service.call_timeout(Some(Operation::StartSyncExecution), bounds.call_timeout());
+        let workflows = WorkflowsServiceServer::new(grpc::Workflows::new(
+            service.clone(),
+            auth,
+            metrics.clone(),
+            bounds.call_timeout(),
+        ))
+        .max_decoding_message_size(message_bytes);
         let (health, health_service) = tonic_health::server::health_reporter();
         let routes =
             services.add_service(workflows).add_service(health_service).add_service(reflection()?).prepare();
         let http_auth = HttpAuth::new(credentials.access_keys, default_tenant);
         let front = Front::new(service, http_auth, metrics, bounds.calls, bounds.call_timeout());
-        Ok(Self { http, grpc, http_addr, grpc_addr, front, routes, health, engine, bounds })
+        Ok(Self { http, grpc, http_addr, grpc_addr, front, routes, health, engine, bounds, longest_call })
     }
 
     /// Where AWS JSON is served.
@@ -96,11 +103,11 @@ impl Server {
     /// # Errors
     /// [`Error::Grpc`] when the gRPC server fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let Self { http, grpc, front, routes, health, engine, bounds, .. } = self;
+        let Self { http, grpc, front, routes, health, engine, bounds, longest_call, .. } = self;
         let (stop, stopped) = watch::channel(false);
         let http = tokio::spawn(serve_http(http, front, bounds.clone(), stopped.clone()));
         let health = tokio::spawn(report_health(health, engine, stopped.clone()));
-        let grpc = serve_grpc(grpc, routes, bounds.clone(), stopped);
+        let grpc = serve_grpc(grpc, routes, bounds.clone(), longest_call, stopped);
         let mut grpc = std::pin::pin!(grpc);
         let early = tokio::select! {
             // Safe to drop: it only waits.
@@ -146,12 +153,14 @@ async fn serve_grpc(
     listener: TcpListener,
     routes: Routes,
     bounds: Bounds,
+    longest_call: Duration,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let header_bytes = u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX);
     tonic::transport::Server::builder()
-        // Until a call is answered or its stream begins; streams last as long as they like.
-        .timeout(bounds.call_timeout())
+        // Until a call is answered or its stream begins; streams last as long as they like. Calls that don't wait for an
+        // execution are held to less.
+        .timeout(longest_call)
         .max_concurrent_streams(STREAMS)
         .http2_max_header_list_size(header_bytes)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))

@@ -57,20 +57,6 @@ pub struct TaskOrigin<'a> {
     pub region: &'a str,
 }
 
-impl Resource {
-    /// Whether it is a Lambda function named by its own ARN: its result is the function's bare answer.
-    #[must_use]
-    pub fn is_function(&self) -> bool {
-        self.arn.splitn(7, ':').nth(5) == Some("function")
-    }
-
-    /// Whether it is an activity.
-    #[must_use]
-    pub fn is_activity(&self) -> bool {
-        self.arn.splitn(7, ':').nth(5) == Some("activity")
-    }
-}
-
 /// How a mocked result is compared with what the API is known to answer
 /// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_MockInput.html>).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

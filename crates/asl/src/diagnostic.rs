@@ -48,6 +48,10 @@ pub enum Code {
     InvalidVariableName,
     /// `Assign` names `states`.
     ReservedVariableName,
+    /// A text between JSONata's delimiters that is no expression, or a delimiter is missing.
+    InvalidJsonataExpression,
+    /// A JSONata expression that refers to what it can't see where it stands.
+    UnsupportedJsonataExpression,
     /// States, choice rules or templates within each other past the limit.
     TooDeeplyNested,
     /// Warning: a template's value looks like a path or function, its name has no `.$`.
@@ -72,6 +76,8 @@ impl Code {
             Self::InvalidLabelName => "INVALID_LABEL_NAME",
             Self::InvalidVariableName => "INVALID_VARIABLE_NAME",
             Self::ReservedVariableName => "RESERVED_VARIABLE_NAME",
+            Self::InvalidJsonataExpression => "INVALID_JSONATA_EXPRESSION",
+            Self::UnsupportedJsonataExpression => "UNSUPPORTED_JSONATA_EXPRESSION",
             Self::TooDeeplyNested => "TOO_DEEPLY_NESTED",
             Self::NoDollar => "NO_DOLLAR",
             Self::NoPath => "NO_PATH",

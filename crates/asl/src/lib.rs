@@ -22,6 +22,7 @@ mod machine_type;
 pub mod name;
 mod parse;
 pub mod plan;
+mod references;
 pub mod timestamp;
 
 pub use catalog::{FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
@@ -30,4 +31,5 @@ pub use limits::Limits;
 pub use machine_type::MachineType;
 pub use parse::{LONE_STATE, compile, compile_state, validate};
 pub use plan::Plan;
+pub use references::variable_references;
 pub use timestamp::Timestamp;

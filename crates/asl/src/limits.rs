@@ -23,6 +23,10 @@ pub struct Limits {
     pub inline_map_concurrency: u64,
     /// Seconds a Standard execution may be open. Default 31,536,000 (a year).
     pub execution_seconds: u64,
+    /// Seconds an Express execution may be open. Default 300.
+    pub express_seconds: u64,
+    /// Seconds after its end for which an execution can be redriven. Default 1,209,600 (14 days).
+    pub redrive_seconds: u64,
     /// Open executions of an account in a region. Default 1,000,000.
     pub open_executions: u64,
     /// State machines of an account in a region. Default 100,000.
@@ -44,6 +48,8 @@ impl Default for Limits {
             variables_bytes: 10_485_760,
             inline_map_concurrency: 40,
             execution_seconds: 31_536_000,
+            express_seconds: 300,
+            redrive_seconds: 1_209_600,
             open_executions: 1_000_000,
             state_machines: 100_000,
             request_bytes: 1_048_576,

@@ -10,7 +10,7 @@ use newel_jsonpath::{JsonPath, ReferencePath};
 use newel_value::{Number, Str, Value};
 
 use crate::catalog::Resource;
-use crate::intrinsic::Call;
+use crate::intrinsic;
 use crate::timestamp::Timestamp;
 
 /// A compiled definition.
@@ -66,14 +66,28 @@ pub struct Scope {
 pub struct State {
     /// Its name, unique in the definition.
     pub name: Str,
+    /// The language of its expressions.
+    pub language: QueryLanguage,
     /// What it is and does.
     pub kind: Kind,
-    /// `InputPath`.
+    /// `InputPath`; the whole in a JSONata state.
     pub input_path: DataPath,
-    /// `OutputPath`.
+    /// `OutputPath`; the whole in a JSONata state.
     pub output_path: DataPath,
     /// `Assign`: variables set when the state is left. Choice rules and catchers have their own.
     pub assign: Option<Template>,
+    /// `Output` of a JSONata state. Choice rules and catchers have their own.
+    pub output: Option<Template>,
+}
+
+/// The languages that say how data is selected and made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueryLanguage {
+    /// `JSONPath`: paths and intrinsic functions.
+    #[default]
+    JsonPath,
+    /// `JSONata`: expressions between `{%` and `%}`.
+    Jsonata,
 }
 
 /// The eight state types.
@@ -145,7 +159,7 @@ pub enum ResultPath {
     At(ReferencePath),
 }
 
-/// Where a value comes from at run time. A JSONata expression will be one more variant.
+/// Where a value of a JSONPath state comes from at run time.
 #[derive(Clone, Debug)]
 pub enum Query {
     /// `$…`: a path into the state's data.
@@ -155,7 +169,7 @@ pub enum Query {
     /// `$name…`: a variable, and the path into it.
     Variable(Str, JsonPath),
     /// An intrinsic function call.
-    Intrinsic(Box<Call>),
+    Intrinsic(Box<intrinsic::Call>),
 }
 
 /// An expression and the text it was written as, for messages.
@@ -167,11 +181,22 @@ pub struct Expression {
     pub query: Query,
 }
 
-/// A payload template (`Parameters`, `ResultSelector`, `ItemSelector`, `Assign` …).
+/// A JSONata expression and the place where it is written.
+#[derive(Clone, Debug)]
+pub struct Jsonata {
+    /// The field of its state, as errors name it: `Arguments/Payload/items[0]`.
+    pub field: Str,
+    /// What it means; its source is the text between `{%` and `%}` without the blanks around.
+    pub expression: newel_jsonata::Expression,
+}
+
+/// A payload template (`Parameters`, `ResultSelector`, `ItemSelector`, `Assign`, `Arguments`, `Output` …).
 #[derive(Clone, Debug)]
 pub enum Template {
     /// Nothing in it is computed.
     Literal(Value),
+    /// All of it is a JSONata expression.
+    Jsonata(Box<Jsonata>),
     /// An object with computed members somewhere below.
     Object(Vec<(Str, TemplateMember)>),
     /// An array with computed elements somewhere below.
@@ -199,6 +224,8 @@ pub enum Setting<T> {
     Value(T),
     /// `…Path`: read when the state is entered.
     Path(Expression),
+    /// A JSONata expression, evaluated when the state is entered.
+    Jsonata(Box<Jsonata>),
 }
 
 /// `Pass`.
@@ -219,7 +246,9 @@ pub struct Pass {
 pub struct Task {
     /// What it calls.
     pub resource: Resource,
-    /// `Parameters`.
+    /// Who carries it out.
+    pub call: Call,
+    /// `Parameters` or `Arguments`.
     pub parameters: Option<Template>,
     /// `ResultSelector`.
     pub result_selector: Option<Template>,
@@ -237,6 +266,17 @@ pub struct Task {
     pub catch: Vec<Catcher>,
     /// Where it leads.
     pub transition: Transition,
+}
+
+/// Who carries a Task out, and so which events tell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// A service's API: `Task…` events.
+    Service,
+    /// A Lambda function named by its own ARN: `LambdaFunction…` events.
+    Function,
+    /// An activity, whose workers fetch their tasks: `Activity…` events.
+    Activity,
 }
 
 /// `Choice`.
@@ -257,6 +297,8 @@ pub struct ChoiceRule {
     pub next: Str,
     /// Its `Assign`, which replaces the state's when the rule applies.
     pub assign: Option<Template>,
+    /// Its `Output`, which replaces the state's when the rule applies.
+    pub output: Option<Template>,
 }
 
 /// A condition of a Choice rule.
@@ -275,6 +317,10 @@ pub enum Condition {
         /// The operator and what it compares with.
         test: Test,
     },
+    /// `Condition` as a literal.
+    Constant(bool),
+    /// `Condition` as an expression.
+    Jsonata(Box<Jsonata>),
 }
 
 /// An operator of a Choice rule with its operand.
@@ -358,17 +404,13 @@ pub struct Wait {
     pub transition: Transition,
 }
 
-/// The four forms of a Wait.
+/// How a Wait says its end.
 #[derive(Clone, Debug)]
 pub enum WaitUntil {
-    /// `Seconds`
-    Seconds(u64),
-    /// `SecondsPath`
-    SecondsPath(Expression),
-    /// `Timestamp`
-    Timestamp(Timestamp),
-    /// `TimestampPath`
-    TimestampPath(Expression),
+    /// `Seconds` or `SecondsPath`: so long.
+    Seconds(Setting<u64>),
+    /// `Timestamp` or `TimestampPath`: until then.
+    Timestamp(Setting<Timestamp>),
 }
 
 /// `Fail`.
@@ -385,7 +427,7 @@ pub struct Fail {
 pub struct Parallel {
     /// `Branches`.
     pub branches: Vec<Arc<Scope>>,
-    /// `Parameters`.
+    /// `Parameters` or `Arguments`.
     pub parameters: Option<Template>,
     /// `ResultSelector`.
     pub result_selector: Option<Template>,
@@ -406,6 +448,8 @@ pub struct Map {
     pub processor: Arc<Scope>,
     /// `ItemsPath`.
     pub items_path: Option<Expression>,
+    /// `Items` of a JSONata state.
+    pub items: Option<Template>,
     /// `ItemSelector` (or the older `Parameters`).
     pub item_selector: Option<Template>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 means no limit of the user's.
@@ -454,4 +498,6 @@ pub struct Catcher {
     pub result_path: ResultPath,
     /// Its `Assign`, which replaces the state's.
     pub assign: Option<Template>,
+    /// Its `Output`, which replaces the error output.
+    pub output: Option<Template>,
 }

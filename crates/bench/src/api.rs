@@ -67,7 +67,18 @@ impl Api {
 
     /// Creates a state machine and gives its ARN.
     pub(crate) async fn create(&mut self, name: &str, definition: &Value) -> anyhow::Result<String> {
-        let input = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
+        self.create_typed(name, "STANDARD", definition).await
+    }
+
+    /// Creates a state machine of that type and gives its ARN.
+    pub(crate) async fn create_typed(
+        &mut self,
+        name: &str,
+        machine_type: &str,
+        definition: &Value,
+    ) -> anyhow::Result<String> {
+        let definition = definition.to_string();
+        let input = json!({"name": name, "type": machine_type, "definition": definition, "roleArn": ROLE});
         text(&self.ask("CreateStateMachine", &input).await?, "stateMachineArn")
     }
 

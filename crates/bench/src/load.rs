@@ -19,6 +19,9 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(300);
 /// Requests to the empty server, at least: processor time is counted in hundredths of a second.
 const ENOUGH: u64 = 20_000;
 
+/// The operation that most scenarios load.
+const START: &str = "StartExecution";
+
 /// How long calls took, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Latencies(Vec<Duration>);
@@ -62,6 +65,7 @@ async fn send(
     address: SocketAddr,
     connections: usize,
     count: u64,
+    operation: &'static str,
     body: &Bytes,
 ) -> anyhow::Result<Latencies> {
     let next = Arc::new(AtomicU64::new(0));
@@ -73,7 +77,7 @@ async fn send(
             let mut took = Vec::new();
             while next.fetch_add(1, Ordering::Relaxed) < count {
                 let begun = Instant::now();
-                let (status, answer) = api.call("StartExecution", body.clone()).await?;
+                let (status, answer) = api.call(operation, body.clone()).await?;
                 took.push(begun.elapsed());
                 anyhow::ensure!(status.is_success(), "{status} {}", String::from_utf8_lossy(&answer));
             }
@@ -89,15 +93,32 @@ async fn send(
 
 /// Loads the empty server, with enough requests to tell what one costs.
 pub(crate) async fn empty(connections: usize, count: u64, body: &Bytes) -> anyhow::Result<Outcome> {
-    let server = Server::empty().await?;
-    let outcome = requests(&server, connections, count.max(ENOUGH), body).await?;
+    empty_of(connections, count, START, body).await
+}
+
+/// As [`empty`], for another operation's answers.
+pub(crate) async fn empty_of(
+    connections: usize,
+    count: u64,
+    operation: &'static str,
+    body: &Bytes,
+) -> anyhow::Result<Outcome> {
+    let server = Server::empty(operation).await?;
+    let outcome = requests(&server, connections, count.max(ENOUGH), operation, body).await?;
     server.kill().await?;
     Ok(outcome)
 }
 
-async fn requests(server: &Server, connections: usize, count: u64, body: &Bytes) -> anyhow::Result<Outcome> {
+/// Sends requests, whose answers are all there is to wait for.
+pub(crate) async fn requests(
+    server: &Server,
+    connections: usize,
+    count: u64,
+    operation: &'static str,
+    body: &Bytes,
+) -> anyhow::Result<Outcome> {
     let usage = Usage::begin(server)?;
-    let latencies = send(server.http, connections, count, body).await?;
+    let latencies = send(server.http, connections, count, operation, body).await?;
     let (took, cpu) = usage.end(server)?;
     Ok(Outcome { count, took, cpu, latencies })
 }
@@ -110,7 +131,7 @@ pub(crate) async fn starts(
     machine: &str,
     input: &str,
 ) -> anyhow::Result<Outcome> {
-    requests(server, connections, count, &start(machine, input)).await
+    requests(server, connections, count, START, &start(machine, input)).await
 }
 
 /// Starts executions and waits until none is open; fails if one didn't succeed.
@@ -122,7 +143,7 @@ pub(crate) async fn executions(
     input: &str,
 ) -> anyhow::Result<Outcome> {
     let usage = Usage::begin(server)?;
-    let latencies = send(server.http, connections, count, &start(machine, input)).await?;
+    let latencies = send(server.http, connections, count, START, &start(machine, input)).await?;
     let mut api = Api::connect(server.http).await?;
     let finished = async {
         while api.any(machine, "RUNNING").await? {

@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
         .context("failed to start the runtime")?;
     // This program starts itself so; it is no scenario for people to choose.
     if std::env::args().nth(1).as_deref() == Some(empty::ARGUMENT) {
-        return runtime.block_on(empty::serve());
+        return runtime.block_on(empty::serve(std::env::args().nth(2).as_deref()));
     }
     let arguments = Arguments::parse();
     let beside = || Ok::<_, anyhow::Error>(std::env::current_exe()?.with_file_name("newel"));

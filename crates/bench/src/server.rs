@@ -63,10 +63,10 @@ impl Server {
         Ok(Self { child, http: address("http=")?, grpc: Some(address("grpc=")?) })
     }
 
-    /// Starts the empty server.
-    pub(crate) async fn empty() -> anyhow::Result<Self> {
+    /// Starts the empty server, with an answer like that of an operation.
+    pub(crate) async fn empty(operation: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(empty::ARGUMENT);
+        command.arg(empty::ARGUMENT).arg(operation);
         let (child, line) = start(command, empty::READY).await?;
         let http = line.strip_prefix(empty::READY).and_then(|text| text.trim().parse().ok());
         Ok(Self { child, http: http.with_context(|| format!("no address in {line:?}"))?, grpc: None })

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Budget, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
 
 use crate::effects::Orders;
 use crate::engine::Inner;
+use crate::ids::is_in_memory;
 use crate::mail::{Mail, What, answer};
+use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
@@ -71,22 +74,27 @@ impl Loaded {
 
     /// Whether its next turn can be expected to be over at once.
     fn is_brief(&self) -> bool {
-        let root = self.execution.frame("").map_or(0, |frame| frame.input.text().len());
-        self.plan.pace.is_brisk() && root.max(self.execution.info.input.text().len()) <= BRIEF_BYTES
+        is_brief(&self.execution, &self.plan)
     }
+}
 
-    /// What has happened, as the machine takes it.
-    fn input(&self, what: What) -> Input {
-        match what {
-            What::Input(input) => input,
-            What::Token { entry, attempt, secret, report } => {
-                let frame = self.execution.frames().find(|(_, frame)| frame.entered == entry);
-                // Without a frame the input is stale, which the machine tells by a path that no frame has.
-                let frame = frame.map_or_else(|| Str::from("\u{1}"), |(path, _)| path.clone());
-                Input::Token(TaskKey { frame, entry, attempt }, secret, report)
-            }
+/// What has happened to an execution, as the machine takes it.
+pub(crate) fn input_of(execution: &Execution, what: What) -> Input {
+    match what {
+        What::Input(input) => input,
+        What::Token { entry, attempt, secret, report } => {
+            let frame = execution.frames().find(|(_, frame)| frame.entered == entry);
+            // Without a frame the input is stale, which the machine tells by a path that no frame has.
+            let frame = frame.map_or_else(|| Str::from("\u{1}"), |(path, _)| path.clone());
+            Input::Token(TaskKey { frame, entry, attempt }, secret, report)
         }
     }
+}
+
+/// Whether an execution's next turn can be expected to be over at once.
+pub(crate) fn is_brief(execution: &Execution, plan: &Compiled) -> bool {
+    let root = execution.frame("").map_or(0, |frame| frame.input.text().len());
+    plan.pace.is_brisk() && root.max(execution.info.input.text().len()) <= BRIEF_BYTES
 }
 
 /// What a turn has to write, and what it made.
@@ -135,6 +143,9 @@ impl Inner {
 
     /// Delivers mail and waits for the answer.
     pub(crate) async fn ask(self: &Arc<Self>, id: Id, what: What) -> Result<Reply, Error> {
+        if is_in_memory(id) {
+            return self.ask_express(id, what).await;
+        }
         let (mail, answer) = Mail::asking(what);
         self.deliver(id, mail);
         answer.await.unwrap_or_else(|_| Err(Error::unavailable("the execution is changing hands; try again")))
@@ -195,7 +206,7 @@ impl Inner {
                 None => return Ok(None),
             },
         };
-        let inputs = happened.into_iter().map(|what| loaded.input(what)).collect();
+        let inputs = happened.into_iter().map(|what| input_of(&loaded.execution, what)).collect();
         let (loaded, turn) = self.run_turn(loaded, inputs, Write::Update).await?;
         Ok(Some((loaded, turn.replies)))
     }
@@ -225,15 +236,28 @@ impl Inner {
     /// Evaluates a turn here if it can be expected to be brief, and else where it holds up nobody.
     async fn evaluate(
         self: &Arc<Self>,
-        mut loaded: Box<Loaded>,
+        loaded: Box<Loaded>,
         inputs: Vec<Input>,
         write: Write,
     ) -> Result<(Box<Loaded>, Evaluated), Error> {
+        let brief = loaded.is_brief();
+        let step = move |inner: &Self, loaded: &mut Loaded, millis| inner.step(loaded, inputs, write, millis);
+        self.carefully(brief, loaded, step).await
+    }
+
+    /// Does something to an execution that evaluates a turn: here if that can be expected to be brief, and else where it holds up
+    /// nobody. The work is told how many milliseconds it may take. A panic in it is an error.
+    pub(crate) async fn carefully<T: Send + 'static, R: Send + 'static>(
+        self: &Arc<Self>,
+        brief: bool,
+        mut subject: Box<T>,
+        work: impl FnOnce(&Self, &mut T, u64) -> R + Send + 'static,
+    ) -> Result<(Box<T>, R), Error> {
         let failed = || Error::new(ErrorKind::Internal, "evaluating the turn failed");
-        if loaded.is_brief() {
+        if brief {
             let evaluation = AssertUnwindSafe(|| {
-                let evaluated = self.step(&mut loaded, inputs, write, BRIEF_MILLIS);
-                (loaded, evaluated)
+                let result = work(self, &mut subject, BRIEF_MILLIS);
+                (subject, result)
             });
             return catch_unwind(evaluation).map_err(|_| failed());
         }
@@ -241,29 +265,44 @@ impl Inner {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {
-                let evaluated = inner.step(&mut loaded, inputs, write, inner.options.turn_millis);
+                let result = work(&inner, &mut subject, inner.options.turn_millis);
                 // The receiver is only gone if the whole engine is.
-                let _gone = send.send((loaded, evaluated));
+                let _gone = send.send((subject, result));
             }))
             .await;
         receive.await.map_err(|_| failed())
     }
 
     fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
-        let issuer = Issuer {
-            key: &self.tokens,
-            account: &loaded.execution.info.account.clone(),
-            execution: loaded.id,
-        };
+        let now = self.env.now();
+        let turn = self.play(&mut loaded.execution, loaded.id, &loaded.plan, &self.limits, inputs, millis);
+        if loaded.execution.outcome.is_some() && loaded.stopped_at.is_none() {
+            loaded.stopped_at = turn.events.last().map(|event| event.timestamp);
+        }
+        let ops = changed_rows(loaded, &turn, write, now);
+        Evaluated { turn, ops }
+    }
+
+    /// Runs a turn of the machine for `millis` milliseconds at most.
+    pub(crate) fn play(
+        &self,
+        execution: &mut Execution,
+        id: Id,
+        plan: &Compiled,
+        limits: &Limits,
+        inputs: Vec<Input>,
+        millis: u64,
+    ) -> Turn {
+        let issuer = Issuer { key: &self.tokens, account: &execution.info.account.clone(), execution: id };
         let began = self.env.monotonic_millis();
         let end = began.saturating_add(millis.min(self.options.turn_millis));
-        let now = self.env.now();
         let world = World {
-            plan: &loaded.plan.plan,
-            limits: &self.limits,
+            plan: &plan.plan,
+            limits,
             catalog: &*self.catalog,
             tokens: &issuer,
-            now,
+            activity_exists: &|_| false,
+            now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {
                 events: self.options.turn_events,
@@ -271,13 +310,9 @@ impl Inner {
                 expired: &|| self.env.monotonic_millis() >= end,
             },
         };
-        let turn = turn(&mut loaded.execution, inputs, world);
-        if loaded.execution.outcome.is_some() && loaded.stopped_at.is_none() {
-            loaded.stopped_at = turn.events.last().map(|event| event.timestamp);
-        }
-        let ops = changed_rows(loaded, &turn, write, now);
-        loaded.plan.pace.took(self.env.monotonic_millis() - began < BRIEF_MILLIS);
-        Evaluated { turn, ops }
+        let turn = turn(execution, inputs, world);
+        plan.pace.took(self.env.monotonic_millis() - began < BRIEF_MILLIS);
+        turn
     }
 
     /// Commits. A new execution is refused when there is no room; what happens to an open one waits for room.
@@ -310,7 +345,7 @@ impl Inner {
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
             self.watchers.announce(loaded.id, last.id);
-            self.observer.committed(&execution.info, loaded.id, &turn.events);
+            self.observe(&execution.info, loaded.id, &loaded.plan, &turn.events);
         }
         if closed {
             self.watchers.close(loaded.id);
@@ -322,6 +357,12 @@ impl Inner {
         }
         self.arm(loaded);
         self.carry_out(loaded.id.shard(), loaded.epoch, orders);
+    }
+
+    /// Tells who observes of events that can't be taken back any more.
+    pub(crate) fn observe(&self, info: &Info, execution: Id, plan: &Compiled, events: &[Event]) {
+        let Compiled { machine_type, logging, .. } = plan;
+        self.observer.committed(&Committed { info, execution, events, machine_type: *machine_type, logging });
     }
 
     /// Sets the timer to what the execution waits for; one that can go on by itself waits for none.

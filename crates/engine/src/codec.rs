@@ -231,6 +231,28 @@ pub(crate) enum OutboxRecord {
         /// Its ARN, by which its tags are found.
         arn: Str,
     },
+    /// An Express execution that isn't closed: after a crash it is run again from its start.
+    Express(Box<ExpressRecord>),
+}
+
+/// What an Express execution is started from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ExpressRecord {
+    /// Names this row in its shard.
+    pub(crate) row: Id,
+    pub(crate) machine: Id,
+    pub(crate) revision: Id,
+    pub(crate) arn: Str,
+    pub(crate) name: Str,
+    pub(crate) machine_arn: Str,
+    pub(crate) machine_name: Str,
+    pub(crate) role_arn: Str,
+    pub(crate) account: Str,
+    pub(crate) region: Str,
+    pub(crate) alias_arn: Option<Str>,
+    pub(crate) version_arn: Option<Str>,
+    pub(crate) trace_header: Option<Str>,
+    pub(crate) input: Payload,
 }
 
 /// The events of one turn, each payload once.

@@ -86,7 +86,7 @@ impl Inner {
 
     /// One step of a deletion: stops what is open, and if nothing was, deletes. Says whether the machine is gone.
     async fn delete_step(self: &Arc<Self>, machine: Id, arn: &str) -> Result<bool, Error> {
-        if self.stop_all(machine).await? > 0 {
+        if self.stop_all(machine).await? > 0 || self.express.runs(machine) {
             return Ok(false);
         }
         let (shard, key) = (machine.shard(), arn_key(arn));

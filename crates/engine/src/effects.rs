@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use newel_machine::{Effect, ScheduledTask, Turn};
-use newel_store::{Epoch, Op, OutboxKey, OutboxRow, ShardId};
+use newel_asl::timestamp::Timestamp;
+use newel_machine::{Effect, Info, ScheduledTask, Turn};
+use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
 
 use crate::activation::Loaded;
 use crate::codec::{OutboxRecord, decode, encode};
 use crate::engine::Inner;
-use crate::ids::{outbox_key, submit_token, task_id, traceparent};
+use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
 use crate::task::{Dispatch, DispatchKind, TaskId};
 use crate::{Error, ErrorKind};
 
@@ -30,7 +31,9 @@ impl Inner {
         let mut orders = Orders::default();
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
-                Effect::Schedule(task) => orders.give(submit(loaded, *task, self.env.now()), ops),
+                Effect::Schedule(task) => {
+                    orders.give(submit(loaded.id, &loaded.execution.info, *task, self.env.now()), ops);
+                }
                 Effect::Watch { task, external_ref } => {
                     let task = task_id(loaded.id, &task);
                     if let Some(mut dispatch) = self.standing_order(&task).await? {
@@ -75,9 +78,12 @@ impl Inner {
 
     /// What is due outside for an attempt.
     pub(crate) async fn dispatch_of(&self, task: &TaskId) -> Result<Option<Dispatch>, Error> {
+        if is_in_memory(task.execution) {
+            return Ok(self.express.order(task).as_deref().cloned());
+        }
         match self.outbox_record(task.execution.shard(), &outbox_key(task)).await? {
             Some(OutboxRecord::Dispatch(dispatch)) => Ok(Some(*dispatch)),
-            Some(OutboxRecord::DeleteMachine { .. }) | None => Ok(None),
+            Some(OutboxRecord::DeleteMachine { .. } | OutboxRecord::Express(_)) | None => Ok(None),
         }
     }
 
@@ -121,9 +127,9 @@ impl Orders {
     }
 }
 
-fn submit(loaded: &Loaded, scheduled: ScheduledTask, now: newel_asl::Timestamp) -> Dispatch {
-    let info = &loaded.execution.info;
-    let task = task_id(loaded.id, &scheduled.task);
+/// The order to carry out a new attempt.
+pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: Timestamp) -> Dispatch {
+    let task = task_id(execution, &scheduled.task);
     Dispatch {
         kind: DispatchKind::Submit,
         family: scheduled.resource.family,

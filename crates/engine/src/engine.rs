@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::committer::Committer;
 use crate::env::Env;
-use crate::ids::outbox_key;
+use crate::express::Express;
+use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::{Machines, shown_machine};
 use crate::mail::What;
 use crate::observer::Observer;
@@ -26,8 +27,8 @@ use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TestState, TestedState, TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -89,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) machines: Machines,
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
+    pub(crate) express: Express,
     pub(crate) watchers: Watchers,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
@@ -111,6 +113,10 @@ impl Engine {
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
         let Parts { env, store, catalog, dispatcher, observer, limits, options } = parts;
+        if store.shard_count() > MOST_SHARDS {
+            let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
+            return Err(Error::new(ErrorKind::Internal, message));
+        }
         let tokens = TokenKey::load(&*store, &*env).await?;
         let page_key = stored_key(&*store, &*env, "page-token-key").await?;
         let (committer, commits) = Committer::new(Arc::clone(&store), &options);
@@ -124,6 +130,7 @@ impl Engine {
             machines: Machines::new(options.plans),
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
+            express: Express::new(&limits, &options),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -236,6 +243,7 @@ impl Inner {
     }
 
     fn observe_level(&self) {
+        self.express.observe_level();
         let open = Arc::clone(&self.open);
         global::meter("newel.engine")
             .i64_observable_gauge("newel.engine.open_executions")
@@ -287,6 +295,10 @@ impl Workflows for Engine {
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         let inner = Arc::clone(&self.0);
         self.carried_through(async move { inner.start(request).await }).await
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.0.start_sync(request).await
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

@@ -72,6 +72,14 @@ impl Error {
         Self::new(ErrorKind::StateMachineDoesNotExist, format!("State Machine Does Not Exist: '{arn}'"))
     }
 
+    /// The state machine is of the type that doesn't have this operation.
+    pub(crate) fn wrong_type() -> Self {
+        Self::new(
+            ErrorKind::StateMachineTypeNotSupported,
+            "This operation is not supported by this type of state machine",
+        )
+    }
+
     pub(crate) fn unavailable(why: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, why)
     }

@@ -17,8 +17,8 @@ use crate::machines::{refuse_deleting, shown_machine};
 use crate::mail::What;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, StateMachine, Tenant,
-    TokenReport,
+    Execution, ExecutionItem, GetHistory, MachineType, Page, StartExecution, StartedExecution, StateMachine,
+    Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -48,6 +48,9 @@ impl Inner {
         let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
         refuse_deleting(&machine)?;
         self.check_room().await?;
+        if machine.record.machine_type == MachineType::Express {
+            return self.start_express(request, &machine).await;
+        }
         self.check_open()?;
         let generated = request.name.is_none();
         let name = request.name.unwrap_or_else(|| uuid(&*self.env).into());
@@ -210,6 +213,9 @@ impl Inner {
         after: Option<&str>,
     ) -> Result<Page<ExecutionItem>, Error> {
         let machine = self.machine(tenant, machine_arn).await?;
+        if machine.record.machine_type == MachineType::Express {
+            return Err(Error::wrong_type());
+        }
         let rows = self
             .store
             .executions(ExecutionsPage {

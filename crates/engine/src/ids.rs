@@ -36,6 +36,22 @@ pub(crate) fn shard_of(arn: &str, shards: u16) -> ShardId {
     ShardId(u16::from_be_bytes([hash[0], hash[1]]) % shards.max(1))
 }
 
+/// The bit of a shard's number that no shard has: it marks the ids of what is kept in memory only.
+const IN_MEMORY: u16 = 1 << 15;
+
+/// How many shards there may be, so that none of them has the mark.
+pub(crate) const MOST_SHARDS: u16 = IN_MEMORY;
+
+/// A new id of an execution that is kept in memory only. Nothing of it is found again after a restart under that id.
+pub(crate) fn new_id_in_memory(env: &dyn Env, now: Timestamp) -> Id {
+    Id::new(ShardId(IN_MEMORY), now, env.random())
+}
+
+/// Whether an id is of an execution that is kept in memory only.
+pub(crate) fn is_in_memory(id: Id) -> bool {
+    id.shard().0 & IN_MEMORY != 0
+}
+
 /// A new id in a shard.
 pub(crate) fn new_id(env: &dyn Env, shard: ShardId, now: Timestamp) -> Id {
     Id::new(shard, now, env.random())
@@ -67,6 +83,14 @@ pub(crate) fn deletion_key(machine: Id) -> OutboxKey {
     let mut key = Vec::with_capacity(17);
     key.extend_from_slice(&machine.0);
     key.push(b'd');
+    key.into()
+}
+
+/// The outbox row of an Express execution that is to be run until it is closed.
+pub(crate) fn express_key(row: Id) -> OutboxKey {
+    let mut key = Vec::with_capacity(17);
+    key.extend_from_slice(&row.0);
+    key.push(b'e');
     key.into()
 }
 

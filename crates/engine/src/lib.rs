@@ -19,6 +19,8 @@
 //!   is given, it is to reconcile.
 //! * ENG-7: an open execution that waits for time or can go on has a timer in memory, an activation, or a wake-up in the store
 //!   that is read before it is due.
+//! * ENG-8: nothing of an Express execution is stored but, for one that nobody waits for, the row it is started from, which stands
+//!   from the answer to its start until it is closed. It runs at least once; one that somebody waits for runs at most once.
 //!
 //! `tests/it/sim` checks these over crashes and failures of the store, under ids of its own.
 
@@ -31,7 +33,9 @@ mod engine;
 mod env;
 mod error;
 mod executions;
+mod express;
 mod ids;
+mod logging;
 mod machines;
 mod mail;
 mod observer;
@@ -55,7 +59,8 @@ pub use engine::{Engine, Parts};
 pub use env::{Env, SystemEnv};
 pub use error::{Error, ErrorKind};
 pub use ids::attempt_span;
-pub use observer::{NoObserver, Observer};
+pub use logging::{LogLevel, Logging};
+pub use observer::{Committed, NoObserver, Observer};
 pub use options::Options;
 pub use service::Workflows;
 pub use task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};

@@ -18,7 +18,7 @@ use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, shown};
 use crate::page::{Cursor, page};
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, MachineType, Page, StateMachine, StateMachineItem, Tag, Tenant,
+    CreateStateMachine, CreatedStateMachine, Page, StateMachine, StateMachineItem, Tag, Tenant,
     UpdateStateMachine, UpdatedStateMachine,
 };
 use crate::{Error, ErrorKind};
@@ -131,12 +131,6 @@ impl Inner {
         self: &Arc<Self>,
         request: CreateStateMachine,
     ) -> Result<CreatedStateMachine, Error> {
-        if request.machine_type == MachineType::Express {
-            return Err(Error::new(
-                ErrorKind::StateMachineTypeNotSupported,
-                "State Machine Type Not Supported: 'This release of Newel runs STANDARD state machines; EXPRESS is not supported yet.'",
-            ));
-        }
         self.check_room().await?;
         let arn: Str = home(&request.tenant).state_machine(request.name.clone()).to_string().into();
         let key = arn_key(&arn);

@@ -2,15 +2,33 @@
 
 use std::fmt;
 
+use newel_asl::MachineType;
 use newel_machine::{Event, Info};
 use newel_store::Id;
 
-/// Told of each turn's events once they are durable, in order for each execution, never twice. It may miss those of a turn whose
-/// commit was never answered because the process or its store failed at that moment. Must not block; what it does with
-/// them can't fail the execution.
+use crate::logging::Logging;
+
+/// The events of a turn that can't be taken back any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed<'a> {
+    /// What is fixed of the execution.
+    pub info: &'a Info,
+    /// The execution. An Express execution that is run again after a crash is another by this id, of the same ARN.
+    pub execution: Id,
+    /// The events, in order.
+    pub events: &'a [Event],
+    /// The type of its state machine.
+    pub machine_type: MachineType,
+    /// What the revision that it runs says of logging.
+    pub logging: &'a Logging,
+}
+
+/// Told of each turn's events, in order for each execution, never twice: of a Standard execution once they are durable, of an
+/// Express one, whose history is kept nowhere, once they have happened. It may miss those of a turn whose commit was never answered
+/// because the process or its store failed at that moment. Must not block; what it does with them can't fail the execution.
 pub trait Observer: Send + Sync + fmt::Debug + 'static {
-    /// Events of an execution became durable.
-    fn committed(&self, info: &Info, execution: Id, events: &[Event]);
+    /// Events of an execution can't be taken back any more.
+    fn committed(&self, turn: &Committed<'_>);
 }
 
 /// Sees nothing.
@@ -18,5 +36,5 @@ pub trait Observer: Send + Sync + fmt::Debug + 'static {
 pub struct NoObserver;
 
 impl Observer for NoObserver {
-    fn committed(&self, _info: &Info, _execution: Id, _events: &[Event]) {}
+    fn committed(&self, _turn: &Committed<'_>) {}
 }

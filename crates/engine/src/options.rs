@@ -24,6 +24,10 @@ pub struct Options {
     pub mailbox: usize,
     /// Turns that may be under way at once. Default 512.
     pub turns: usize,
+    /// Express executions that may be open at once. More are refused until some have closed. Default 10,000.
+    pub express_executions: usize,
+    /// Bytes of payloads that open Express executions may hold together, about. Default 256 MiB.
+    pub express_bytes: usize,
     /// Seconds ahead for which timers are held in memory. Default 60.
     pub timer_horizon_seconds: u64,
     /// Days for which closed executions are kept. Default 90, as AWS keeps them.
@@ -42,6 +46,8 @@ impl Default for Options {
             plans: 1_000,
             mailbox: 10_000,
             turns: 512,
+            express_executions: 10_000,
+            express_bytes: 256 << 20,
             timer_horizon_seconds: 60,
             retention_days: 90,
         }

@@ -13,13 +13,16 @@ use tokio::sync::oneshot;
 
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
-use crate::request::ValidateDefinition;
+use crate::logging::Logging;
+use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
-/// A compiled revision, and how long its turns take.
+/// A compiled revision, what else its executions go by, and how long its turns take.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    pub(crate) machine_type: MachineType,
+    pub(crate) logging: Logging,
     pub(crate) pace: Pace,
 }
 
@@ -94,7 +97,10 @@ impl Inner {
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => Ok(Arc::new(Compiled { plan, pace: Pace::default() })),
+            Ok(plan) => {
+                let logging = Logging::of(&revision.configuration);
+                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
+            }
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }
@@ -109,7 +115,10 @@ impl Inner {
     }
 
     /// What a piece of work gives, done where it holds up nobody else.
-    pub(crate) async fn computed<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    pub(crate) async fn computed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let (send, receive) = oneshot::channel();
         self.env
             .compute(Box::new(move || {

@@ -106,6 +106,7 @@ impl Inner {
                     Ok(OutboxRecord::DeleteMachine { machine, arn }) => {
                         self.delete_in_background(machine, arn, Weak::new())
                     }
+                    Ok(OutboxRecord::Express(record)) => self.express_again(*record),
                     // One bad row must not keep the others waiting.
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),
                 }

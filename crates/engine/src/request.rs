@@ -238,6 +238,35 @@ pub struct Execution {
     pub trace_header: Option<Str>,
 }
 
+/// Answer to `StartSyncExecution`: an Express execution that is closed.
+#[derive(Clone, Debug)]
+pub struct SyncExecution {
+    /// Its ARN.
+    pub arn: Str,
+    /// Its name.
+    pub name: Str,
+    /// Its state machine's unqualified ARN.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Timestamp,
+    /// How it ended: `Succeeded`, `Failed` or `TimedOut`.
+    pub status: ExecutionStatus,
+    /// Its input.
+    pub input: Payload,
+    /// Its output if it has succeeded.
+    pub output: Option<Payload>,
+    /// Why it ended badly.
+    pub fault: Fault,
+    /// `traceHeader` as given at the start.
+    pub trace_header: Option<Str>,
+    /// What AWS would bill: milliseconds, in steps of 100.
+    pub billed_millis: u64,
+    /// What AWS would bill: MB of memory, in steps of 64.
+    pub billed_megabytes: u64,
+}
+
 /// An execution in a list.
 #[derive(Clone, Debug)]
 pub struct ExecutionItem {

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use crate::Error;
 use crate::request::{
     CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TestState, TestedState, TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
@@ -47,8 +47,13 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
     /// `TestState`: one state by itself. Nothing is stored.
     async fn test_state(&self, request: TestState) -> Result<TestedState, Error>;
 
-    /// `StartExecution`, idempotent by name and input while the execution is open.
+    /// `StartExecution`, idempotent by name and input while a Standard execution is open. Of an Express machine it starts an
+    /// execution every time.
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error>;
+
+    /// `StartSyncExecution`: runs an Express execution and answers once it is closed, however it ended. If whoever asked goes away
+    /// meanwhile, it runs on.
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error>;
 
     /// `DescribeExecution`.
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error>;

@@ -21,8 +21,6 @@ pub(crate) enum TaskArn<'a> {
     },
     /// `arn:<partition>:lambda:<region>:<account>:function:<name>[:<qualifier>]`
     Function,
-    /// `arn:<partition>:states:<region>:<account>:activity:<name>`
-    Activity,
 }
 
 /// Takes an ARN apart. For integrations region and account may be empty, then the execution's are meant; none if it is
@@ -41,7 +39,8 @@ pub(crate) fn parse(arn: &str) -> Option<TaskArn<'_>> {
     let placed = !region.is_empty() && !account.is_empty() && !action.is_empty();
     match (owner, service) {
         ("lambda", "function") => (placed && is_function(action)).then_some(TaskArn::Function),
-        ("states", "activity") => placed.then_some(TaskArn::Activity),
+        // The language knows activities itself.
+        ("states", "activity") => None,
         ("states", "aws-sdk") => {
             let (service, action) = action.split_once(':')?;
             let (action, pattern) = pattern_of(action)?;
@@ -109,16 +108,12 @@ mod tests {
                 "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken",
                 sdk("sqs", "sendMessage", Pattern::Callback),
             ),
-            (
-                "arn:aws:states:us-east-1:123456789012:activity:x",
-                Some(TaskArn::Activity),
-            ),
+            ("arn:aws:states:us-east-1:123456789012:activity:x", None),
             ("arn:aws:lambda:us-east-1:123456789012:function:f", Some(TaskArn::Function)),
             ("arn:aws:lambda:us-east-1:123456789012:function:f_1:$LATEST", Some(TaskArn::Function)),
             ("arn:aws:lambda:us-east-1:123456789012:function:f:1:2", None),
             ("arn:aws:lambda:us-east-1:123456789012:function:", None),
             ("arn:aws:lambda:::function:f", None),
-            ("arn:aws:states:::activity:x", None),
             ("arn:aws:states:::aws-sdk:s3", None),
             ("arn:aws:states:::batch:submitJob.async", None),
             ("arn:aws:states:::batch", None),

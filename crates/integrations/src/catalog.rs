@@ -33,8 +33,6 @@ enum Found<'c> {
     AwsSdk { api: &'c Service, call: &'c Operation, pattern: Pattern },
     /// A Lambda function by its own ARN.
     Function,
-    /// An activity.
-    Activity,
 }
 
 impl Integrations {
@@ -57,7 +55,7 @@ impl Integrations {
     pub fn find(&self, arn: &str) -> Result<Integration<'_>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk { .. } | Found::Function | Found::Activity => {
+            Found::Offered { .. } | Found::AwsSdk { .. } | Found::Function => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
         }
@@ -68,7 +66,6 @@ impl Integrations {
         let unrecognized = || unrecognized(arn);
         match arn::parse(arn).ok_or_else(unrecognized)? {
             TaskArn::Function => Ok(Found::Function),
-            TaskArn::Activity => Ok(Found::Activity),
             TaskArn::AwsSdk { service, action, pattern } => {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
@@ -150,7 +147,7 @@ impl Integrations {
             Found::AwsSdk { api, call, pattern: Pattern::RequestResponse } => {
                 (Some(api.name()), Some(&*call.name))
             }
-            Found::AwsSdk { .. } | Found::Function | Found::Activity => (None, None),
+            Found::AwsSdk { .. } | Found::Function => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -235,13 +232,10 @@ impl ResourceCatalog for Integrations {
             }
             Found::AwsSdk { api, call, pattern } => {
                 let name = newel_aws_catalog::naming::action(&call.name);
-                (families::SDK, format!("aws-sdk:{}", api.name()).into(), action(&name, pattern), pattern)
+                (families::of_sdk(api.name()), format!("aws-sdk:{}", api.name()).into(), action(&name, pattern), pattern)
             }
             Found::Function => {
                 (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)
-            }
-            Found::Activity => {
-                (families::ACTIVITY, families::ACTIVITY.into(), arn.to_owned(), Pattern::Callback)
             }
         };
         Ok(Resource {
@@ -279,7 +273,7 @@ impl ResourceCatalog for Integrations {
             Ok(Found::AwsSdk { api, call, .. }) => call.input.map_or_else(Vec::new, |input| {
                 template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
             }),
-            Ok(Found::Function | Found::Activity) => Vec::new(),
+            Ok(Found::Function) => Vec::new(),
         }
     }
 
@@ -308,7 +302,7 @@ impl ResourceCatalog for Integrations {
                     fits((api, input), &parameters, Dialect::AwsSdk)?;
                 }
             }
-            Found::Function | Found::Activity => {}
+            Found::Function => {}
         }
         Ok(parameters)
     }
@@ -327,7 +321,7 @@ impl ResourceCatalog for Integrations {
         let found = self.look(&resource.arn).map_err(|fault| fault.message)?;
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
-            Found::Served(_) | Found::AwsSdk { .. } | Found::Function | Found::Activity => &[],
+            Found::Served(_) | Found::AwsSdk { .. } | Found::Function => &[],
         };
         let dialect = if matches!(found, Found::AwsSdk { .. }) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {

@@ -34,4 +34,4 @@ pub use catalog::Integrations;
 pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
-pub use result::HttpAnswer;
+pub use result::{HttpAnswer, with_metadata};

@@ -75,8 +75,10 @@ fn has_elements(answer: &Value, member: &str) -> bool {
     answer.get(member).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
-/// The answer with `SdkHttpMetadata` and `SdkResponseMetadata`, members in name order as AWS prints them.
-fn with_metadata(shown: &Value, http: &HttpAnswer) -> Value {
+/// An answer, as a workflow is to see it, with `SdkHttpMetadata` and `SdkResponseMetadata`; members in name order, as AWS
+/// prints them.
+#[must_use]
+pub fn with_metadata(shown: &Value, http: &HttpAnswer) -> Value {
     let mut lists: Vec<(Str, Vec<Value>)> = Vec::new();
     for (name, value) in &http.headers {
         let name = header_name(name);

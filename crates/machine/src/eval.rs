@@ -1,8 +1,9 @@
 //! Paths, payload templates and the context object.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use newel_asl::plan::{DataPath, Expression, Query, ResultPath, Template, TemplateMember};
+use newel_asl::timestamp::Timestamp;
 use newel_jsonpath::{JsonPath, QueryError};
 use newel_value::{Object, ObjectBuilder, Str, Value};
 
@@ -15,18 +16,40 @@ use crate::transition::Extra;
 /// A value, or why there is none.
 pub(crate) type EvalResult<T> = Result<T, EvalError>;
 
+/// The data that an expression works on.
+#[derive(Clone, Copy)]
+pub(crate) struct Data<'a> {
+    /// `$`, or `$states.input`
+    pub(crate) input: &'a Value,
+    /// `$states.result`
+    pub(crate) result: Option<&'a Value>,
+    /// `$states.errorOutput`
+    pub(crate) error_output: Option<&'a Value>,
+}
+
+impl<'a> Data<'a> {
+    /// Nothing but an input.
+    pub(crate) const fn input(input: &'a Value) -> Self {
+        Self { input, result: None, error_output: None }
+    }
+}
+
 /// What an expression may refer to.
 pub(crate) struct Scope<'a> {
-    /// `$`
-    pub(crate) input: &'a Value,
+    /// What it works on.
+    pub(crate) data: Data<'a>,
     /// `$$`
     pub(crate) context: &'a Context<'a>,
     /// Where `$name` is looked up.
     pub(crate) frames: &'a Frames,
     /// The frame whose variables are seen first.
     pub(crate) frame: &'a Frame,
-    /// Randomness for `States.UUID` and `States.MathRandom`.
+    /// Randomness for `States.UUID` and `States.MathRandom`, `$uuid` and `$random`.
     pub(crate) random: &'a dyn Fn() -> u64,
+    /// What time it is for `$now` and `$millis`.
+    pub(crate) now: Timestamp,
+    /// What all JSONata of this scope may still cost.
+    pub(crate) budget: RefCell<newel_jsonata::Budget>,
 }
 
 /// A place that an expression pointed to in vain, or another fault.
@@ -41,7 +64,7 @@ impl<'a> Scope<'a> {
     /// The value of a query; a path that finds nothing is a [`Miss::Path`].
     pub(crate) fn query(&self, query: &Query) -> Result<Value, Miss> {
         match query {
-            Query::Input(path) => self.path(path, self.input),
+            Query::Input(path) => self.path(path, self.data.input),
             Query::Context(path) => self.path(path, self.context.value()),
             Query::Variable(name, path) => match self.variable(name) {
                 Some(value) => self.path(path, value),
@@ -60,7 +83,7 @@ impl<'a> Scope<'a> {
         path.query(root).map_err(Miss::Path)
     }
 
-    fn variable(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&'a Value> {
         let mut frame = self.frame;
         loop {
             if let Some(value) = frame.variables.get(name) {
@@ -78,7 +101,7 @@ impl<'a> Scope<'a> {
     /// `InputPath`, `OutputPath`.
     pub(crate) fn data(&self, path: &DataPath) -> Result<Value, EvalError> {
         match path {
-            DataPath::Whole => Ok(self.input.clone()),
+            DataPath::Whole => Ok(self.data.input.clone()),
             DataPath::Empty => Ok(Value::empty_object()),
             DataPath::Path(query) => self.query(query).map_err(|miss| miss.invalid_path(&source_of(query))),
         }
@@ -88,6 +111,7 @@ impl<'a> Scope<'a> {
     pub(crate) fn template(&self, template: &Template) -> Result<Value, EvalError> {
         match template {
             Template::Literal(value) => Ok(value.clone()),
+            Template::Jsonata(jsonata) => self.jsonata(jsonata),
             Template::Array(items) => items.iter().map(|item| self.template(item)).collect(),
             Template::Object(members) => {
                 let mut object = ObjectBuilder::with_capacity(members.len());
@@ -111,7 +135,7 @@ impl<'a> Scope<'a> {
                 expression.source,
                 match expression.query {
                     Query::Context(_) => self.context.value(),
-                    Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => self.input,
+                    Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => self.data.input,
                 }
             )),
             other => other.invalid_path(&expression.source),
@@ -155,6 +179,7 @@ pub(crate) fn put_result(path: &ResultPath, input: &Value, result: Value) -> Res
         ResultPath::At(reference) => reference.set(input, result).map_err(|why| EvalError {
             error: newel_asl::error::RESULT_PATH_MATCH_FAILURE,
             message: format!("Unable to apply ReferencePath {} to input {input}: {why}", reference.as_str()),
+            evaluation: None,
         }),
     }
 }
@@ -173,7 +198,7 @@ impl<'a> Context<'a> {
         Self { info, frames, frame, extra, cell: OnceCell::new() }
     }
 
-    fn value(&self) -> &Value {
+    pub(crate) fn value(&self) -> &Value {
         self.cell.get_or_init(|| match &self.extra.context {
             Some(given) => self.completed(given),
             None => self.build(),
@@ -200,9 +225,10 @@ impl<'a> Context<'a> {
             ("StartTime", text(self.info.started_at.to_string())),
             ("Name", Value::from(Str::clone(&self.info.name))),
             ("RoleArn", Value::from(Str::clone(&self.info.role_arn))),
-            ("RedriveCount", Value::from(0)),
+            ("RedriveCount", Value::from(i64::try_from(self.extra.redrives.0).unwrap_or(i64::MAX))),
         ]
         .into_iter()
+        .chain(self.extra.redrives.1.map(|at| ("RedriveTime", text(at.to_string()))))
         .collect();
         let machine: Object = [("Id", &self.info.machine_arn), ("Name", &self.info.machine_name)]
             .into_iter()

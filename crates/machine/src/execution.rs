@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{EventId, Fault};
 use crate::frames::Frames;
+use crate::redrive::Redrives;
 use crate::world::TaskKey;
 
 /// What is fixed when an execution starts.
@@ -67,7 +68,7 @@ pub struct Frame {
     pub state: Str,
     /// The current state's raw input.
     pub input: Payload,
-    /// The event with which the current state was entered.
+    /// The event with which the current state was entered; 0 until it has been.
     pub entered: EventId,
     /// When that was.
     pub entered_at: Timestamp,
@@ -81,12 +82,15 @@ pub struct Frame {
     pub variables: Object,
     /// What the frame is doing.
     pub phase: Phase,
+    /// The event that the current state's entry follows.
+    #[serde(default)]
+    pub entered_after: EventId,
 }
 
 /// What a frame is doing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Phase {
-    /// About to enter its state; in an execution that failed, also a task whose attempt is over.
+    /// About to enter its state; in an execution that ended badly, also in a state that has stopped (`entered` tells).
     Ready,
     /// In a Wait state.
     Waiting {
@@ -130,6 +134,9 @@ pub struct Attempt {
     pub external_ref: Option<Str>,
     /// Whether the service has accepted it.
     pub submitted: bool,
+    /// Whether it begins only when a worker has fetched it, as an activity's does.
+    #[serde(default)]
+    pub fetched: bool,
 }
 
 /// The iterations of a Map state.
@@ -154,6 +161,8 @@ pub struct Execution {
     pub last_event: EventId,
     /// When it times out.
     pub deadline: Option<Timestamp>,
+    /// How often it has been redriven.
+    pub redrives: Redrives,
     pub(crate) frames: Frames,
 }
 
@@ -161,10 +170,17 @@ impl Execution {
     /// An execution that hasn't begun.
     #[must_use]
     pub fn new(info: Arc<Info>) -> Self {
-        Self { info, outcome: None, last_event: 0, deadline: None, frames: Frames::default() }
+        Self {
+            info,
+            outcome: None,
+            last_event: 0,
+            deadline: None,
+            redrives: Redrives::default(),
+            frames: Frames::default(),
+        }
     }
 
-    /// An execution as it was stored.
+    /// An execution as it was stored, but for its redrives.
     #[must_use]
     pub fn restore(
         info: Arc<Info>,

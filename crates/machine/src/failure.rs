@@ -1,20 +1,43 @@
 //! What happens when a state fails: Retry, then Catch, then the branch, then the execution.
 
 use newel_asl::error;
-use newel_asl::plan::{Catcher, Kind, Retrier, State, Transition};
+use newel_asl::plan::{Catcher, Kind, QueryLanguage, Retrier, State, Transition};
 use newel_asl::timestamp::Timestamp;
 use newel_value::{ObjectBuilder, Value};
 
-use crate::eval::put_result;
-use crate::event::{Detail, EventId, StateType};
+use crate::eval::{Data, put_result};
+use crate::event::{Detail, EvaluationFailure, EventId, StateType};
 use crate::execution::{Frame, FramePath, Outcome, Phase};
-use crate::fault::StateError;
+use crate::fault::{Evaluation, StateError};
 use crate::transition::state_error;
 use crate::turn::{Runner, Step, iteration, state_type};
 
 impl Runner<'_, '_> {
-    /// A frame's current state has failed; its `previous` is the event that tells of it.
-    pub(crate) fn fail(&mut self, path: &FramePath, error: StateError) {
+    /// A frame's current state has failed; its `previous` is the event that tells of it, or that its evaluation failed
+    /// after.
+    pub(crate) fn fail(&mut self, path: &FramePath, mut error: StateError) {
+        let evaluation = self.record_evaluation(path, &mut error).is_some();
+        self.fail_recorded(path, error, evaluation);
+    }
+
+    /// Records `EvaluationFailed`, unless the error is none or the history has it already. Gives the event's id, which
+    /// is the frame's `previous` then.
+    pub(crate) fn record_evaluation(&mut self, path: &FramePath, error: &mut StateError) -> Option<EventId> {
+        let Evaluation { field } = error.evaluation.take()?;
+        let (frame, state) = self.current(path)?;
+        let waits = matches!(state.kind, Kind::Wait(_));
+        // Recorded: where nothing has happened since the state was entered, it follows what the entry follows.
+        let follows =
+            if frame.previous == frame.entered && !waits { frame.entered_after } else { frame.previous };
+        let failure =
+            EvaluationFailure { state: state.name.clone(), location: field, fault: error.fault.clone() };
+        let failed = self.emit(Detail::EvaluationFailed(failure), follows);
+        self.update(path, |frame| frame.previous = failed);
+        Some(failed)
+    }
+
+    /// As [`Self::fail`] once the history tells of it; `evaluation` says that an evaluation failed just now.
+    fn fail_recorded(&mut self, path: &FramePath, error: StateError, evaluation: bool) {
         let Some((frame, state)) = self.current(path) else { return };
         let (retriers, catchers) = handlers(&state);
         if let Some(probe) = self.probe {
@@ -29,11 +52,12 @@ impl Runner<'_, '_> {
             });
             return;
         }
-        self.record_failed_children(path);
+        self.record_failed_children(path, evaluation);
         match catchers.iter().find(|catcher| error::matches(&catcher.error_equals, error.name())) {
             Some(catcher) => {
                 self.drop_children(path);
-                if let Err(failure) = self.catch(path, catcher, &error) {
+                if let Err(mut failure) = self.catch(path, &state, catcher, &error) {
+                    self.record_evaluation(path, &mut failure);
                     self.propagate(path, failure);
                 }
             }
@@ -58,32 +82,49 @@ impl Runner<'_, '_> {
         Some((index, self.world.now.plus_millis(delay_millis(retrier, used, (self.world.random)()))))
     }
 
-    /// `ParallelStateFailed` or `MapStateFailed`, if the state had got as far as having branches.
-    fn record_failed_children(&mut self, path: &FramePath) {
-        let Some(frame) = self.execution.frames.get(path) else { return };
-        let detail = match frame.phase {
-            Phase::Parallel => Detail::ParallelFailed,
-            Phase::Map(_) => Detail::MapFailed,
-            Phase::Ready
-            | Phase::Waiting { .. }
-            | Phase::Task(_)
-            | Phase::Backoff { .. }
-            | Phase::Finished { .. } => return,
+    /// `ParallelStateFailed` or `MapStateFailed`, if the state had got as far as having branches, or if an evaluation
+    /// failed before.
+    fn record_failed_children(&mut self, path: &FramePath, evaluation: bool) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let detail = match (&frame.phase, &state.kind) {
+            (Phase::Parallel, _) => Detail::ParallelFailed,
+            (Phase::Map(_), _) => Detail::MapFailed,
+            (Phase::Ready, Kind::Parallel(_)) if evaluation => Detail::ParallelFailed,
+            (Phase::Ready, Kind::Map(_)) if evaluation => Detail::MapFailed,
+            (
+                Phase::Ready
+                | Phase::Waiting { .. }
+                | Phase::Task(_)
+                | Phase::Backoff { .. }
+                | Phase::Finished { .. },
+                _,
+            ) => return,
         };
         let failed = self.emit(detail, frame.previous);
         self.update(path, |frame| frame.previous = failed);
     }
 
-    fn catch(&mut self, path: &FramePath, catcher: &Catcher, error: &StateError) -> Step {
+    fn catch(&mut self, path: &FramePath, state: &State, catcher: &Catcher, error: &StateError) -> Step {
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
         let text = |text: &Option<newel_value::Str>| text.clone().map_or(Value::Null, Value::from);
         let mut builder = ObjectBuilder::with_capacity(2);
         builder.insert("Error", text(&error.fault.error)).insert("Cause", text(&error.fault.cause));
         let error_output = Value::from(builder.build());
-        let output = put_result(&catcher.result_path, frame.input.value(), error_output.clone())
-            .map_err(|failure| state_error(frame, failure))?;
-        let assigned = self.assigned(path, catcher.assign.as_ref(), &error_output)?;
-        self.leave(path, output.into(), &assigned, &Transition::Next(catcher.next.clone()))
+        let (assigned, output) = match state.language {
+            QueryLanguage::JsonPath => {
+                let output = put_result(&catcher.result_path, frame.input.value(), error_output.clone())
+                    .map_err(|failure| state_error(frame, failure))?;
+                let data = Data::input(&error_output);
+                (self.assigned(path, catcher.assign.as_ref(), data)?, output.into())
+            }
+            QueryLanguage::Jsonata => {
+                let input = frame.input.clone();
+                let data = Data { error_output: Some(&error_output), ..Data::input(input.value()) };
+                let fields = (catcher.assign.as_ref(), catcher.output.as_ref());
+                self.assigned_and_output(path, fields, data, error_output.clone().into())?
+            }
+        };
+        self.leave(path, output, &assigned, &Transition::Next(catcher.next.clone()))
     }
 
     /// Nothing caught it: the branch fails, or the execution does.
@@ -111,15 +152,17 @@ impl Runner<'_, '_> {
         path: &FramePath,
         cause: Option<&FramePath>,
         failing: EventId,
-        error: StateError,
+        mut error: StateError,
     ) {
+        self.update(path, |frame| frame.previous = failing);
+        let recorded = self.record_evaluation(path, &mut error);
+        let failing = recorded.unwrap_or(failing);
         for child in self.children_of(path) {
             if Some(&child) != cause {
                 self.abort(&child, failing);
             }
         }
-        self.update(path, |frame| frame.previous = failing);
-        self.fail(path, error);
+        self.fail_recorded(path, error, recorded.is_some());
     }
 
     /// Aborts what a branch or iteration is doing, inner ones first. One that has finished has nothing to abort.

@@ -13,11 +13,20 @@ pub(crate) struct StateError {
     pub(crate) fault: Fault,
     /// The name that Retry and Catch are matched with, where it isn't the one the user reads.
     pub(crate) matched_as: Option<&'static str>,
+    /// That it is a failed evaluation which the history doesn't tell of yet.
+    pub(crate) evaluation: Option<Evaluation>,
+}
+
+/// An evaluation that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evaluation {
+    /// Which field it was for, where it was for one.
+    pub(crate) field: Option<Str>,
 }
 
 impl StateError {
     pub(crate) fn new(error: &str, cause: impl Into<Str>) -> Self {
-        Self { fault: Fault { error: Some(error.into()), cause: Some(cause.into()) }, matched_as: None }
+        Fault { error: Some(error.into()), cause: Some(cause.into()) }.into()
     }
 
     /// A missed deadline. AWS gives no cause.
@@ -25,6 +34,7 @@ impl StateError {
         Self {
             fault: Fault { error: Some(error::TIMEOUT.into()), cause: None },
             matched_as: Some(matched_as),
+            evaluation: None,
         }
     }
 
@@ -46,7 +56,7 @@ impl StateError {
 
 impl From<Fault> for StateError {
     fn from(fault: Fault) -> Self {
-        Self { fault, matched_as: None }
+        Self { fault, matched_as: None, evaluation: None }
     }
 }
 
@@ -55,15 +65,26 @@ impl From<Fault> for StateError {
 pub(crate) struct EvalError {
     pub(crate) error: &'static str,
     pub(crate) message: String,
+    /// That the history is to tell of it by `EvaluationFailed`.
+    pub(crate) evaluation: Option<Evaluation>,
 }
 
 impl EvalError {
     pub(crate) fn runtime(message: impl Into<String>) -> Self {
-        Self { error: error::RUNTIME, message: message.into() }
+        Self { error: error::RUNTIME, message: message.into(), evaluation: None }
     }
 
     pub(crate) fn intrinsic(message: impl Into<String>) -> Self {
-        Self { error: error::INTRINSIC_FAILURE, message: message.into() }
+        Self { error: error::INTRINSIC_FAILURE, message: message.into(), evaluation: None }
+    }
+
+    /// What a JSONata field gave can't be used.
+    pub(crate) fn evaluation(field: Option<Str>, message: impl Into<String>) -> Self {
+        Self {
+            error: error::QUERY_EVALUATION_ERROR,
+            message: message.into(),
+            evaluation: Some(Evaluation { field }),
+        }
     }
 
     /// `Invalid path '$.a' : No results for path: $['a']`

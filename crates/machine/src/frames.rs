@@ -127,7 +127,9 @@ impl Frame {
 
     fn place(&self) -> Option<Place> {
         match &self.phase {
-            Phase::Ready | Phase::Task(Attempt { started: false, .. }) => Some((self.previous, self.index)),
+            Phase::Ready | Phase::Task(Attempt { started: false, fetched: false, .. }) => {
+                Some((self.previous, self.index))
+            }
             Phase::Task(_)
             | Phase::Waiting { .. }
             | Phase::Backoff { .. }

@@ -17,6 +17,11 @@ pub enum Input {
     Clock,
     /// It is stopped from outside.
     Stop(Fault),
+    /// It goes on from where it ended badly. Stale unless it did.
+    Redrive {
+        /// What makes a repeated request known as such.
+        token: Option<Str>,
+    },
     /// A worker reports on a task attempt.
     Task(TaskKey, TaskReport),
     /// A task token came back. The secret shows that it is the open attempt's.
@@ -32,6 +37,11 @@ pub enum TaskReport {
         external_ref: Str,
         /// The call's answer.
         output: Payload,
+    },
+    /// A worker has fetched an activity's task. What else an attempt's worker does begins without saying.
+    Started {
+        /// The name that the worker gave, if it gave one.
+        worker_name: Option<Str>,
     },
     /// It is alive.
     Heartbeat,
@@ -92,6 +102,8 @@ pub struct ScheduledTask {
     pub deadline: Option<Timestamp>,
     /// `HeartbeatSeconds`.
     pub heartbeat_seconds: Option<u64>,
+    /// The token by which it may be completed, if it may be.
+    pub token: Option<Str>,
 }
 
 /// What a turn produced. All of it becomes durable together.

@@ -68,7 +68,7 @@ pub(crate) fn call(scope: &Scope<'_>, call: &Call) -> Evaluated {
         (Function::StringSplit, [Value::String(text), Value::String(delimiters)]) => {
             text.split(|c| delimiters.contains(c)).filter(|part| !part.is_empty()).map(Value::from).collect()
         }
-        (Function::Uuid, []) => Value::from(uuid(scope)),
+        (Function::Uuid, []) => Value::from(uuid(scope.random)),
         _ => return Err(failed(call, "an argument has the wrong type")),
     };
     match &value {
@@ -290,9 +290,9 @@ fn add(call: &Call, first: &Value, second: &Value) -> Result<i64, EvalError> {
 }
 
 /// A version 4 UUID.
-fn uuid(scope: &Scope<'_>) -> String {
-    let high = (scope.random)() & !0xF000 | 0x4000;
-    let low = (scope.random)() & !(0b11 << 62) | (0b10 << 62);
+pub(crate) fn uuid(random: &dyn Fn() -> u64) -> String {
+    let high = random() & !0xF000 | 0x4000;
+    let low = random() & !(0b11 << 62) | (0b10 << 62);
     format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         high >> 32,

@@ -10,7 +10,7 @@
 //! Invariants:
 //! * MAC-1: event ids are dense, and a turn's events follow the execution's earlier ones.
 //! * MAC-2: a frame has at most one open attempt, and every attempt that is scheduled is later settled, abandoned, or open.
-//! * MAC-3: an execution that is closed never changes again by a turn.
+//! * MAC-3: an execution that is closed never changes again by a turn, unless it ended badly and is redriven.
 //! * MAC-4: what a turn does is bounded by its budget plus one step of each input.
 //! * MAC-5: splitting a turn, and storing and restoring the execution in between, changes nothing of what comes out.
 
@@ -22,7 +22,9 @@ mod fault;
 mod frames;
 mod input;
 mod intrinsic;
+mod jsonata;
 mod probe;
+mod redrive;
 mod size;
 mod state_test;
 mod states;
@@ -35,6 +37,7 @@ pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, Sta
 pub use execution::{Attempt, Execution, Frame, FramePath, Info, Iterations, Outcome, Phase};
 pub use input::{Effect, Input, Reply, ScheduledTask, TaskReport, Turn};
 pub use probe::Stage;
+pub use redrive::Redrives;
 pub use state_test::{Inspection, Progress, Setup, StateTest, TestStatus, TestedState};
 pub use turn::turn;
 pub use world::{Budget, TaskKey, TokenIssuer, World};

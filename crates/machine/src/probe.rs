@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use newel_asl::error;
-use newel_asl::plan::{Catcher, Retrier};
+use newel_asl::plan::{Catcher, QueryLanguage, Retrier};
 use newel_value::{Object, Payload, Str, Value};
 
 use crate::event::Fault;
@@ -40,6 +40,18 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// What a stage that all states pass is called in a language, if it has a name there.
+    const fn in_language(self, language: QueryLanguage) -> Option<Self> {
+        match (language, self) {
+            (QueryLanguage::Jsonata, Self::AfterParameters) => Some(Self::AfterArguments),
+            (
+                QueryLanguage::Jsonata,
+                Self::AfterInputPath | Self::AfterItemsPath | Self::AfterResultSelector | Self::AfterResultPath,
+            ) => None,
+            (QueryLanguage::JsonPath | QueryLanguage::Jsonata, stage) => Some(stage),
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 10] = [
         Self::AfterInputPath,
@@ -73,8 +85,10 @@ impl Stage {
 }
 
 /// What surrounds a state under test, and what is noted of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Probe {
+    /// The state's language: stages of the other's have no name.
+    pub(crate) language: QueryLanguage,
     /// The variables that it finds.
     pub(crate) variables: Object,
     /// The context object that it sees; `Task` and `Map` are added where they aren't there.
@@ -141,7 +155,8 @@ impl Probe {
 impl Runner<'_, '_> {
     /// Notes what a stage of the state under test gave, if one is.
     pub(crate) fn note(&self, stage: Stage, value: &Payload) {
-        if let Some(probe) = self.probe {
+        let Some(probe) = self.probe else { return };
+        if let Some(stage) = stage.in_language(probe.language) {
             probe.notes.borrow_mut().stages.insert(stage, value.clone());
         }
     }

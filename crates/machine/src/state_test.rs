@@ -1,9 +1,11 @@
 //! One state by itself, as TestState runs it
 //! (<https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html>).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use newel_asl::plan::QueryLanguage;
 use newel_value::{Object, Payload, Str, Value};
 
 use crate::event::Fault;
@@ -19,6 +21,8 @@ const ROOT: &str = "";
 /// What is made up around the state.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// The state's language.
+    pub language: QueryLanguage,
     /// What an execution's context tells.
     pub info: Arc<Info>,
     /// The context object that it sees.
@@ -121,14 +125,15 @@ impl StateTest {
     /// A state with what is made up around it.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { info, context, variables, mock, retries, failed_iterations } = setup;
+        let Setup { language, info, context, variables, mock, retries, failed_iterations } = setup;
         let probe = Probe {
+            language,
             variables,
             context: Some(context),
             retries,
             branches: mock.clone(),
             failed_iterations,
-            ..Probe::default()
+            notes: RefCell::default(),
         };
         Self { execution: Execution::new(info), probe, mock, open: None }
     }

@@ -1,10 +1,13 @@
 //! What every type of state does alike: evaluate, begin and end frames, leave a state.
 
+use std::cell::RefCell;
+
 use newel_asl::plan::{Kind, Scope as Branch, Transition};
+use newel_asl::timestamp::Timestamp;
 use newel_asl::{error, plan};
 use newel_value::{MAX_DEPTH, Object, Payload, Str, Value};
 
-use crate::eval::{Context, Scope};
+use crate::eval::{Context, Data, Scope};
 use crate::event::{Detail, EventId};
 use crate::execution::{Frame, FramePath, Outcome, Phase};
 use crate::fault::{EvalError, StateError};
@@ -22,6 +25,8 @@ pub(crate) struct Extra {
     pub(crate) item: Option<(u32, Value)>,
     /// The object that a state under test is given instead.
     pub(crate) context: Option<Value>,
+    /// How often the execution has been redriven, and when it last was.
+    pub(crate) redrives: (u64, Option<Timestamp>),
 }
 
 impl Runner<'_, '_> {
@@ -40,6 +45,17 @@ impl Runner<'_, '_> {
         &self,
         path: &str,
         input: &Value,
+        extra: Extra,
+        use_scope: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, StateError> {
+        self.evaluate_data(path, Data::input(input), extra, use_scope)
+    }
+
+    /// As [`Self::evaluate`], with all that an expression may see.
+    pub(crate) fn evaluate_data<T>(
+        &self,
+        path: &str,
+        data: Data<'_>,
         mut extra: Extra,
         use_scope: impl FnOnce(&Scope<'_>) -> Result<T, EvalError>,
     ) -> Result<T, StateError> {
@@ -48,9 +64,13 @@ impl Runner<'_, '_> {
         };
         extra.context = self.probe.and_then(|probe| probe.context.clone());
         extra.retries = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
+        extra.redrives = (self.execution.redrives.count, self.execution.redrives.last);
         let frames = &self.execution.frames;
         let context = Context::new(&self.execution.info, frames, frame, extra);
-        let scope = Scope { input, context: &context, frames, frame, random: self.world.random };
+        let budget = RefCell::new(newel_jsonata::Budget::default());
+        let world = self.world;
+        let scope =
+            Scope { data, context: &context, frames, frame, random: world.random, now: world.now, budget };
         use_scope(&scope).map_err(|failure| state_error(frame, failure))
     }
 
@@ -69,17 +89,38 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// What `Assign` sets; `result` is what it sees as `$`.
+    /// What `Assign` sets.
     pub(crate) fn assigned(
         &self,
         path: &str,
         assign: Option<&plan::Template>,
-        result: &Value,
+        data: Data<'_>,
     ) -> Result<Object, StateError> {
         match assign {
-            Some(assign) => self.evaluate(path, result, |scope| scope.assignments(assign)),
+            Some(assign) => {
+                self.evaluate_data(path, data, Extra::default(), |scope| scope.assignments(assign))
+            }
             None => Ok(Object::default()),
         }
+    }
+
+    /// What a JSONata state's `Assign` sets and its `Output` gives, neither of which sees the other; `otherwise` is the
+    /// output of a state that doesn't say one.
+    pub(crate) fn assigned_and_output(
+        &self,
+        path: &str,
+        (assign, output): (Option<&plan::Template>, Option<&plan::Template>),
+        data: Data<'_>,
+        otherwise: Payload,
+    ) -> Result<(Object, Payload), StateError> {
+        if assign.is_none() && output.is_none() {
+            return Ok((Object::default(), otherwise));
+        }
+        self.evaluate_data(path, data, Extra::default(), |scope| {
+            let assigned = assign.map_or(Ok(Object::default()), |assign| scope.assignments(assign))?;
+            let output = output.map(|output| scope.template(output)).transpose()?;
+            Ok((assigned, output.map_or(otherwise, Payload::from)))
+        })
     }
 
     /// A new frame at the start of a branch.
@@ -104,6 +145,7 @@ impl Runner<'_, '_> {
             attempts: 0,
             variables: Object::default(),
             phase: Phase::Ready,
+            entered_after: 0,
         };
         if !self.removed.remove(&path) {
             self.begun.insert(path.clone());
@@ -160,6 +202,7 @@ impl Runner<'_, '_> {
                 let next = next.clone();
                 self.update(path, |frame| {
                     frame.state = next;
+                    frame.entered = 0;
                     frame.input = output;
                     frame.previous = exited;
                     frame.variables = variables;
@@ -205,13 +248,12 @@ impl Runner<'_, '_> {
 /// The error of a state in which an expression failed.
 pub(crate) fn state_error(frame: &Frame, failure: EvalError) -> StateError {
     if frame.entered == 0 {
-        return StateError::new(failure.error, failure.message);
+        let error = StateError::new(failure.error, failure.message);
+        return StateError { evaluation: failure.evaluation, ..error };
     }
-    StateError::new(
-        failure.error,
-        format!(
-            "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
-            frame.state, frame.entered, failure.message
-        ),
-    )
+    let cause = format!(
+        "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+        frame.state, frame.entered, failure.message
+    );
+    StateError { evaluation: failure.evaluation, ..StateError::new(failure.error, cause) }
 }

@@ -106,10 +106,11 @@ impl<'e, 'w> Runner<'e, 'w> {
     }
 
     fn apply(&mut self, input: Input) -> Reply {
-        if self.execution.outcome.is_some() {
+        if self.execution.outcome.is_some() && !matches!(input, Input::Redrive { .. }) {
             return Reply::Stale;
         }
         let reply = match input {
+            Input::Redrive { token } => self.redrive(token),
             Input::Start => self.start(),
             Input::Clock => self.clock(),
             Input::Stop(fault) => {
@@ -128,9 +129,7 @@ impl<'e, 'w> Runner<'e, 'w> {
             return Reply::Stale;
         }
         let info = self.execution.info.clone();
-        let seconds =
-            self.world.plan.timeout_seconds.unwrap_or(u64::MAX).min(self.world.limits.execution_seconds);
-        self.execution.deadline = Some(after_seconds(info.started_at, seconds));
+        self.execution.deadline = Some(self.deadline());
         let started = Detail::ExecutionStarted {
             input: info.input.clone(),
             role_arn: info.role_arn.clone(),
@@ -146,12 +145,26 @@ impl<'e, 'w> Runner<'e, 'w> {
         Reply::Accepted
     }
 
+    /// When the execution times out that starts or is redriven now: by its own limit, or by the longest it may be open.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let started_at = self.execution.info.started_at;
+        let from = self.execution.redrives.last.unwrap_or(started_at);
+        let own = after_seconds(from, self.world.plan.timeout_seconds.unwrap_or(u64::MAX));
+        own.min(after_seconds(started_at, self.world.limits.execution_seconds))
+    }
+
     fn clock(&mut self) -> Reply {
         if self.execution.deadline.is_some_and(|deadline| deadline <= self.world.now) {
             let fault = Fault { error: Some(error::TIMEOUT.into()), cause: None };
             self.close(Outcome::TimedOut(fault), self.execution.last_event);
             return Reply::Accepted;
         }
+        self.due_frames();
+        Reply::Accepted
+    }
+
+    /// Carries out what frames are due for, as far as the budget goes; the rest stays due.
+    pub(crate) fn due_frames(&mut self) {
         for path in self.execution.frames.due_until(self.world.now, self.world.budget.events.max(1)) {
             // An earlier one of these may have ended this one's branch.
             match self.execution.frames.get(&path).map(|frame| frame.phase.clone()) {
@@ -167,7 +180,6 @@ impl<'e, 'w> Runner<'e, 'w> {
                 break;
             }
         }
-        Reply::Accepted
     }
 
     /// One step of a frame: enter a state and do what it does, or start a scheduled task.
@@ -198,12 +210,14 @@ impl<'e, 'w> Runner<'e, 'w> {
             name: state.name.clone(),
             input: frame.input.clone(),
         };
-        let entered = self.emit(detail, frame.previous);
+        let follows = frame.previous;
+        let entered = self.emit(detail, follows);
         let now = self.world.now;
         // A state under test has no place in a history that a message could name.
         let place = if self.probe.is_some() { 0 } else { entered };
         self.update(path, |frame| {
             frame.entered = place;
+            frame.entered_after = follows;
             frame.entered_at = now;
             frame.previous = entered;
             frame.retries.clear();

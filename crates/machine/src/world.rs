@@ -19,6 +19,8 @@ pub struct World<'a> {
     pub catalog: &'a dyn ResourceCatalog,
     /// What makes task tokens.
     pub tokens: &'a dyn TokenIssuer,
+    /// Whether the activity of that ARN exists.
+    pub activity_exists: &'a dyn Fn(&str) -> bool,
     /// What time it is.
     pub now: Timestamp,
     /// Random 64-bit numbers: tokens' secrets, `States.UUID`, `States.MathRandom`, jitter.

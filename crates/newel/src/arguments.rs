@@ -33,6 +33,10 @@ pub(crate) enum Command {
     History(History),
     /// Check a definition without a server.
     Validate(Validate),
+    /// Copy the database of a data directory to a file, while a server uses it.
+    Backup(Backup),
+    /// Make a data directory's database out of a backup.
+    Restore(Restore),
     /// Run the orchestrator alone.
     Orchestrator(newel_orchestrator::cli::Arguments),
     /// Run the worker of one integration family.
@@ -168,6 +172,53 @@ pub(crate) struct Validate {
     pub(crate) catalog: Option<PathBuf>,
 }
 
+/// Copy the database of a data directory to a file, while a server uses it.
+///
+/// The copy is of one moment, with everything that was acknowledged before; the server goes on meanwhile. The file is there
+/// once it is whole, and is never overwritten. It is compressed, and carries a checksum that `newel restore` looks at.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel backup /backups/newel-monday
+  newel backup /backups/newel-monday --data-dir /var/lib/newel
+
+Exit codes: 0 done, 1 failed, 66 no database there, 73 the file exists.")]
+pub(crate) struct Backup {
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// The directory that the database is in
+    #[arg(long, value_name = "DIR", env = "NEWEL_STORE__PATH", default_value = "newel-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Say nothing but what went wrong
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Make a data directory's database out of a backup.
+///
+/// No server may use the directory. Nothing is changed before the backup has proved to be whole. Never let the server that the
+/// backup is of and one on the restored database run at the same time: both would go on with the same executions.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel restore /backups/newel-monday --data-dir /var/lib/newel
+  newel restore /backups/newel-monday --force       the database that is there goes away
+
+Exit codes: 0 done, 1 failed, 65 the backup is damaged or of a later release, 66 no such file, 73 there is a database.")]
+pub(crate) struct Restore {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// The directory to put the database in
+    #[arg(long, value_name = "DIR", env = "NEWEL_STORE__PATH", default_value = "newel-data")]
+    pub(crate) data_dir: PathBuf,
+    /// Replace a database that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Say nothing but what went wrong
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
 /// Run the worker of one integration family.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
@@ -213,6 +264,7 @@ pub(crate) mod exit {
     pub(crate) const NO_INPUT: u8 = 66;
     pub(crate) const UNREACHABLE: u8 = 69;
     pub(crate) const SOFTWARE: u8 = 70;
+    pub(crate) const CANNOT_CREATE: u8 = 73;
 }
 
 /// Why a command didn't do what it was asked to.
@@ -265,6 +317,11 @@ mod tests {
             Command::Worker(Worker { family: Family::Dynamodb, .. })
         ));
         assert!(matches!(read("newel orchestrator --print-config").unwrap(), Command::Orchestrator(_)));
+        assert!(matches!(read("newel backup b").unwrap(), Command::Backup(Backup { quiet: false, .. })));
+        assert!(matches!(
+            read("newel restore b --force").unwrap(),
+            Command::Restore(Restore { force: true, .. })
+        ));
         assert!(read("newel start").is_err());
     }
 }

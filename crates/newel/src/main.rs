@@ -2,6 +2,7 @@
 //! that program.
 
 mod arguments;
+mod backup;
 mod client;
 mod dev;
 mod history;
@@ -47,6 +48,8 @@ fn command_line() -> ExitCode {
         Command::Start(command) => client::block_on(start::run(command)),
         Command::History(command) => client::block_on(history::run(command)),
         Command::Validate(command) => validate::run(command),
+        Command::Backup(command) => backup::take(command),
+        Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),
         Command::Worker(command) => return worker(command.family, &command.arguments),
     };

@@ -31,6 +31,8 @@ pub struct Config {
     pub engine: newel_engine::Options,
     /// The conversation with workers.
     pub dispatch: newel_dispatch::Options,
+    /// Tasks that call Step Functions itself.
+    pub nested: newel_nested::Options,
     /// The models of AWS's services.
     pub catalog: CatalogFile,
     /// Logs, traces and metrics.

@@ -1,25 +1,28 @@
 //! What is counted and traced of executions.
 
-use newel_engine::Observer as EngineObserver;
-use newel_machine::{Detail, Event, Info};
+use std::sync::Arc;
+
+use newel_engine::{Committed, Observer as EngineObserver};
+use newel_machine::Detail;
+use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
-use newel_store::Id;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
 use crate::traces::Traces;
 
-/// Counts what becomes durable, and traces it where traces are exported.
+/// Counts what becomes durable, traces it where traces are exported, and tells those who wait for children.
 #[derive(Debug)]
 pub(crate) struct Observer {
     started: Counter<u64>,
     closed: Counter<u64>,
     events: Counter<u64>,
     traces: Option<Traces>,
+    nested: Arc<Nested>,
 }
 
 impl Observer {
-    pub(crate) fn new(spans: Option<Spans>) -> Self {
+    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>) -> Self {
         let meter = global::meter("newel.orchestrator");
         let counter = |name, description| meter.u64_counter(name).with_description(description).build();
         Self {
@@ -27,12 +30,14 @@ impl Observer {
             closed: counter("newel.executions.closed", "Executions that closed, by status."),
             events: counter("newel.history.events", "History events that became durable."),
             traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
+            nested,
         }
     }
 }
 
 impl EngineObserver for Observer {
-    fn committed(&self, info: &Info, execution: Id, events: &[Event]) {
+    fn committed(&self, turn: &Committed<'_>) {
+        let Committed { info, execution, events, .. } = *turn;
         self.events.add(u64::try_from(events.len()).unwrap_or(u64::MAX), &[]);
         for event in events {
             if matches!(event.detail, Detail::ExecutionStarted { .. }) {
@@ -44,6 +49,7 @@ impl EngineObserver for Observer {
         if let Some(traces) = &self.traces {
             traces.committed(info, execution, events);
         }
+        self.nested.committed(info, events);
     }
 }
 

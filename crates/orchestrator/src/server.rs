@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use newel_api::{Clock, GrpcAuth, Options, Server, WorkerAuth};
+use newel_api::{Clock, GrpcAuth, Local, Options, Server, WorkerAuth};
 use newel_aws_catalog::Catalog;
 use newel_dispatch::Hub;
 use newel_engine::request::Tenant;
 use newel_engine::{Dispatcher, Engine, Env, Parts, SystemEnv, Workflows};
 use newel_integrations::Integrations;
+use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
 use newel_runtime::{Shutdown, failpoint};
 use newel_store::{SqliteStore, Store};
@@ -68,18 +69,23 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
     let hub = Hub::new(config.dispatch);
+    let integrations = Integrations::new(catalog);
+    let nested = Nested::new(Arc::clone(&hub) as Arc<dyn Dispatcher>, integrations.clone(), config.nested);
     let engine = Engine::start(Parts {
         env: Arc::clone(&env),
         store,
-        catalog: Arc::new(Integrations::new(catalog)),
-        dispatcher: Arc::clone(&hub) as Arc<dyn Dispatcher>,
-        observer: Arc::new(Observer::new(spans)),
+        catalog: Arc::new(integrations),
+        dispatcher: Arc::clone(&nested) as Arc<dyn Dispatcher>,
+        observer: Arc::new(Observer::new(spans, Arc::clone(&nested))),
         limits: config.limits.clone(),
         options: config.engine,
     })
     .await
     .context("the engine can't start")?;
     hub.attach(Arc::new(engine.clone()));
+    let clock = Clock::new(move || env.now());
+    let api = Local::new(Arc::new(engine.clone()), config.limits.clone(), &engine.page_key(), clock.clone());
+    nested.attach(Arc::new(engine.clone()), api);
 
     let options = Options {
         http: config.http.listen,
@@ -89,7 +95,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         limits: config.limits,
         bounds: config.transport,
         token_key: engine.page_key(),
-        clock: Clock::new(move || env.now()),
+        clock,
     };
     let sessions = worker_sessions(&hub, auth.clone());
     let server = Server::bind(options, auth, Arc::new(engine.clone()), sessions).await?;
@@ -98,7 +104,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tracing::info!(%http, %grpc, "orchestrator ready");
-    Ok(Running { http, grpc, ended: tokio::spawn(serve(server, hub, engine, shutdown)) })
+    Ok(Running { http, grpc, ended: tokio::spawn(serve(server, hub, nested, engine, shutdown)) })
 }
 
 /// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,
@@ -106,6 +112,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
 async fn serve(
     server: Server,
     hub: Arc<Hub>,
+    nested: Arc<Nested>,
     engine: Engine,
     shutdown: Shutdown,
 ) -> Result<(), newel_api::Error> {
@@ -125,6 +132,7 @@ async fn serve(
         () = engine_stop => served.await,
     };
     hub.shutdown();
+    nested.shutdown();
     engine.stop();
     tracing::info!("orchestrator stopped");
     result

@@ -50,4 +50,10 @@ impl Error {
     pub(crate) fn no_such_shard(shard: crate::ShardId) -> Self {
         Self::Unavailable(format!("there is no shard {}", shard.0))
     }
+
+    /// A restore into the directory was interrupted.
+    pub(crate) fn half_restored(directory: &std::path::Path) -> Self {
+        let directory = directory.display();
+        Self::Corrupt(format!("a restore into {directory} was interrupted: restore into it again"))
+    }
 }

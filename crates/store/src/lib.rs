@@ -35,7 +35,10 @@ pub use rows::{
     ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op,
     OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
 };
-pub use sqlite::{SqliteOptions, SqliteStats, SqliteStore};
+pub use sqlite::{
+    BackupError, BackupProgress, BackupStep, Manifest, SqliteOptions, SqliteStats, SqliteStore, backup,
+    restore,
+};
 
 /// What a read gives.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::service::Service;
 
 /// Carries out an operation and writes its answer.
-pub(super) async fn dispatch(
+pub(crate) async fn dispatch(
     service: &Service,
     operation: Operation,
     tenant: &Tenant,
@@ -31,6 +31,10 @@ pub(super) async fn dispatch(
         }
         Operation::ListStateMachines => render::machines(&service.list_state_machines(tenant, input).await?),
         Operation::StartExecution => render::started(&service.start_execution(tenant, input).await?),
+        Operation::StartSyncExecution => {
+            let (execution, data) = service.start_sync_execution(tenant, input).await?;
+            render::sync(&execution, data)
+        }
         Operation::DescribeExecution => {
             let (execution, data) = service.describe_execution(tenant, input).await?;
             render::execution(&execution, data)
@@ -83,7 +87,6 @@ pub(super) async fn dispatch(
         | Operation::ListStateMachineVersions
         | Operation::PublishStateMachineVersion
         | Operation::RedriveExecution
-        | Operation::StartSyncExecution
         | Operation::UpdateMapRun
         | Operation::UpdateStateMachineAlias => {
             let message = format!("Newel does not serve {} yet", operation.name());

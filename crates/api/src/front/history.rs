@@ -90,10 +90,12 @@ fn write_detail(detail: &Detail, data: bool, m: &mut Members<'_>) {
             m.object("mapRunStartedEventDetails", |m| m.text("mapRunArn", map_run_arn));
         }
         Detail::MapRunFailed(why) => m.object("mapRunFailedEventDetails", |m| fault(m, why)),
-        Detail::MapRunRedriven { map_run_arn, redrive_count } => m.object("mapRunRedrivenEventDetails", |m| {
-            m.text("mapRunArn", map_run_arn);
-            m.number("redriveCount", *redrive_count);
-        }),
+        Detail::MapRunRedriven { map_run_arn, redrive_count } => {
+            m.object("mapRunRedrivenEventDetails", |m| {
+                m.text("mapRunArn", map_run_arn);
+                m.number("redriveCount", *redrive_count);
+            })
+        }
         Detail::MapRunSucceeded | Detail::MapRunAborted => {}
     }
 }

@@ -191,7 +191,8 @@ fn evaluations_tell_state_and_place() {
             fault: Fault { error: Some("E".into()), cause: Some("C".into()) },
         })
     };
-    let placed = r#","evaluationFailedEventDetails":{"error":"E","cause":"C","location":"Output/a","state":"S"}"#;
+    let placed =
+        r#","evaluationFailedEventDetails":{"error":"E","cause":"C","location":"Output/a","state":"S"}"#;
     check(failed(Some("Output/a")), placed, placed);
     let bare = r#","evaluationFailedEventDetails":{"error":"E","cause":"C","state":"S"}"#;
     check(failed(None), bare, bare);
@@ -236,7 +237,8 @@ fn activities_and_functions_tell_their_arn_once() {
         (Detail::ActivitySucceeded { output: json("1") }, "activitySucceeded"),
         (Detail::LambdaFunctionSucceeded { output: json("1") }, "lambdaFunctionSucceeded"),
     ] {
-        let shown = format!(r#","{name}EventDetails":{{"output":"1","outputDetails":{{"truncated":false}}}}"#);
+        let shown =
+            format!(r#","{name}EventDetails":{{"output":"1","outputDetails":{{"truncated":false}}}}"#);
         check(detail, &shown, &format!(r#","{name}EventDetails":{{}}"#));
     }
 }

@@ -1,6 +1,6 @@
 //! AWS JSON 1.0 over HTTP, and the pages for operators (`/healthz`, `/readyz`, `/metrics`).
 
-mod dispatch;
+pub(crate) mod dispatch;
 mod history;
 mod json;
 mod render;
@@ -101,7 +101,8 @@ impl Inner {
             set_parent(&span, parent);
         }
         let answered = async {
-            let Ok(result) = timeout(self.call_timeout, self.answer(&parts, body, operation)).await else {
+            let limit = self.service.call_timeout(operation, self.call_timeout);
+            let Ok(result) = timeout(limit, self.answer(&parts, body, operation)).await else {
                 return Err(Refusal::new("RequestTimeoutException", "The request took too long"));
             };
             result
@@ -119,12 +120,15 @@ impl Inner {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         // The semaphore is never closed.
-        let _permit = self.calls.acquire().await.map_err(|_| unavailable())?;
+        let permit = self.calls.acquire().await.map_err(|_| unavailable())?;
         let body = read(parts, body, self.service.limits().request_bytes).await?;
         let tenant = self.auth.tenant(parts, &body, self.service.now())?;
         tracing::Span::current().record("account", &*tenant.account).record("region", &*tenant.region);
         let operation = operation.ok_or_else(unknown_operation)?;
         let input = Input::new(operation, members(&body)?, self.service.limits())?;
+        drop(body);
+        // Those that wait for an execution's end are bounded by the engine, and must not keep others out.
+        let _permit = (!operation.waits_for_end()).then_some(permit);
         dispatch::dispatch(&self.service, operation, &tenant, &input).await
     }
 }

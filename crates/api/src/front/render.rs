@@ -3,7 +3,7 @@
 use newel_asl::Timestamp;
 use newel_engine::request::{
     Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, StartedExecution, StateMachine,
-    StateMachineItem, Tag, TestedState, UpdatedStateMachine,
+    StateMachineItem, SyncExecution, Tag, TestedState, UpdatedStateMachine,
 };
 use newel_machine::Inspection;
 use newel_value::{Number, Payload};
@@ -98,6 +98,36 @@ pub(super) fn started(started: &StartedExecution) -> String {
         m.text("executionArn", &started.arn);
         m.instant("startDate", started.started_at);
     })
+}
+
+pub(super) fn sync(execution: &SyncExecution, data: bool) -> String {
+    let output = execution.output.as_ref().map_or("", |output| output.text());
+    let mut out = String::with_capacity(1_024 + execution.input.text().len() + output.len());
+    object(&mut out, |m| {
+        m.text("executionArn", &execution.arn);
+        m.text("stateMachineArn", &execution.state_machine_arn);
+        m.text("name", &execution.name);
+        m.instant("startDate", execution.started_at);
+        m.instant("stopDate", execution.stopped_at);
+        m.text("status", execution.status.name());
+        m.optional("error", execution.fault.error.as_deref());
+        m.optional("cause", execution.fault.cause.as_deref());
+        if data {
+            m.text("input", execution.input.text());
+        }
+        m.object("inputDetails", |m| m.flag("included", data));
+        if data && execution.output.is_some() {
+            m.text("output", output);
+        }
+        // It is there even when there is no output.
+        m.object("outputDetails", |m| m.flag("included", data));
+        m.optional("traceHeader", execution.trace_header.as_deref());
+        m.object("billingDetails", |m| {
+            m.number("billedMemoryUsedInMB", execution.billed_megabytes);
+            m.number("billedDurationInMilliseconds", execution.billed_millis);
+        });
+    });
+    out
 }
 
 pub(super) fn execution(execution: &Execution, data: bool) -> String {

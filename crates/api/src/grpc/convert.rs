@@ -2,7 +2,8 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, Tag, TestedState,
+    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, SyncExecution, Tag,
+    TestedState,
 };
 use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
@@ -116,6 +117,25 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
     pb::ListStateMachinesResponse {
         state_machines: page.items.iter().map(item).collect(),
         next_token: page.next,
+    }
+}
+
+pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecutionResponse {
+    let text = |text: newel_value::Str| text.to_string();
+    pb::StartSyncExecutionResponse {
+        execution_arn: execution.arn.to_string(),
+        state_machine_arn: execution.state_machine_arn.to_string(),
+        name: execution.name.to_string(),
+        start_date: Some(instant(execution.started_at)),
+        stop_date: Some(instant(execution.stopped_at)),
+        status: status(execution.status).into(),
+        error: execution.fault.error.map(text),
+        cause: execution.fault.cause.map(text),
+        input: data.then(|| execution.input.text().to_owned()),
+        output: execution.output.filter(|_| data).map(|output| output.text().to_owned()),
+        trace_header: execution.trace_header.map(text),
+        billed_duration_millis: execution.billed_millis,
+        billed_memory_megabytes: execution.billed_megabytes,
     }
 }
 

@@ -148,8 +148,7 @@ impl Members for pb::ListStateMachinesRequest {
 impl Members for pb::ValidateStateMachineDefinitionRequest {
     fn members(self) -> Object {
         let machine_type = enumerated(self.r#type, pb::StateMachineType::as_str_name, "STATE_MACHINE_TYPE_");
-        let severity =
-            enumerated(self.severity, pb::DiagnosticSeverity::as_str_name, "DIAGNOSTIC_SEVERITY_");
+        let severity = enumerated(self.severity, pb::DiagnosticSeverity::as_str_name, "DIAGNOSTIC_SEVERITY_");
         builder()
             .text("definition", self.definition)
             .optional("type", machine_type)
@@ -211,6 +210,18 @@ impl Members for pb::StartExecutionRequest {
             .optional("name", self.name)
             .optional("input", self.input)
             .optional("traceHeader", self.trace_header)
+            .build()
+    }
+}
+
+impl Members for pb::StartSyncExecutionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("name", self.name)
+            .optional("input", self.input)
+            .optional("traceHeader", self.trace_header)
+            .optional("includedData", included(self.included_data))
             .build()
     }
 }

@@ -5,13 +5,14 @@ mod event;
 mod members;
 mod watch;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use newel_engine::request::Tenant;
 use newel_proto::v1::workflows_service_server::WorkflowsService;
 use newel_proto::v1::{self as pb};
 use newel_runtime::propagation::{TRACEPARENT, set_parent};
 use newel_value::Object;
+use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
@@ -28,11 +29,17 @@ pub(crate) struct Workflows {
     service: Service,
     auth: GrpcAuth,
     metrics: Metrics,
+    call_timeout: Duration,
 }
 
 impl Workflows {
-    pub(crate) const fn new(service: Service, auth: GrpcAuth, metrics: Metrics) -> Self {
-        Self { service, auth, metrics }
+    pub(crate) const fn new(
+        service: Service,
+        auth: GrpcAuth,
+        metrics: Metrics,
+        call_timeout: Duration,
+    ) -> Self {
+        Self { service, auth, metrics, call_timeout }
     }
 
     /// Carries out an operation: who, shape, meaning, answer. `call` gets what the first two give.
@@ -56,7 +63,11 @@ impl Workflows {
         }
         let answered = async {
             let input = Input::new(operation, members, self.service.limits())?;
-            call(&self.service, &tenant, &input).await
+            let limit = self.service.call_timeout(Some(operation), self.call_timeout);
+            let Ok(result) = timeout(limit, call(&self.service, &tenant, &input)).await else {
+                return Err(Refusal::new("RequestTimeoutException", "The request took too long"));
+            };
+            result
         }
         .instrument(span)
         .await;
@@ -169,6 +180,16 @@ impl WorkflowsService for Workflows {
                 execution_arn: started.arn.to_string(),
                 start_date: Some(convert::instant(started.started_at)),
             }
+        })
+    }
+
+    async fn start_sync_execution(
+        &self,
+        request: Request<pb::StartSyncExecutionRequest>,
+    ) -> Result<Response<pb::StartSyncExecutionResponse>, Status> {
+        unary!(self, request, StartSyncExecution, |service, tenant, input| {
+            let (execution, data) = service.start_sync_execution(tenant, input).await?;
+            convert::sync(execution, data)
         })
     }
 

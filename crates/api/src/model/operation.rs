@@ -75,6 +75,11 @@ impl Operation {
         self.model().0
     }
 
+    /// Whether its answer comes when an execution has ended, which may take as long as an Express execution may be open.
+    pub(crate) const fn waits_for_end(self) -> bool {
+        matches!(self, Self::StartSyncExecution)
+    }
+
     /// The members of its request.
     pub(crate) const fn members(self) -> &'static [Member] {
         self.model().1

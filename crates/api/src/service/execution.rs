@@ -2,7 +2,8 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, Tenant,
+    EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, SyncExecution,
+    Tenant,
 };
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -30,16 +31,30 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<StartedExecution, Refusal> {
+        Ok(self.engine.start_execution(self.start(tenant, input)?).await?)
+    }
+
+    /// `StartSyncExecution`; the flag says whether to tell input and output.
+    pub(crate) async fn start_sync_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<(SyncExecution, bool), Refusal> {
+        let closed = self.engine.start_sync_execution(self.start(tenant, input)?).await?;
+        Ok((closed, !metadata_only(input)))
+    }
+
+    /// What both kinds of start ask for.
+    fn start(&self, tenant: &Tenant, input: &Input) -> Result<StartExecution, Refusal> {
         let state_machine_arn = input.text("stateMachineArn");
         own(tenant, &state_machine_arn, Named::StateMachine)?;
-        let request = StartExecution {
+        Ok(StartExecution {
             tenant: tenant.clone(),
             state_machine_arn,
             name: input.optional_text("name").map(checked_name).transpose()?,
             input: self.execution_input(input.optional_text("input"))?,
             trace_header: input.optional_text("traceHeader"),
-        };
-        Ok(self.engine.start_execution(request).await?)
+        })
     }
 
     pub(super) fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {

@@ -9,6 +9,7 @@ mod test_state;
 mod validate;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::Workflows;
@@ -52,6 +53,14 @@ impl Service {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How long a call may take that may take `usual` by itself; one of an unknown operation is a call like others.
+    pub(crate) fn call_timeout(&self, operation: Option<Operation>, usual: Duration) -> Duration {
+        if operation.is_some_and(Operation::waits_for_end) {
+            return usual.saturating_add(Duration::from_secs(self.limits.express_seconds));
+        }
+        usual
     }
 
     pub(crate) fn now(&self) -> Timestamp {

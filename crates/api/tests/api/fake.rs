@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, Tag, Tenant, TestState, TestedState, TokenReport,
-    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TestState, TestedState, TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
@@ -175,6 +175,24 @@ impl Workflows for Fake {
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         self.asked(format!("{request:?}")).await?;
         Ok(StartedExecution { arn: EXECUTION.into(), started_at: AT })
+    }
+
+    async fn start_sync_execution(&self, request: StartExecution) -> Result<SyncExecution, Error> {
+        self.asked(format!("sync {request:?}")).await?;
+        Ok(SyncExecution {
+            arn: format!("{}:run", EXECUTION.replace(":execution:", ":express:")).into(),
+            name: "e".into(),
+            state_machine_arn: MACHINE.into(),
+            started_at: AT,
+            stopped_at: AT.plus_millis(5),
+            status: ExecutionStatus::Succeeded,
+            input: request.input,
+            output: Some(Payload::parse("[1]").unwrap()),
+            fault: Fault::default(),
+            trace_header: request.trace_header,
+            billed_millis: 100,
+            billed_megabytes: 64,
+        })
     }
 
     async fn describe_execution(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {

@@ -2,6 +2,7 @@
 
 use newel_value::Str;
 
+use super::jsonata::Sees;
 use super::node::Node;
 use super::{Compiler, MAX_NESTING};
 use crate::plan::{Choice, ChoiceRule, Comparison, Condition, Operand, Test, TypeTest};
@@ -102,14 +103,15 @@ impl Compiler<'_> {
 
     fn rule(&mut self, node: &Node<'_>) -> Option<ChoiceRule> {
         let condition = self.condition(node, 0);
-        let assign = self.assign(node);
+        let assign = self.assign(node, Sees::Input);
+        let output = self.output(node, Sees::Input);
         let next = self.string(node, "Next");
         if !self.required(node, &["Next"]) {
             return None;
         }
         let next = next?;
         self.target(&next, node.at("Next"));
-        Some(ChoiceRule { condition: condition?, next, assign })
+        Some(ChoiceRule { condition: condition?, next, assign, output })
     }
 
     /// A rule's condition; `depth` is 0 for the rule itself, which alone leads somewhere.
@@ -128,7 +130,7 @@ impl Compiler<'_> {
         let mut known = vec!["Comment", selector];
         if depth == 0 {
             known.extend(["Next", "Assign", "Output"]);
-            if node.has("Output") {
+            if node.has("Output") && !self.is_jsonata() {
                 self.only_in_jsonata(node, "Output");
             }
         }
@@ -136,6 +138,10 @@ impl Compiler<'_> {
             known.extend(OPERATORS.iter().map(|(name, _)| *name));
         }
         self.known_fields(node, &[&known]);
+        if self.is_jsonata() && selector != "Condition" {
+            self.only_in_json_path(node, selector);
+            return None;
+        }
         match selector {
             "And" => self.conditions(node, selector, depth).map(Condition::And),
             "Or" => self.conditions(node, selector, depth).map(Condition::Or),
@@ -144,6 +150,7 @@ impl Compiler<'_> {
                 self.condition(&inner, depth + 1).map(|inner| Condition::Not(Box::new(inner)))
             }
             "Variable" => self.test(node),
+            _ if self.is_jsonata() => self.jsonata_condition(node),
             _ => {
                 self.only_in_jsonata(node, selector);
                 None

@@ -2,15 +2,9 @@
 
 use newel_value::Value;
 
+use super::Compiler;
 use super::node::Node;
-use super::{Compiler, MAX_NESTING};
-
-/// The languages that say how data is selected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum QueryLanguage {
-    JsonPath,
-    Jsonata,
-}
+use crate::plan::QueryLanguage;
 
 /// The eight types of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +151,21 @@ impl Compiler<'_> {
             self.fault(message, node.at("Type"));
             return None;
         };
-        for field in fields.jsonata.iter().filter(|field| node.has(field)) {
-            self.only_in_jsonata(node, field);
+        match self.here.language {
+            QueryLanguage::JsonPath => {
+                fields
+                    .jsonata
+                    .iter()
+                    .filter(|field| node.has(field))
+                    .for_each(|f| self.only_in_jsonata(node, f));
+            }
+            QueryLanguage::Jsonata => {
+                fields
+                    .json_path
+                    .iter()
+                    .filter(|field| node.has(field))
+                    .for_each(|f| self.only_in_json_path(node, f));
+            }
         }
         self.known_fields(node, &[COMMON, fields.both, fields.json_path, fields.jsonata]);
         Some(fields.state_type)
@@ -173,49 +180,34 @@ impl Compiler<'_> {
         self.fault_in(node, message);
     }
 
-    /// `QueryLanguage` of a definition or state.
-    pub(super) fn query_language(&mut self, node: &Node<'_>) -> QueryLanguage {
-        match self.one_of(node, "QueryLanguage", &["JSONPath", "JSONata"]).as_deref() {
-            Some("JSONata") => QueryLanguage::Jsonata,
-            _ => QueryLanguage::JsonPath,
+    /// Reports a field of JSONPath states in a JSONata one.
+    pub(super) fn only_in_json_path(&mut self, node: &Node<'_>, field: &str) {
+        let message = format!(
+            "The QueryLanguage is set to 'JSONata', but field '{field}' is only supported for the 'JSONPath' \
+             QueryLanguage"
+        );
+        self.fault_in(node, message);
+    }
+
+    /// `QueryLanguage` of a definition or state, if it says one.
+    pub(super) fn query_language(&mut self, node: &Node<'_>) -> Option<QueryLanguage> {
+        match self.one_of(node, "QueryLanguage", &["JSONPath", "JSONata"])?.as_ref() {
+            "JSONata" => Some(QueryLanguage::Jsonata),
+            _ => Some(QueryLanguage::JsonPath),
         }
     }
 
-    /// Refuses a JSONata machine: for the states in it that go back to JSONPath, which the language forbids, or else
-    /// because JSONata isn't run.
-    pub(super) fn refuse_jsonata_machine(&mut self, node: &Node<'_>) {
-        self.refuse_json_path_states(node, 0);
-        if !self.found.is_refusal() {
-            self.unsupported("QueryLanguage 'JSONata'", node.at("QueryLanguage"));
-        }
-    }
-
-    fn refuse_json_path_states(&mut self, scope: &Node<'_>, depth: usize) {
-        let states = scope.get("States").and_then(Value::as_object);
-        for (name, state) in states.into_iter().flat_map(|states| states.iter()) {
-            let Some(object) = state.as_object() else { continue };
-            let node = Node { object, location: format!("{}/States/{name}", scope.location) };
-            if node.get("QueryLanguage").and_then(Value::as_str) == Some("JSONPath") {
+    /// The language of a state. None goes back to JSONPath under a JSONata machine.
+    pub(super) fn state_language(&mut self, node: &Node<'_>) -> QueryLanguage {
+        match (self.machine_language, self.query_language(node)) {
+            (QueryLanguage::Jsonata, Some(QueryLanguage::JsonPath)) => {
                 self.fault_in(
-                    &node,
+                    node,
                     "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine",
                 );
+                QueryLanguage::Jsonata
             }
-            if depth < MAX_NESTING {
-                inner_scopes(&node).iter().for_each(|inner| self.refuse_json_path_states(inner, depth + 1));
-            }
+            (machine, state) => state.unwrap_or(machine),
         }
     }
-}
-
-/// The objects in a state that have a `States` map, as far as they are objects.
-fn inner_scopes<'a>(state: &Node<'a>) -> Vec<Node<'a>> {
-    let branches = state.get("Branches").and_then(Value::as_array).unwrap_or_default();
-    let branches = branches.iter().enumerate().map(|(i, branch)| (branch, state.at_index("Branches", i)));
-    let processors = ["ItemProcessor", "Iterator"];
-    let processors = processors.iter().filter_map(|field| Some((state.get(field)?, state.at(field))));
-    branches
-        .chain(processors)
-        .filter_map(|(value, location)| Some(Node { object: value.as_object()?, location }))
-        .collect()
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use newel_value::Value;
 
 use super::Compiler;
+use super::jsonata::{Field, Sees};
 use super::node::{self, Node};
 use crate::diagnostic::Code;
 use crate::name::{self, NameError};
-use crate::plan::{Map, Scope, Setting};
+use crate::plan::{Map, Scope, Setting, Template};
 
 /// The fields that only a distributed Map has.
 const DISTRIBUTED: [&str; 3] = ["ItemReader", "ItemBatcher", "ResultWriter"];
@@ -30,9 +31,10 @@ impl Compiler<'_> {
         self.label(node);
         let processor = self.processor(&processor);
         let items_path = self.reference(node, "ItemsPath");
+        let items = self.items(node);
         self.at_most_one(node, &["ItemSelector", "Parameters"]);
         let selector = if node.has("ItemSelector") { "ItemSelector" } else { "Parameters" };
-        let item_selector = self.template(node, selector);
+        let item_selector = self.template_or_value(node, selector);
         let max_concurrency = self
             .integer_setting(node, ["MaxConcurrency", "MaxConcurrencyPath"], node::COUNT)
             .unwrap_or(Setting::Value(0));
@@ -47,6 +49,7 @@ impl Compiler<'_> {
         Some(Map {
             processor: processor?,
             items_path,
+            items,
             item_selector,
             max_concurrency,
             tolerated_failure_count,
@@ -67,8 +70,18 @@ impl Compiler<'_> {
         self.inner_scope(node, &["ProcessorConfig"])
     }
 
+    /// `Items` of a JSONata state.
+    fn items(&mut self, node: &Node<'_>) -> Option<Template> {
+        if self.is_jsonata() { self.jsonata_template(node, "Items", Sees::Input) } else { None }
+    }
+
     fn percentage_setting(&mut self, node: &Node<'_>) -> Option<Setting<f64>> {
         let [field, path] = ["ToleratedFailurePercentage", "ToleratedFailurePercentagePath"];
+        match self.expression_field(node, field) {
+            Field::Expression(jsonata) => return Some(Setting::Jsonata(jsonata)),
+            Field::Refused => return None,
+            Field::Plain => {}
+        }
         self.at_most_one(node, &[field, path]);
         if node.has(path) {
             return self.reference_in_data(node, path).map(Setting::Path);

@@ -8,6 +8,7 @@ mod choice;
 mod fields;
 mod graph;
 mod intrinsic;
+mod jsonata;
 mod map;
 mod node;
 mod query;
@@ -26,8 +27,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::Plan;
-use fields::QueryLanguage;
+use crate::plan::{Plan, QueryLanguage};
 use node::Node;
 
 /// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
@@ -125,6 +125,19 @@ struct Compiler<'a> {
     variables: Vec<HashSet<Str>>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
+    /// another.
+    machine_language: QueryLanguage,
+    /// The state being read.
+    here: Here,
+}
+
+/// What there is to know of the state being read.
+#[derive(Clone, Copy, Debug)]
+struct Here {
+    language: QueryLanguage,
+    /// Where in a location below the state the field's path begins.
+    fields_from: usize,
 }
 
 /// A transition to a state, and where it is written.
@@ -145,6 +158,8 @@ impl<'a> Compiler<'a> {
             targets: Vec::new(),
             variables: Vec::new(),
             depth: 0,
+            machine_language: QueryLanguage::JsonPath,
+            here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
         }
     }
 }
@@ -180,12 +195,8 @@ impl Compiler<'_> {
         // AWS takes 0 here, unlike in a Task, and it says no more than an absent field.
         let timeout_seconds =
             self.integer(&node, "TimeoutSeconds", node::SECONDS).filter(|seconds| *seconds > 0);
-        let language = self.query_language(&node);
+        self.machine_language = self.query_language(&node).unwrap_or_default();
         if !self.required(&node, &["States", "StartAt"]) {
-            return None;
-        }
-        if language == QueryLanguage::Jsonata {
-            self.refuse_jsonata_machine(&node);
             return None;
         }
         let root = self.scope(&node)?;

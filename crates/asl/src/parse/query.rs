@@ -5,6 +5,7 @@ use newel_value::{Number, Str, Value};
 
 use super::Compiler;
 use super::intrinsic;
+use super::jsonata::Field;
 use super::node::{Bounds, Node};
 use crate::name::{continues_identifier, starts_identifier};
 use crate::plan::{DataPath, Expression, Query, ResultPath, Setting};
@@ -126,6 +127,13 @@ impl Compiler<'_> {
         [field, path]: [&str; 2],
         bounds: Bounds,
     ) -> Option<Setting<u64>> {
+        if self.is_jsonata() {
+            return match self.expression_field(node, field) {
+                Field::Expression(jsonata) => Some(Setting::Jsonata(jsonata)),
+                Field::Refused => None,
+                Field::Plain => self.integer(node, field, bounds).map(Setting::Value),
+            };
+        }
         self.at_most_one(node, &[field, path]);
         if node.has(path) {
             return self.reference_in_data(node, path).map(Setting::Path);

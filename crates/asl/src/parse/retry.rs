@@ -3,6 +3,7 @@
 use newel_value::{Str, Value};
 
 use super::Compiler;
+use super::jsonata::Sees;
 use super::node::{self, Bounds, MAX_SECONDS, Node};
 use crate::error;
 use crate::plan::{Catcher, Retrier};
@@ -89,12 +90,15 @@ impl Compiler<'_> {
     }
 
     fn catcher(&mut self, entry: &Node<'_>) -> Option<Catcher> {
-        if entry.has("Output") {
-            self.only_in_jsonata(entry, "Output");
+        match self.is_jsonata() {
+            false if entry.has("Output") => self.only_in_jsonata(entry, "Output"),
+            true if entry.has("ResultPath") => self.only_in_json_path(entry, "ResultPath"),
+            _ => {}
         }
         self.known_fields(entry, &[&["ErrorEquals", "Next", "ResultPath", "Assign", "Comment", "Output"]]);
         let result_path = self.result_path(entry);
-        let assign = self.assign(entry);
+        let assign = self.assign(entry, Sees::ErrorOutput);
+        let output = self.output(entry, Sees::ErrorOutput);
         let next = self.string(entry, "Next");
         if !self.required(entry, &["ErrorEquals", "Next"]) {
             return None;
@@ -102,6 +106,6 @@ impl Compiler<'_> {
         let error_equals = self.error_equals(entry)?;
         let next = next?;
         self.target(&next, entry.at("Next"));
-        Some(Catcher { error_equals, next, result_path, assign })
+        Some(Catcher { error_equals, next, result_path, assign, output })
     }
 }

@@ -1,14 +1,18 @@
 //! A state: what all types have, and the types that are simple.
 
+use std::mem;
 use std::sync::Arc;
 
 use newel_value::{Str, Value};
 
-use super::Compiler;
-use super::fields::{QueryLanguage, StateType};
+use super::fields::StateType;
+use super::jsonata::{Field, Sees};
 use super::node::{self, Node};
+use super::{Compiler, Here};
 use crate::diagnostic::Code;
-use crate::plan::{Fail, Kind, Parallel, Pass, Scope, Setting, State, Transition, Wait, WaitUntil};
+use crate::plan::{
+    Fail, Kind, Parallel, Pass, QueryLanguage, Scope, Setting, State, Transition, Wait, WaitUntil,
+};
 use crate::timestamp::Timestamp;
 
 impl Kind {
@@ -30,26 +34,36 @@ impl Kind {
 impl Compiler<'_> {
     pub(super) fn state(&mut self, name: &Str, value: &Value, location: String) -> Option<State> {
         let node = self.node(value, location)?;
-        if self.query_language(&node) == QueryLanguage::Jsonata {
-            self.unsupported("QueryLanguage 'JSONata'", node.at("QueryLanguage"));
-            return None;
-        }
-        let state_type = self.state_type(&node)?;
-        self.comment(&node);
-        let input_path = self.data_path(&node, "InputPath");
-        let output_path = self.data_path(&node, "OutputPath");
-        let assign = self.assign(&node);
+        let language = self.state_language(&node);
+        let outer = mem::replace(&mut self.here, Here { language, fields_from: node.location.len() + 1 });
+        let state = self.read_state(name, &node);
+        self.here = outer;
+        state
+    }
+
+    fn read_state(&mut self, name: &Str, node: &Node<'_>) -> Option<State> {
+        let state_type = self.state_type(node)?;
+        self.comment(node);
+        let input_path = self.data_path(node, "InputPath");
+        let output_path = self.data_path(node, "OutputPath");
+        let sees = match state_type {
+            StateType::Task | StateType::Parallel | StateType::Map => Sees::Result,
+            _ => Sees::Input,
+        };
+        let assign = self.assign(node, sees);
+        let output = self.output(node, sees);
+        let language = self.here.language;
         let kind = match state_type {
-            StateType::Task => self.task(&node).map(|task| Kind::Task(Box::new(task))),
-            StateType::Wait => self.wait(&node).map(Kind::Wait),
-            StateType::Pass => self.pass(&node).map(Kind::Pass),
+            StateType::Task => self.task(node).map(|task| Kind::Task(Box::new(task))),
+            StateType::Wait => self.wait(node).map(Kind::Wait),
+            StateType::Pass => self.pass(node).map(Kind::Pass),
             StateType::Succeed => Some(Kind::Succeed),
-            StateType::Fail => Some(Kind::Fail(self.fail(&node))),
-            StateType::Choice => self.choice(&node).map(Kind::Choice),
-            StateType::Parallel => self.parallel(&node).map(|parallel| Kind::Parallel(Box::new(parallel))),
-            StateType::Map => self.map(&node).map(|map| Kind::Map(Box::new(map))),
+            StateType::Fail => Some(Kind::Fail(self.fail(node))),
+            StateType::Choice => self.choice(node).map(Kind::Choice),
+            StateType::Parallel => self.parallel(node).map(|parallel| Kind::Parallel(Box::new(parallel))),
+            StateType::Map => self.map(node).map(|map| Kind::Map(Box::new(map))),
         }?;
-        Some(State { name: name.clone(), kind, input_path, output_path, assign })
+        Some(State { name: name.clone(), language, kind, input_path, output_path, assign, output })
     }
 
     /// `Next` or `End`.
@@ -88,21 +102,33 @@ impl Compiler<'_> {
 
     fn wait(&mut self, node: &Node<'_>) -> Option<Wait> {
         let transition = self.transition(node);
-        if !self.exactly_one(node, &["SecondsPath", "Seconds", "TimestampPath", "Timestamp"]) {
+        let forms: &[&str] = match self.here.language {
+            QueryLanguage::JsonPath => &["SecondsPath", "Seconds", "TimestampPath", "Timestamp"],
+            QueryLanguage::Jsonata => &["Seconds", "Timestamp"],
+        };
+        if !self.exactly_one(node, forms) {
             return None;
         }
-        let until = if node.has("Seconds") {
-            self.integer(node, "Seconds", node::SECONDS).map(WaitUntil::Seconds)
-        } else if node.has("Timestamp") {
-            self.string(node, "Timestamp")
-                .and_then(|text| self.timestamp(&text, || node.at("Timestamp")))
-                .map(WaitUntil::Timestamp)
-        } else if node.has("SecondsPath") {
-            self.reference_in_data(node, "SecondsPath").map(WaitUntil::SecondsPath)
+        let until = if node.has("Seconds") || node.has("SecondsPath") {
+            self.integer_setting(node, ["Seconds", "SecondsPath"], node::SECONDS).map(WaitUntil::Seconds)
         } else {
-            self.reference_in_data(node, "TimestampPath").map(WaitUntil::TimestampPath)
+            self.timestamp_setting(node).map(WaitUntil::Timestamp)
         };
         Some(Wait { until: until?, transition: transition? })
+    }
+
+    fn timestamp_setting(&mut self, node: &Node<'_>) -> Option<Setting<Timestamp>> {
+        if node.has("TimestampPath") {
+            return self.reference_in_data(node, "TimestampPath").map(Setting::Path);
+        }
+        match self.expression_field(node, "Timestamp") {
+            Field::Expression(jsonata) => Some(Setting::Jsonata(jsonata)),
+            Field::Refused => None,
+            Field::Plain => {
+                let text = self.string(node, "Timestamp")?;
+                self.timestamp(&text, || node.at("Timestamp")).map(Setting::Value)
+            }
+        }
     }
 
     /// A timestamp that is written in the definition.
@@ -115,24 +141,33 @@ impl Compiler<'_> {
     }
 
     fn fail(&mut self, node: &Node<'_>) -> Fail {
-        let mut setting = |field, path| {
-            self.at_most_one(node, &[field, path]);
-            if node.has(path) {
-                return self.reference_or_intrinsic(node, path).map(Setting::Path);
-            }
-            let text = self.string(node, field)?;
-            if super::query::looks_computed(&text) {
-                let message =
-                    format!("Field '{field}' looks like a path, but its name does not end with 'Path'");
-                self.found.report(Code::NoPath, message, Some(node.at(field)));
-            }
-            Some(Setting::Value(text))
-        };
-        Fail { error: setting("Error", "ErrorPath"), cause: setting("Cause", "CausePath") }
+        Fail {
+            error: self.text_setting(node, "Error", "ErrorPath"),
+            cause: self.text_setting(node, "Cause", "CausePath"),
+        }
+    }
+
+    fn text_setting(&mut self, node: &Node<'_>, field: &str, path: &str) -> Option<Setting<Str>> {
+        match self.expression_field(node, field) {
+            Field::Expression(jsonata) => return Some(Setting::Jsonata(jsonata)),
+            Field::Refused => return None,
+            Field::Plain if self.is_jsonata() => return self.string(node, field).map(Setting::Value),
+            Field::Plain => {}
+        }
+        self.at_most_one(node, &[field, path]);
+        if node.has(path) {
+            return self.reference_or_intrinsic(node, path).map(Setting::Path);
+        }
+        let text = self.string(node, field)?;
+        if super::query::looks_computed(&text) {
+            let message = format!("Field '{field}' looks like a path, but its name does not end with 'Path'");
+            self.found.report(Code::NoPath, message, Some(node.at(field)));
+        }
+        Some(Setting::Value(text))
     }
 
     fn parallel(&mut self, node: &Node<'_>) -> Option<Parallel> {
-        let parameters = self.template(node, "Parameters");
+        let parameters = self.arguments(node);
         let result_selector = self.template(node, "ResultSelector");
         let result_path = self.result_path(node);
         let retry = self.retry(node);

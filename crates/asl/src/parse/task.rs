@@ -6,11 +6,11 @@ use super::Compiler;
 use super::node::{self, Node};
 use crate::catalog::{Pattern, Resource};
 use crate::machine_type::MachineType;
-use crate::plan::{Setting, Task, Template};
+use crate::plan::{Call, Setting, Task, Template};
 
 impl Compiler<'_> {
     pub(super) fn task(&mut self, node: &Node<'_>) -> Option<Task> {
-        let parameters = self.template(node, "Parameters");
+        let parameters = self.arguments(node);
         let result_selector = self.template(node, "ResultSelector");
         let result_path = self.result_path(node);
         let timeout_seconds =
@@ -30,9 +30,12 @@ impl Compiler<'_> {
         if !self.required(node, &["Resource"]) {
             return None;
         }
-        let resource = self.string(node, "Resource").and_then(|arn| self.resource(node, &arn))?;
+        let arn = self.string(node, "Resource")?;
+        let call = call(&arn);
+        let resource = self.resource(node, &arn, call)?;
         Some(Task {
             resource,
+            call,
             parameters,
             result_selector,
             result_path,
@@ -46,13 +49,13 @@ impl Compiler<'_> {
     }
 
     /// What a Resource names, and what is wrong with the parameters given to it.
-    fn resource(&mut self, node: &Node<'_>, arn: &Str) -> Option<Resource> {
+    fn resource(&mut self, node: &Node<'_>, arn: &Str, call: Call) -> Option<Resource> {
         if !arn.starts_with("arn:") {
             self.fault("Value is not a valid resource ARN", node.at("Resource"));
             return None;
         }
-        if is_activity(arn) && !self.activity(node) {
-            return None;
+        if call == Call::Activity {
+            return Some(self.activity(node, arn));
         }
         let resource = match self.catalog.resolve(arn) {
             Ok(resource) => resource,
@@ -64,33 +67,40 @@ impl Compiler<'_> {
         if self.machine_type == MachineType::Express && !resource.express {
             self.fault(not_in_express(resource.pattern), node.at("Resource"));
         }
-        if let Some(parameters) = node.get("Parameters") {
-            for fault in self.catalog.check_template(&resource, "Parameters", parameters) {
+        let field = if self.is_jsonata() { "Arguments" } else { "Parameters" };
+        if let Some(parameters) = node.get(field).filter(|_| call == Call::Service) {
+            for fault in self.catalog.check_template(&resource, field, parameters) {
                 self.fault(fault.message, format!("{}{}", node.location, fault.pointer));
             }
         }
         Some(resource)
     }
 
-    /// Whether an activity may be the resource here.
-    fn activity(&mut self, node: &Node<'_>) -> bool {
+    /// An activity as a resource: nobody but its workers knows it, so there is nothing to ask a catalog.
+    fn activity(&mut self, node: &Node<'_>, arn: &Str) -> Resource {
         if node.has("Credentials") {
             self.fault_in(node, "The field 'Credentials' is not supported for activities");
         }
-        let express = self.machine_type == MachineType::Express;
-        if express {
+        if self.machine_type == MachineType::Express {
             self.fault("Express state machine does not support Activity ARN", node.at("Resource"));
         }
-        !express
+        Resource {
+            arn: arn.clone(),
+            family: ACTIVITY.into(),
+            resource_type: ACTIVITY.into(),
+            action: ACTIVITY.into(),
+            pattern: Pattern::Callback,
+            express: false,
+        }
     }
 
     fn credentials(&mut self, node: &Node<'_>) -> Option<Template> {
         let written = self.object(node, "Credentials")?;
-        if !written.has("RoleArn") && !written.has("RoleArn.$") {
+        if !written.has("RoleArn") && (self.is_jsonata() || !written.has("RoleArn.$")) {
             self.fault_in(&written, "The field 'RoleArn' is required but was missing");
         }
         let _: Option<Str> = self.string(&written, "RoleArn");
-        self.template(node, "Credentials")
+        self.template_or_value(node, "Credentials")
     }
 }
 
@@ -105,8 +115,16 @@ const fn not_in_express(pattern: Pattern) -> &'static str {
     }
 }
 
-/// Whether an ARN names an activity: `arn:PARTITION:states:REGION:ACCOUNT:activity:NAME`.
-fn is_activity(arn: &str) -> bool {
+/// The family, type and action of an activity as a resource. No worker program serves it.
+const ACTIVITY: &str = "activity";
+
+/// Who carries out a resource: `arn:PARTITION:states:REGION:ACCOUNT:activity:NAME` is an activity,
+/// `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME` a function.
+fn call(arn: &str) -> Call {
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
-    matches!(parts[..], ["arn", _, "states", _, _, "activity", _])
+    match parts[..] {
+        ["arn", _, "states", _, _, "activity", _] => Call::Activity,
+        ["arn", _, "lambda", _, _, "function", _] => Call::Function,
+        _ => Call::Service,
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use newel_value::{Object, Str, Value};
 
 use super::Compiler;
+use super::jsonata::Sees;
 use super::node::Node;
 use crate::diagnostic::Code;
 use crate::name::{self, NameError};
@@ -14,13 +15,15 @@ use crate::plan::Template;
 pub(super) const COMPUTED: &str = ".$";
 
 impl Compiler<'_> {
-    /// `Assign` of a state, choice rule or catcher.
-    pub(super) fn assign(&mut self, node: &Node<'_>) -> Option<Template> {
+    /// `Assign` of a state, choice rule or catcher, and what an expression in it sees.
+    pub(super) fn assign(&mut self, node: &Node<'_>, sees: Sees) -> Option<Template> {
         let written = self.object(node, "Assign")?;
+        let jsonata = self.is_jsonata();
         for key in written.object.keys() {
-            self.variable(key.strip_suffix(COMPUTED).unwrap_or(key), &written);
+            let computed = if jsonata { None } else { key.strip_suffix(COMPUTED) };
+            self.variable(computed.unwrap_or(key), &written);
         }
-        self.template(node, "Assign")
+        if jsonata { self.jsonata_template(node, "Assign", sees) } else { self.template(node, "Assign") }
     }
 
     fn variable(&mut self, variable: &str, written: &Node<'_>) {

@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod express;
 mod flat;
 mod pass;
 mod tasks;
@@ -17,6 +18,8 @@ pub(crate) enum Scenario {
     All,
     /// Executions of five Pass states; then kill -9 under load, and what was seen complete is looked for.
     Pass,
+    /// StartSyncExecution of three Pass states.
+    Express,
     /// A loop of 100 iterations over a Choice.
     Choice,
     /// An inline Map of 1,000 items.
@@ -35,7 +38,7 @@ impl Scenario {
     /// The scenarios that this stands for.
     pub(crate) fn each(self) -> Vec<Self> {
         match self {
-            Self::All => vec![Self::Pass, Self::Choice, Self::Map, Self::Tasks],
+            Self::All => vec![Self::Pass, Self::Express, Self::Choice, Self::Map, Self::Tasks],
             one => vec![one],
         }
     }
@@ -44,6 +47,7 @@ impl Scenario {
         match self {
             Self::All => Ok(()),
             Self::Pass => pass::run(setup).await,
+            Self::Express => express::run(setup).await,
             Self::Choice => throughput::run(setup, &throughput::CHOICE).await,
             Self::Map => throughput::run(setup, &throughput::MAP).await,
             Self::Tasks => tasks::run(setup).await,

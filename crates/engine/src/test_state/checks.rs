@@ -1,7 +1,7 @@
 //! Which tests make sense, in AWS's words where recordings show them.
 
 use newel_asl::catalog::{FieldValidation, Pattern, ResourceCatalog};
-use newel_asl::plan::{Kind, Map, State, Task};
+use newel_asl::plan::{Call, Kind, Map, State, Task};
 use newel_value::{Payload, Value};
 
 use super::{context, waits_for_more};
@@ -89,8 +89,8 @@ fn check_cause(request: &TestState, within: impl Fn(&str) -> bool) -> Result<(),
     }
 }
 
-/// The result of a service's API is an object that its model describes. What comes with a token, and what a function or an
-/// activity gives, is anything.
+/// The result of a service's API is an object that its model describes. What comes with a token, and what a function named
+/// by its own ARN or an activity gives, is anything.
 fn check_task(
     task: &Task,
     result: &Payload,
@@ -98,7 +98,7 @@ fn check_task(
     catalog: &dyn ResourceCatalog,
 ) -> Result<(), Error> {
     let resource = &task.resource;
-    let described = resource.pattern != Pattern::Callback && !resource.is_function();
+    let described = task.call == Call::Service && resource.pattern != Pattern::Callback;
     if !described || validation == FieldValidation::None {
         return Ok(());
     }

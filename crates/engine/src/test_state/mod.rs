@@ -74,6 +74,7 @@ impl Inner {
             None => context::made_up(&info, request.role_arn.as_deref(), &state, &token.0, request.retries),
         };
         let test = StateTest::new(Setup {
+            language: state.language,
             info,
             context,
             variables: request.variables,
@@ -131,6 +132,7 @@ impl Inner {
             limits: &self.limits,
             catalog: &*self.catalog,
             tokens: token,
+            activity_exists: &|_| true,
             now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {

@@ -4,6 +4,7 @@
 
 mod deletion;
 mod executions;
+mod express;
 mod faults;
 mod limits;
 mod machines;

@@ -229,7 +229,7 @@ pub(crate) const SERVICES: &[Service] = &[
     },
     Service {
         name: "lambda",
-        family: "lambda",
+        family: crate::families::LAMBDA,
         actions: &[Action { parsed: payload_parsed, ..call("invoke", "lambda", "Invoke").callback() }],
     },
     Service {
@@ -261,7 +261,7 @@ pub(crate) const SERVICES: &[Service] = &[
     },
     Service {
         name: "states",
-        family: "states",
+        family: crate::families::STATES,
         actions: &[Action {
             job: Some(Job { second_version: true, poll: Some("DescribeExecution") }),
             parsed: execution_data_parsed,

@@ -2,7 +2,7 @@
 
 use newel_asl::error;
 use newel_asl::plan::{
-    Expression, Kind, Map, Parallel, Query, ResultPath, Setting, State, Template, Transition,
+    Expression, Kind, Map, Parallel, Query, QueryLanguage, ResultPath, Setting, State, Template, Transition,
 };
 use newel_value::{Payload, Value};
 
@@ -17,6 +17,9 @@ use crate::turn::{Runner, Step, iteration};
 
 impl Runner<'_, '_> {
     pub(super) fn start_branches(&mut self, path: &FramePath, state: &State, parallel: &Parallel) -> Step {
+        if let Some(succeeded) = self.unconcluded(path) {
+            return self.conclude_branches(path, state, Branches::of_parallel(parallel), succeeded);
+        }
         let effective = self.effective_input(path, state)?;
         let input = self.template_or(path, parallel.parameters.as_ref(), &effective)?;
         self.note(Stage::AfterParameters, &input);
@@ -39,10 +42,13 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn start_iterations(&mut self, path: &FramePath, state: &State, map: &Map) -> Step {
+        if let Some(succeeded) = self.unconcluded(path) {
+            return self.conclude_branches(path, state, Branches::of_map(map), succeeded);
+        }
         let effective = self.effective_input(path, state)?;
         let limit = self.world.limits.inline_map_concurrency;
         let (items, concurrency) = self.evaluate(path, effective.value(), |scope| {
-            let items = items(scope, map)?;
+            let items = items(scope, state, map)?;
             Ok((items, concurrency(scope, &map.max_concurrency, limit)?))
         })?;
         if self.probe.is_some() {
@@ -63,6 +69,32 @@ impl Runner<'_, '_> {
             self.start_iteration(path, state, map, index, started)?;
         }
         Ok(())
+    }
+
+    /// The latest event of a frame whose branches have all come to their end but whose state then failed, and which is
+    /// redriven now: the branches needn't run again.
+    fn unconcluded(&self, path: &str) -> Option<EventId> {
+        self.execution.frames.children(path)?;
+        self.execution.frames.get(path).map(|frame| frame.previous)
+    }
+
+    /// Goes on with a Map of a redriven execution: begins as many iterations as there is room for.
+    pub(crate) fn resume_iterations(&mut self, path: &FramePath, redriven: EventId) {
+        let Some((frame, state)) = self.current(path) else { return };
+        let (Phase::Map(iterations), Kind::Map(map)) = (&frame.phase, &state.kind) else { return };
+        let (begun, open) = self.execution.frames.children(path).map_or((0, 0), |children| {
+            let begun = children.by_index.last_key_value().map_or(0, |(index, _)| index + 1);
+            let all = u32::try_from(children.by_index.len()).unwrap_or(u32::MAX);
+            (begun, all.saturating_sub(children.finished))
+        });
+        let room = iterations.concurrency.saturating_sub(open);
+        let end = begun.saturating_add(room).min(length(iterations));
+        for index in begun..end {
+            if let Err(error) = self.start_iteration(path, &state, map, index, redriven) {
+                self.fail_around(path, None, redriven, error);
+                return;
+            }
+        }
     }
 
     fn start_iteration(
@@ -153,8 +185,7 @@ impl Runner<'_, '_> {
         let Some(Phase::Map(iterations)) = self.execution.frames.get(path).map(|frame| &frame.phase) else {
             return Ok(());
         };
-        let length =
-            u32::try_from(iterations.items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u32::MAX);
+        let length = length(iterations);
         let (finished, begun) = match self.execution.frames.children(path) {
             Some(children) => {
                 (children.finished, children.by_index.last_key_value().map_or(0, |(index, _)| index + 1))
@@ -186,11 +217,17 @@ impl Runner<'_, '_> {
             frame.phase = Phase::Ready;
         });
         let concluded = self.conclude_result(path, state, &branches, &raw);
-        if concluded.is_err() {
+        match &concluded {
+            // Unless the result is what failed, the branches are kept: a redrive doesn't run them again.
+            Err(error) if error.name() != error::DATA_LIMIT_EXCEEDED => {}
+            Ok(()) | Err(_) => self.drop_children(path),
+        }
+        concluded.map_err(|mut error| {
             // Unlike the state's Exited, a fault follows the state's success.
             self.update(path, |frame| frame.previous = succeeded);
-        }
-        concluded
+            self.record_evaluation(path, &mut error);
+            error
+        })
     }
 
     /// `ResultSelector`, `ResultPath` and what follows, with the result of all branches or iterations.
@@ -254,8 +291,8 @@ impl Runner<'_, '_> {
         self.conclude_result(path, state, &Branches::of_map(map), &raw)
     }
 
-    /// The results of all branches or iterations in their order; their frames are gone after that.
-    fn gather(&mut self, path: &FramePath) -> Payload {
+    /// The results of all branches or iterations in their order.
+    fn gather(&self, path: &FramePath) -> Payload {
         let results: Value = self
             .children_of(path)
             .iter()
@@ -264,9 +301,12 @@ impl Runner<'_, '_> {
                 _ => None,
             })
             .collect();
-        self.drop_children(path);
         results.into()
     }
+}
+
+fn length(iterations: &Iterations) -> u32 {
+    u32::try_from(iterations.items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u32::MAX)
 }
 
 /// What Parallel and Map have alike once their branches have finished.
@@ -306,14 +346,33 @@ fn reference(expression: &Expression) -> &str {
 }
 
 /// What a Map iterates over.
-fn items(scope: &Scope<'_>, map: &Map) -> EvalResult<Payload> {
+fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
+    if state.language == QueryLanguage::Jsonata {
+        return jsonata_items(scope, map).map(Payload::from);
+    }
     let (value, source) = match &map.items_path {
         Some(expression) => (scope.expression(expression)?, reference(expression)),
-        None => (scope.input.clone(), "$"),
+        None => (scope.data.input.clone(), "$"),
     };
     match value {
         Value::Array(_) => Ok(value.into()),
         _ => Err(EvalError::runtime(format!("Reference path \"{source}\" must point to array."))),
+    }
+}
+
+/// `Items`, or the input where there are none.
+fn jsonata_items(scope: &Scope<'_>, map: &Map) -> EvalResult<Value> {
+    let value = match &map.items {
+        Some(Template::Jsonata(jsonata)) => return scope.jsonata_array(jsonata),
+        Some(template) => scope.template(template)?,
+        None => scope.data.input.clone(),
+    };
+    match value {
+        Value::Array(_) => Ok(value),
+        other => {
+            let message = format!("Map state input must be an array but was: {}", super::plain(&other));
+            Err(EvalError::evaluation(None, message))
+        }
     }
 }
 
@@ -333,6 +392,7 @@ fn wanted_concurrency(scope: &Scope<'_>, setting: &Setting<u64>) -> EvalResult<u
 fn count(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<u64> {
     let expression = match setting {
         Setting::Value(count) => return Ok(*count),
+        Setting::Jsonata(jsonata) => return scope.jsonata_count(jsonata),
         Setting::Path(expression) => expression,
     };
     let value = scope.expression(expression)?;
@@ -349,19 +409,26 @@ fn count(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<u
 
 /// A percentage that is written, or read from the state's data.
 fn percentage(scope: &Scope<'_>, field: &str, setting: &Setting<f64>) -> EvalResult<f64> {
-    let expression = match setting {
-        Setting::Value(percentage) => return Ok(*percentage),
-        Setting::Path(expression) => expression,
-    };
-    let value = scope.expression(expression)?;
-    match value.as_f64() {
-        Some(percentage) if (0.0..=100.0).contains(&percentage) => Ok(percentage),
-        Some(_) => Err(EvalError::runtime(format!("{field} must be between 0 and 100."))),
-        None => Err(EvalError::runtime(format!(
-            "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
-            super::plain(&value),
-            expression.source
-        ))),
+    let out_of_range = || format!("{field} must be between 0 and 100.");
+    let in_range = |percentage: &f64| (0.0..=100.0).contains(percentage);
+    match setting {
+        Setting::Value(percentage) => Ok(*percentage),
+        Setting::Jsonata(jsonata) => {
+            let value = scope.jsonata_number(jsonata)?;
+            let refused = || EvalError::evaluation(Some(jsonata.field.clone()), out_of_range());
+            value.as_f64().filter(in_range).ok_or_else(refused)
+        }
+        Setting::Path(expression) => {
+            let value = scope.expression(expression)?;
+            let percentage = value.as_f64().ok_or_else(|| {
+                EvalError::runtime(format!(
+                    "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
+                    super::plain(&value),
+                    expression.source
+                ))
+            })?;
+            Some(percentage).filter(in_range).ok_or_else(|| EvalError::runtime(out_of_range()))
+        }
     }
 }
 

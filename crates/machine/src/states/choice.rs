@@ -3,11 +3,13 @@
 use std::cmp::Ordering;
 
 use newel_asl::error;
-use newel_asl::plan::{Choice, Condition, Expression, Operand, Query, State, Test, Transition, TypeTest};
+use newel_asl::plan::{
+    Choice, Condition, Expression, Operand, Query, QueryLanguage, State, Test, Transition, TypeTest,
+};
 use newel_asl::timestamp::Timestamp;
 use newel_value::{Number, Value};
 
-use crate::eval::{EvalResult, Miss, Scope};
+use crate::eval::{Data, EvalResult, Miss, Scope};
 use crate::execution::FramePath;
 use crate::fault::{EvalError, StateError};
 use crate::turn::{Runner, Step};
@@ -23,9 +25,9 @@ impl Runner<'_, '_> {
             }
             Ok(None)
         })?;
-        let (next, assign) = match (matched, &choice.default) {
-            (Some(rule), _) => (&rule.next, &rule.assign),
-            (None, Some(default)) => (default, &state.assign),
+        let (next, assign, output) = match (matched, &choice.default) {
+            (Some(rule), _) => (&rule.next, &rule.assign, &rule.output),
+            (None, Some(default)) => (default, &state.assign, &state.output),
             (None, None) => {
                 return Err(StateError::new(
                     error::NO_CHOICE_MATCHED,
@@ -36,8 +38,17 @@ impl Runner<'_, '_> {
                 ));
             }
         };
-        let assigned = self.assigned(path, assign.as_ref(), effective.value())?;
-        let output = self.after_output_path(path, state, effective)?;
+        let data = Data::input(effective.value());
+        let (assigned, output) = match state.language {
+            QueryLanguage::JsonPath => {
+                let assigned = self.assigned(path, assign.as_ref(), data)?;
+                (assigned, self.after_output_path(path, state, effective.clone())?)
+            }
+            QueryLanguage::Jsonata => {
+                let fields = (assign.as_ref(), output.as_ref());
+                self.assigned_and_output(path, fields, data, effective.clone())?
+            }
+        };
         self.leave(path, output, &assigned, &Transition::Next(next.clone()))
     }
 }
@@ -62,6 +73,8 @@ fn holds(scope: &Scope<'_>, condition: &Condition) -> EvalResult<bool> {
         }
         Condition::Not(one) => Ok(!holds(scope, one)?),
         Condition::Test { variable, test } => passes(scope, variable, test),
+        Condition::Constant(holds) => Ok(*holds),
+        Condition::Jsonata(jsonata) => scope.jsonata_bool(jsonata),
     }
 }
 

@@ -2,21 +2,25 @@
 
 mod branches;
 mod choice;
+mod history;
 mod task;
 
-use newel_asl::plan::{DataPath, Fail, Kind, Pass, ResultPath, Setting, State, Transition, Wait, WaitUntil};
+use newel_asl::plan::{
+    DataPath, Fail, Kind, Pass, QueryLanguage, ResultPath, Setting, State, Transition, Wait, WaitUntil,
+};
 use newel_asl::timestamp::Timestamp;
 use newel_value::{Payload, Str, Value};
 
-use crate::eval::{EvalResult, Scope, put_result};
+use crate::eval::{Data, EvalResult, Scope, put_result};
 use crate::event::Fault;
 use crate::execution::{FramePath, Phase};
 use crate::fault::{EvalError, StateError};
 use crate::probe::Stage;
 use crate::turn::{Runner, Step, after_seconds};
 
-/// The longest a Wait may last, as AWS bounds it: a year.
-const LONGEST_WAIT_SECONDS: i64 = 99_999_999;
+/// The longest a Wait may last, as AWS bounds it: some three years.
+const LONGEST_WAIT_SECONDS: u64 = 99_999_999;
+const TOO_LONG: &str = "Wait state delay is too long.";
 
 impl Runner<'_, '_> {
     /// Does what a frame's current state does, until it is left, waits or fails.
@@ -52,7 +56,8 @@ impl Runner<'_, '_> {
         Ok(effective)
     }
 
-    /// `OutputPath` and `Assign`, then on to the next state. `result` is what `Assign` sees as `$`.
+    /// `OutputPath` or `Output`, and `Assign`, then on to the next state. `result` is what `Assign` sees as `$` or
+    /// `$states.result`.
     pub(crate) fn conclude(
         &mut self,
         path: &FramePath,
@@ -61,8 +66,19 @@ impl Runner<'_, '_> {
         result: &Payload,
         transition: &Transition,
     ) -> Step {
-        let output = self.after_output_path(path, state, output)?;
-        let assigned = self.assigned(path, state.assign.as_ref(), result.value())?;
+        let (assigned, output) = match state.language {
+            QueryLanguage::JsonPath => {
+                let output = self.after_output_path(path, state, output)?;
+                (self.assigned(path, state.assign.as_ref(), Data::input(result.value()))?, output)
+            }
+            QueryLanguage::Jsonata => {
+                let input = self.input(path);
+                let has_result = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
+                let data = Data { result: has_result.then(|| result.value()), ..Data::input(input.value()) };
+                let fields = (state.assign.as_ref(), state.output.as_ref());
+                self.assigned_and_output(path, fields, data, output)?
+            }
+        };
         self.leave(path, output, &assigned, transition)
     }
 
@@ -86,7 +102,9 @@ impl Runner<'_, '_> {
             }
             None => {
                 let parameters = self.template_or(path, pass.parameters.as_ref(), &effective)?;
-                self.note(Stage::AfterParameters, &parameters);
+                if state.language == QueryLanguage::JsonPath {
+                    self.note(Stage::AfterParameters, &parameters);
+                }
                 parameters
             }
         };
@@ -109,7 +127,7 @@ impl Runner<'_, '_> {
             ResultPath::Discard => Ok(raw),
             ResultPath::At(_) => self
                 .evaluate(path, raw.value(), |scope| {
-                    put_result(result_path, scope.input, result.value().clone())
+                    put_result(result_path, scope.data.input, result.value().clone())
                 })
                 .map(Payload::from),
         }
@@ -167,35 +185,48 @@ fn text_setting(scope: &Scope<'_>, field: &str, setting: Option<&Setting<Str>>) 
                 expression.source
             ))),
         },
+        Some(Setting::Jsonata(jsonata)) => scope.jsonata_string(jsonata).map(Some),
     }
 }
 
 fn wait_until(scope: &Scope<'_>, until: &WaitUntil, now: Timestamp) -> EvalResult<Timestamp> {
     match until {
-        WaitUntil::Seconds(seconds) => Ok(after_seconds(now, *seconds)),
-        WaitUntil::Timestamp(at) => Ok(*at),
-        WaitUntil::SecondsPath(expression) => {
+        WaitUntil::Seconds(setting) => Ok(after_seconds(now, wait_seconds(scope, setting)?)),
+        WaitUntil::Timestamp(setting) => wait_timestamp(scope, setting),
+    }
+}
+
+fn wait_seconds(scope: &Scope<'_>, setting: &Setting<u64>) -> EvalResult<u64> {
+    let within = |seconds: u64| match seconds {
+        0..=LONGEST_WAIT_SECONDS => Some(seconds),
+        _ => None,
+    };
+    match setting {
+        Setting::Value(seconds) => Ok(*seconds),
+        Setting::Path(expression) => {
             let source = &expression.source;
-            let value = scope.query(&expression.query).map_err(|_| {
-                EvalError::runtime(format!(
-                    "The SecondsPath parameter does not reference an input value: {source}"
-                ))
+            let fault = |what: String| EvalError::runtime(format!("The SecondsPath parameter {what}"));
+            let value = scope
+                .query(&expression.query)
+                .map_err(|_| fault(format!("does not reference an input value: {source}")))?;
+            let seconds = value.as_i64().ok_or_else(|| {
+                fault(format!("cannot be parsed as a long value: {source} == {}", plain(&value)))
             })?;
-            match value.as_i64() {
-                None => Err(EvalError::runtime(format!(
-                    "The SecondsPath parameter cannot be parsed as a long value: {source} == {}",
-                    plain(&value)
-                ))),
-                Some(seconds) if seconds < 0 => Err(EvalError::runtime(format!(
-                    "The SecondsPath parameter references a negative value: {source} == {seconds}"
-                ))),
-                Some(seconds) if seconds > LONGEST_WAIT_SECONDS => {
-                    Err(EvalError::runtime("Wait state delay is too long."))
-                }
-                Some(seconds) => Ok(now.plus_millis(seconds * 1_000)),
-            }
+            let seconds = u64::try_from(seconds)
+                .map_err(|_| fault(format!("references a negative value: {source} == {seconds}")))?;
+            within(seconds).ok_or_else(|| EvalError::runtime(TOO_LONG))
         }
-        WaitUntil::TimestampPath(expression) => {
+        Setting::Jsonata(jsonata) => {
+            let seconds = scope.jsonata_count(jsonata)?;
+            within(seconds).ok_or_else(|| EvalError::evaluation(Some(jsonata.field.clone()), TOO_LONG))
+        }
+    }
+}
+
+fn wait_timestamp(scope: &Scope<'_>, setting: &Setting<Timestamp>) -> EvalResult<Timestamp> {
+    match setting {
+        Setting::Value(at) => Ok(*at),
+        Setting::Path(expression) => {
             let source = &expression.source;
             let value = scope.query(&expression.query).map_err(|_| {
                 EvalError::runtime(format!(
@@ -207,6 +238,15 @@ fn wait_until(scope: &Scope<'_>, until: &WaitUntil, now: Timestamp) -> EvalResul
                     "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {source} == {}",
                     plain(&value)
                 ))
+            })
+        }
+        Setting::Jsonata(jsonata) => {
+            let text = scope.jsonata_string(jsonata)?;
+            Timestamp::parse(&text).ok_or_else(|| {
+                let cause = format!(
+                    "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
+                );
+                EvalError::evaluation(Some(jsonata.field.clone()), cause)
             })
         }
     }

@@ -2,15 +2,15 @@
 
 use newel_asl::catalog::{Pattern, TaskOrigin};
 use newel_asl::error;
-use newel_asl::plan::{Kind, Setting, State, Task};
+use newel_asl::plan::{Call, Kind, Setting, State, Task};
 use newel_value::{Payload, Str, Value};
 
 use crate::eval::{EvalResult, Scope};
-use crate::event::{Detail, Fault, TaskResource};
 use crate::execution::{Attempt, FramePath, Phase};
 use crate::fault::{EvalError, StateError};
 use crate::input::{Effect, ScheduledTask, TaskReport};
 use crate::probe::Stage;
+use crate::states::history;
 use crate::transition::{Extra, state_error};
 use crate::turn::{Runner, Step, after_seconds};
 use crate::world::TaskKey;
@@ -18,6 +18,7 @@ use crate::world::TaskKey;
 impl Runner<'_, '_> {
     /// Schedules an attempt.
     pub(super) fn schedule(&mut self, path: &FramePath, state: &State, task: &Task) -> Step {
+        self.check_activity(path, task)?;
         let effective = self.effective_input(path, state)?;
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
         let key = TaskKey { frame: path.clone(), entry: frame.entered, attempt: frame.attempts };
@@ -26,31 +27,28 @@ impl Runner<'_, '_> {
             Pattern::Job(_) | Pattern::Callback => Some(self.secret()),
         };
         let token = secret.map(|secret| self.world.tokens.issue(&key, secret));
-        let extra = Extra { token, ..Extra::default() };
+        // An activity's token goes to its worker alone.
+        let shown = token.clone().filter(|_| task.call != Call::Activity);
+        let extra = Extra { token: shown, ..Extra::default() };
         let (parameters, settings) = self.evaluate_with(path, effective.value(), extra, |scope| {
             let parameters = match &task.parameters {
                 Some(template) => scope.template(template)?,
-                None => scope.input.clone(),
+                None => scope.data.input.clone(),
             };
             Ok((parameters, Settings::evaluate(scope, task)?))
         })?;
         let parameters = Payload::from(parameters);
         self.note(Stage::AfterParameters, &parameters);
         let parameters = self.prepare(path, task, parameters.value().clone())?;
-        self.check_size(&parameters, &task.resource.resource_type)?;
+        self.check_size(&parameters, size_name(task))?;
 
         let now = self.world.now;
         let deadline = settings.timeout_seconds.map(|seconds| after_seconds(now, seconds));
-        let heartbeat_due = settings.heartbeat_seconds.map(|seconds| after_seconds(now, seconds));
+        // Whoever works on an activity can't be expected to be alive before there is one.
+        let beats_from_now = settings.heartbeat_seconds.filter(|_| task.call != Call::Activity);
+        let heartbeat_due = beats_from_now.map(|seconds| after_seconds(now, seconds));
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
-        let detail = Detail::TaskScheduled {
-            task: resource(task),
-            region: self.execution.info.region.clone(),
-            parameters: parameters.clone(),
-            timeout_seconds: settings.timeout_seconds,
-            heartbeat_seconds: settings.heartbeat_seconds,
-            role_arn: settings.role_arn.clone(),
-        };
+        let detail = history::scheduled(task, &self.execution.info.region, &parameters, &settings);
         let scheduled = self.emit(detail, frame.previous);
         self.update(path, |frame| {
             frame.previous = scheduled;
@@ -64,6 +62,7 @@ impl Runner<'_, '_> {
                 secret,
                 external_ref: None,
                 submitted: false,
+                fetched: task.call == Call::Activity,
             });
         });
         self.effect(Effect::Schedule(Box::new(ScheduledTask {
@@ -74,12 +73,25 @@ impl Runner<'_, '_> {
             role_arn: settings.role_arn,
             deadline,
             heartbeat_seconds: settings.heartbeat_seconds,
+            token,
         })));
         Ok(())
     }
 
+    fn check_activity(&self, path: &str, task: &Task) -> Step {
+        let arn = &task.resource.arn;
+        if task.call != Call::Activity || (self.world.activity_exists)(arn) {
+            return Ok(());
+        }
+        let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
+        Err(state_error(frame, EvalError::runtime(format!("The activity {arn} does not exist."))))
+    }
+
     /// Checks and completes parameters that only the run time knows.
     fn prepare(&self, path: &str, task: &Task, parameters: Value) -> Result<Payload, StateError> {
+        if task.call != Call::Service {
+            return Ok(parameters.into());
+        }
         let info = &self.execution.info;
         let origin = TaskOrigin {
             execution_arn: &info.arn,
@@ -111,14 +123,31 @@ impl Runner<'_, '_> {
         secret
     }
 
-    /// Records that a scheduled attempt has gone out.
+    /// Records that a scheduled attempt has gone out. An activity's begins when a worker fetches it, not before.
     pub(crate) fn start_task(&mut self, path: &FramePath) {
-        let Some((frame, state)) = self.current(path) else { return };
+        let Some((_, state)) = self.current(path) else { return };
         let Kind::Task(task) = &state.kind else { return };
+        if task.call != Call::Activity {
+            self.record_start(path, task, None);
+        }
+    }
+
+    /// A worker has fetched an activity's task.
+    fn fetched(&mut self, path: &FramePath, worker_name: Option<Str>) {
+        let Some((_, state)) = self.current(path) else { return };
+        let Kind::Task(task) = &state.kind else { return };
+        if task.call == Call::Activity {
+            self.record_start(path, task, worker_name);
+            self.beat(path);
+        }
+    }
+
+    fn record_start(&mut self, path: &FramePath, task: &Task, worker_name: Option<Str>) {
+        let Some(frame) = self.execution.frames.get(path) else { return };
         if !matches!(frame.phase, Phase::Task(Attempt { started: false, .. })) {
             return;
         }
-        let started = self.emit(Detail::TaskStarted(resource(task)), frame.previous);
+        let started = self.emit(history::started(task, worker_name), frame.previous);
         self.update(path, |frame| {
             frame.previous = started;
             if let Phase::Task(attempt) = &mut frame.phase {
@@ -139,6 +168,7 @@ impl Runner<'_, '_> {
         // A report can overtake the step that records the start when the budget ended the turn in between.
         self.start_task(path);
         match report {
+            TaskReport::Started { worker_name } => self.fetched(path, worker_name),
             TaskReport::Heartbeat => self.beat(path),
             TaskReport::Submitted { .. } if attempt.submitted || by_token => {}
             TaskReport::Submitted { external_ref, output } => self.submitted(key, external_ref, output),
@@ -177,12 +207,12 @@ impl Runner<'_, '_> {
                 attempt.external_ref = Some(external_ref.clone());
             }
         });
-        if let Err(error) = self.check_size(&output, &task.resource.resource_type) {
+        if let Err(error) = self.check_size(&output, size_name(task)) {
             self.abandon(path);
             self.task_failed(path, error);
             return;
         }
-        let event = self.emit(Detail::TaskSubmitted { task: resource(task), output }, previous);
+        let event = self.emit(history::submitted(task, output), previous);
         self.update(path, |frame| frame.previous = event);
         self.beat(path);
         self.effect(match task.resource.pattern {
@@ -195,12 +225,11 @@ impl Runner<'_, '_> {
         let Some((frame, state)) = self.current(path) else { return };
         let (previous, Kind::Task(task)) = (frame.previous, &state.kind) else { return };
         self.settle(path);
-        if let Err(error) = self.check_size(&output, &task.resource.resource_type) {
+        if let Err(error) = self.check_size(&output, size_name(task)) {
             self.task_failed(path, error);
             return;
         }
-        let event =
-            self.emit(Detail::TaskSucceeded { task: resource(task), output: output.clone() }, previous);
+        let event = self.emit(history::succeeded(task, &output), previous);
         self.update(path, |frame| frame.previous = event);
         if let Err(error) = self.conclude_task(path, &state, task, &output) {
             self.fail(path, error);
@@ -219,8 +248,7 @@ impl Runner<'_, '_> {
     fn task_failed(&mut self, path: &FramePath, error: StateError) {
         let Some((frame, state)) = self.current(path) else { return };
         let Kind::Task(task) = &state.kind else { return };
-        let detail = Detail::TaskFailed { task: resource(task), fault: error.fault.clone() };
-        let failed = self.emit(detail, frame.previous);
+        let failed = self.emit(history::failed(task, error.fault.clone()), frame.previous);
         self.update(path, |frame| frame.previous = failed);
         self.fail(path, error);
     }
@@ -237,11 +265,7 @@ impl Runner<'_, '_> {
         };
         self.abandon(path);
         let error = StateError::timeout(missed);
-        let detail = Detail::TaskTimedOut {
-            task: resource(task),
-            fault: Fault { cause: None, ..error.fault.clone() },
-        };
-        let timed_out = self.emit(detail, previous);
+        let timed_out = self.emit(history::timed_out(task, error.fault.clone()), previous);
         self.update(path, |frame| frame.previous = timed_out);
         self.fail(path, error);
     }
@@ -254,10 +278,10 @@ impl Runner<'_, '_> {
 }
 
 /// What of a Task is read from the state's data.
-struct Settings {
-    timeout_seconds: Option<u64>,
-    heartbeat_seconds: Option<u64>,
-    role_arn: Option<Str>,
+pub(super) struct Settings {
+    pub(super) timeout_seconds: Option<u64>,
+    pub(super) heartbeat_seconds: Option<u64>,
+    pub(super) role_arn: Option<Str>,
 }
 
 impl Settings {
@@ -282,6 +306,15 @@ fn seconds(scope: &Scope<'_>, field: &str, setting: Option<&Setting<u64>>) -> Ev
     match setting {
         None => Ok(None),
         Some(Setting::Value(seconds)) => Ok(Some(*seconds)),
+        Some(Setting::Jsonata(jsonata)) => {
+            let seconds = scope.jsonata_count(jsonata)?;
+            if seconds == 0 {
+                let field = &jsonata.field;
+                let message = format!("The {field} field must be a positive integer but was: 0");
+                return Err(EvalError::evaluation(Some(field.clone()), message));
+            }
+            Ok(Some(seconds))
+        }
         Some(Setting::Path(expression)) => {
             let value = scope.expression(expression)?;
             match value
@@ -300,6 +333,10 @@ fn seconds(scope: &Scope<'_>, field: &str, setting: Option<&Setting<u64>>) -> Ev
     }
 }
 
-fn resource(task: &Task) -> TaskResource {
-    TaskResource { resource_type: task.resource.resource_type.clone(), action: task.resource.action.clone() }
+/// What the error of a payload that is too large calls the task.
+fn size_name(task: &Task) -> &str {
+    match task.call {
+        Call::Service => &task.resource.resource_type,
+        Call::Function | Call::Activity => &task.resource.arn,
+    }
 }

@@ -7,7 +7,7 @@
 //! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat` report on the state's oldest
 //!   open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
 //!   the step before reported on;
-//! * `stop Error cause` stops the execution; `start` starts it again.
+//! * `stop Error cause` stops the execution; `start` starts it again; `redrive` redrives it.
 //!
 //! A transcript shows the events, the effects but for those that schedule, the moves of the clock and what was stale.
 //! `NEWEL_BLESS=1` writes the transcripts that the cases give into the files, to be read before they are kept.
@@ -154,6 +154,7 @@ impl Play {
         match first {
             "start" => Input::Start,
             "stop" => Input::Stop(fault(rest)),
+            "redrive" => Input::Redrive { token: None },
             "token" | "forged" => {
                 let (state, report) = rest.split_once(' ').expect("a state and a report");
                 let task = self.attempt(state);

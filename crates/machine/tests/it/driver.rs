@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use newel_asl::{Limits, MachineType, Plan, Timestamp, compile};
 use newel_machine::{
-    Budget, Detail, Effect, Event, Execution, Frame, FramePath, Info, Input, Reply, ScheduledTask, StateType,
-    TaskKey, Turn, World, turn,
+    Budget, Detail, Effect, Event, Execution, Frame, FramePath, Info, Input, Outcome, Reply, ScheduledTask,
+    StateType, TaskKey, Turn, World, turn,
 };
 use newel_value::Payload;
 
@@ -116,7 +116,9 @@ impl Driver {
     }
 
     fn turn(&mut self, input: Option<Input>) -> Turn {
-        let closed_before = self.execution.outcome.is_some();
+        let redriven = matches!(input, Some(Input::Redrive { .. }))
+            && !matches!(self.execution.outcome, None | Some(Outcome::Succeeded(_)));
+        let closed_before = self.execution.outcome.is_some() && !redriven;
         let last_before = self.execution.last_event;
         let random = || {
             self.random.set(self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
@@ -129,6 +131,7 @@ impl Driver {
             limits: &self.limits,
             catalog: &TestCatalog,
             tokens: &TestTokens,
+            activity_exists: &|arn| !arn.ends_with(":gone"),
             now: Timestamp::from_millis(self.now),
             random: &random,
             budget: Budget { events, bytes, expired: &expired },
@@ -202,6 +205,7 @@ impl Driver {
     }
 
     fn restore(&mut self) {
+        let redrives = self.execution.redrives.clone();
         let frames: Vec<(FramePath, Frame)> = self
             .stored
             .iter()
@@ -214,13 +218,16 @@ impl Driver {
             self.execution.deadline,
             frames,
         );
+        self.execution.redrives = redrives;
     }
 }
 
 /// What holds of a whole history, whatever the definition.
 pub(crate) fn check_history(events: &[Event]) {
-    let terminal = events.iter().filter(|event| event.detail.is_terminal()).count();
-    assert!(terminal <= 1 && events.iter().rev().skip(1).all(|event| !event.detail.is_terminal()));
+    // What closes the execution comes last, or before a redrive.
+    for pair in events.windows(2).filter(|pair| pair[0].detail.is_terminal()) {
+        assert!(matches!(pair[1].detail, Detail::ExecutionRedriven { .. }), "{:?} after its end", pair[1]);
+    }
     // Every Exited closes one Entered of the same state, which follows it nowhere.
     let mut entered: BTreeMap<String, i64> = BTreeMap::new();
     for event in events {

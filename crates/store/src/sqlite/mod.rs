@@ -8,6 +8,10 @@
 //!   a second sync would say that all is well.
 
 mod apply;
+mod archive;
+mod backup;
+#[cfg(test)]
+mod backup_tests;
 mod convert;
 mod pool;
 mod reads;
@@ -34,6 +38,8 @@ use crate::{
     HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Result,
     RevisionRow, ShardId, Store, TagRow,
 };
+pub use archive::Manifest;
+pub use backup::{BackupError, BackupProgress, BackupStep, backup, restore};
 use convert::store_error;
 use pool::Pool;
 use room::Room;
@@ -46,6 +52,8 @@ const DATABASE: &str = "newel.db";
 /// The file whose lock says that a process uses the directory. The system gives the lock back when the process ends,
 /// however it ends.
 const LOCK: &str = "newel.lock";
+/// The file that is there while a restore replaces the database.
+const RESTORING: &str = "newel.restoring";
 
 /// How an embedded store behaves.
 #[derive(Clone)]
@@ -111,9 +119,12 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if another process uses the directory or it can't be written, [`Error::TooNew`] if a
-    /// later release has written the database, [`Error::Corrupt`] if it isn't a database of ours.
+    /// later release has written the database, [`Error::Corrupt`] if it isn't a database of ours or is half restored.
     pub fn open(directory: &Path, options: &SqliteOptions) -> Result<Self> {
         let lock = Arc::new(lock(directory)?);
+        if directory.join(RESTORING).exists() {
+            return Err(Error::half_restored(directory));
+        }
         let path = directory.join(DATABASE);
         let mut connection = Connection::open(&path).map_err(store_error)?;
         configure(&connection).map_err(store_error)?;

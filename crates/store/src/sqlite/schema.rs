@@ -129,7 +129,7 @@ pub(super) fn migrate(connection: &mut Connection, shards: u16) -> Result<u16> {
         .ok_or_else(|| Error::Corrupt(format!("a shard count of {count}")))
 }
 
-fn meta(connection: &Connection, name: &str) -> Result<Option<u32>> {
+pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<u32>> {
     connection
         .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
         .optional()

@@ -16,9 +16,9 @@ use crate::{
     Record, Rejection, ShardId, Store, contract,
 };
 
-const SHARD: ShardId = ShardId(3);
+pub(super) const SHARD: ShardId = ShardId(3);
 
-fn options() -> SqliteOptions {
+pub(super) fn options() -> SqliteOptions {
     SqliteOptions {
         reserve_bytes: 0,
         fatal: Arc::new(|message| panic!("{message}")),
@@ -26,12 +26,12 @@ fn options() -> SqliteOptions {
     }
 }
 
-fn open(directory: &Path) -> SqliteStore {
+pub(super) fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(directory, &options()).unwrap()
 }
 
 /// A start as an engine writes it: the execution and its first events.
-fn start(epoch: Epoch, number: u64, bytes: usize) -> Commit {
+pub(super) fn start(epoch: Epoch, number: u64, bytes: usize) -> Commit {
     let id = Id::new(SHARD, Timestamp::from_millis(1_000), number);
     let mut arn = [0; 16];
     arn[..8].copy_from_slice(&number.to_be_bytes());
@@ -49,7 +49,7 @@ fn start(epoch: Epoch, number: u64, bytes: usize) -> Commit {
     Commit { shard: SHARD, epoch, ops: vec![Op::InsertExecution(execution), Op::AppendHistory(events)] }
 }
 
-async fn own(store: &SqliteStore) -> Epoch {
+pub(super) async fn own(store: &SqliteStore) -> Epoch {
     store.acquire(&[SHARD]).await.unwrap()[0]
 }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use newel_engine::Observer;
-use newel_machine::{Event, Info};
-use newel_store::Id;
+use newel_engine::{Committed, Observer};
+use newel_machine::Event;
 use parking_lot::Mutex;
 
 /// All events that any life of the engine told of, by execution ARN.
@@ -18,7 +17,8 @@ impl Told {
 }
 
 impl Observer for Told {
-    fn committed(&self, info: &Info, _: Id, events: &[Event]) {
+    fn committed(&self, turn: &Committed<'_>) {
+        let Committed { info, events, .. } = turn;
         self.0.lock().entry(info.arn.to_string()).or_default().extend(events.iter().cloned());
     }
 }
