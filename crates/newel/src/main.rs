@@ -9,6 +9,7 @@ mod history;
 mod position;
 mod progress;
 mod start;
+mod test;
 mod text;
 mod validate;
 
@@ -48,6 +49,7 @@ fn command_line() -> ExitCode {
         Command::Start(command) => client::block_on(start::run(command)),
         Command::History(command) => client::block_on(history::run(command)),
         Command::Validate(command) => validate::run(command),
+        Command::Test(command) => test::run(command),
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),
