@@ -289,7 +289,8 @@ impl Workflows for Engine {
     }
 
     async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
-        self.0.test_state(request).await
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.test_state(request).await }).await
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {

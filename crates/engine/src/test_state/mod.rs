@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use newel_asl::catalog::Pattern;
 use newel_asl::plan::{Kind, Plan, State};
+use newel_asl::error::TIMEOUT;
 use newel_asl::{LONE_STATE, MachineType};
 use newel_machine::{
-    Budget, Info, Progress, Setup, StateTest, TaskKey, TestedState, TokenIssuer, World,
+    Budget, Fault, Info, Progress, Setup, StateTest, TaskKey, TaskReport, TestedState, TokenIssuer, World,
 };
 use newel_value::Str;
 
@@ -22,8 +23,12 @@ use crate::ids::uuid;
 use crate::request::TestState;
 use crate::{Error, ErrorKind};
 
+/// The longest a test may take, as AWS bounds it.
+const LONGEST_MILLIS: i64 = 300_000;
+
 /// A state under test with what a turn of it needs.
 struct Tested {
+    info: Arc<Info>,
     test: StateTest,
     plan: Plan,
     token: Token,
@@ -41,23 +46,32 @@ impl TokenIssuer for Token {
 impl Inner {
     pub(crate) async fn test_state(self: &Arc<Self>, request: TestState) -> Result<TestedState, Error> {
         let inner = Arc::clone(self);
-        let (_, progress) = self
+        let until = self.env.now().plus_millis(LONGEST_MILLIS);
+        let (mut tested, mut progress) = self
             .computed(move || {
                 let mut tested = inner.set_up(request)?;
                 let progress = inner.go_on(&mut tested, StateTest::start);
                 Ok::<_, Error>((tested, progress))
             })
             .await??;
-        match progress {
-            Progress::Done(told) => Ok(*told),
-            Progress::Senseless(why) => Err(Error::new(ErrorKind::Validation, why)),
-            Progress::Call(task) => Err(Error::new(
-                ErrorKind::Validation,
-                format!(
-                    "This release of Newel does not call {} when a state is tested: specify a mock",
-                    task.resource.arn
-                ),
-            )),
+        loop {
+            let task = match progress {
+                Progress::Done(told) => return Ok(*told),
+                Progress::Senseless(why) => return Err(Error::new(ErrorKind::Validation, why)),
+                Progress::Call(task) => task,
+            };
+            let until = task.deadline.map_or(until, |deadline| deadline.min(until));
+            let report = match self.call_alone(&tested.info, *task, until).await? {
+                Some(report) => report,
+                None => TaskReport::Failed(Fault { error: Some(TIMEOUT.into()), cause: None }),
+            };
+            let inner = Arc::clone(self);
+            (tested, progress) = self
+                .computed(move || {
+                    let progress = inner.go_on(&mut tested, |test, world| test.report(report, world));
+                    (tested, progress)
+                })
+                .await?;
         }
     }
 
@@ -75,14 +89,14 @@ impl Inner {
         };
         let test = StateTest::new(Setup {
             language: state.language,
-            info,
+            info: Arc::clone(&info),
             context,
             variables: request.variables,
             mock: request.mock.map(|mock| mock.outcome),
             retries: request.retries.unwrap_or(0),
             failed_iterations: request.failed_iterations,
         });
-        Ok(Tested { test, plan, token })
+        Ok(Tested { info, test, plan, token })
     }
 
     /// The plan with the state under test alone.
@@ -126,7 +140,7 @@ impl Inner {
         tested: &mut Tested,
         step: impl FnOnce(&mut StateTest, World<'_>) -> Progress,
     ) -> Progress {
-        let Tested { test, plan, token } = tested;
+        let Tested { test, plan, token, .. } = tested;
         let world = World {
             plan,
             limits: &self.limits,
