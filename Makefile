@@ -90,6 +90,17 @@ conformance: setup ## Replay recordings of AWS against newel and say how many ag
 	@cargo build --package newel
 	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance/replay.py "$(CASES)"
 
+.PHONY: fuzz
+fuzz: setup ## Fuzz definitions, expressions, paths and requests, ten minutes each unless FUZZ_SECONDS says
+	@$(VENV) tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),600)
+
+.PHONY: release-fixture
+release-fixture: setup ## Leave a database as this release writes it, for later ones to open: RELEASE=0.2.0
+	@test -n "$(RELEASE)" || { echo 'say which release: make release-fixture RELEASE=0.2.0'; exit 1; }
+	@cargo build --package newel --package newel-aws-fake
+	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" NEWEL_AWS_FAKE="$$CARGO_TARGET_DIR/debug/newel-aws-fake" \
+	$(VENV) tests/release_fixture.py "$(RELEASE)"
+
 .PHONY: clean
 clean: ## Remove everything that was made here, compiled or installed
 	rm -rf target .venv .newel

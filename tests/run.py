@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the checks and tests one after another, says what it is doing, and counts.
 
-usage: tests/run.py [--only NAME[,NAME]]        NAME: lint, rust, or a directory of tests/
+usage: tests/run.py [--only NAME[,NAME]]        NAME: lint, rust, fuzz, or a directory of tests/
 
 Every step runs, whatever the ones before it came to. The last line is `N passed, N failed, N skipped`; a check that fails
 counts as one failure. `make test` sets up what this needs.
@@ -91,6 +91,12 @@ def rust_step() -> Step:
     return Step("rust", "Rust tests", command, cargo_test_counts)
 
 
+def fuzz_step() -> Step:
+    """A short run of every fuzz target. `make fuzz` is the long one."""
+    command = [sys.executable, str(ROOT / "tests" / "fuzz" / "run.py"), "--seconds", "20"]
+    return Step("fuzz", "fuzzing", command, lambda output: _counts(_last(r"^(\d+ passed, .*)$", output)))
+
+
 def steps() -> list[Step]:
     buf = str(ROOT / ".newel" / "node_modules" / ".bin" / "buf")
     pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
@@ -100,6 +106,7 @@ def steps() -> list[Step]:
         Step("lint", "protocol: buf lint", [buf, "lint", "proto"]),
         Step("lint", "clippy", ["cargo", "clippy", *CARGO, "--all-targets", "--", "-D", "warnings"]),
         rust_step(),
+        fuzz_step(),
         *(
             Step(name, f"tests/{name}", [*pytest, name], pytest_counts, tests)
             for name in PYTEST_DIRECTORIES

@@ -43,7 +43,7 @@ class Newel:
 
     def start(self) -> None:
         self._runs += 1
-        log = self._directory / f"newel-{self._runs}.log"
+        self.log = log = self._directory / f"newel-{self._runs}.log"
         data = str(self._directory / "data")
         arguments = [str(newel_binary()), "dev", "--data-dir", data, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
         self.process = Process(arguments, log, self._env)
@@ -94,6 +94,12 @@ def account() -> str:
 def states(endpoint, account):
     """A Step Functions client for the test's account."""
     return client("stepfunctions", endpoint, access_key=account)
+
+
+@pytest.fixture
+def express_states(endpoint, account):
+    """As `states`, and StartSyncExecution goes to the endpoint as it is named."""
+    return client("stepfunctions", endpoint, access_key=account, inject_host_prefix=False)
 
 
 def definition(**state) -> str:

@@ -1,5 +1,7 @@
 """A database that an earlier release has written opens, everything in it is found, and what is open goes on."""
 
+import json
+
 import pytest
 from support import releases
 from support.executions import closed, flaws, history, listed, start
@@ -21,6 +23,11 @@ def includes(now, before) -> bool:
 @pytest.fixture(params=releases.names())
 def left(request, aws_fake, tmp_path):
     expected = releases.unpack(request.param, tmp_path / "data")
+    # The fake has never heard of the job that the release has left running.
+    submitted = next(event for event in expected["open"]["job"]["history"] if event["type"] == "TaskSubmitted")
+    job = json.loads(submitted["taskSubmittedEventDetails"]["output"])
+    ended = {"jobId": job["JobId"], "jobName": job["JobName"], "status": "SUCCEEDED"}
+    aws_fake.fault({"match": {"operation": "DescribeJobs"}, "kind": "answer", "body": {"jobs": [ended]}})
     with Dev(tmp_path, aws_fake.url, FOREVER) as newel:
         yield newel, expected
 

@@ -194,6 +194,17 @@ def test_selectors_meet_their_pods(path):
     assert stateful["spec"]["serviceName"] in rendered.kind("Service")
 
 
+def test_the_api_has_a_second_name_for_what_waits_for_its_end():
+    """SDKs put `sync-` before the host name of the endpoint for StartSyncExecution."""
+    services = Rendered({"orchestrator": {"service": {"httpPort": 80, "type": "LoadBalancer"}}}).kind("Service")
+    plain, sync = services["demo-newel-orchestrator"], services["sync-demo-newel-orchestrator"]
+    assert sync["spec"]["selector"] == plain["spec"]["selector"]
+    assert sync["spec"]["type"] == "ClusterIP", "one load balancer is enough"
+    assert sync["spec"]["ports"] == [port for port in plain["spec"]["ports"] if port["name"] == "http"]
+    without = Rendered({"orchestrator": {"service": {"syncHost": False}}}).kind("Service")
+    assert sorted(without) == ["demo-newel-orchestrator", "demo-newel-orchestrator-headless"]
+
+
 def test_probes_ask_the_health_service():
     rendered = Rendered()
     for component in COMPONENTS:
@@ -244,7 +255,7 @@ def test_credential_files_are_mounted_where_the_configuration_looks():
         volumes = {volume["name"]: volume for volume in rendered.pod(f"worker-{family}")["spec"]["volumes"]}
         (item,) = volumes["credentials"]["secret"]["items"]
         assert worker["token_file"] == f"{mounts['credentials']}/{item['path']}"
-        (service,) = [name for name in rendered.kind("Service") if not name.endswith("-headless")]
+        (service,) = [name for name in rendered.kind("Service") if not name.endswith("-headless") and name[:5] != "sync-"]
         assert worker["orchestrators"] == [f"http://{service}.flows.svc:8084"]
 
 

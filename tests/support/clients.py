@@ -17,8 +17,10 @@ def client(
     region: str = REGION,
     attempts: int = 1,
     timeout: float = 30.0,
+    inject_host_prefix: bool = True,
 ):
-    """A boto3 client; `attempts` counts all tries of a call, so 1 shows every fault to the test."""
+    """A boto3 client; `attempts` counts all tries of a call, so 1 shows every fault to the test. Without `inject_host_prefix`
+    StartSyncExecution and TestState go to the endpoint's own name, not to `sync-` before it."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -31,5 +33,6 @@ def client(
             connect_timeout=timeout,
             read_timeout=timeout,
             parameter_validation=True,
+            inject_host_prefix=inject_host_prefix,
         ),
     )

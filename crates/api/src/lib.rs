@@ -30,8 +30,10 @@ mod page_token;
 mod refusal;
 mod server;
 mod service;
+mod throttle;
 
 pub use auth::{AccessKeys, ClientToken, Credentials, Family, GrpcAuth, Principal, WorkerAuth, WorkerToken};
 pub use local::{Local, Refused};
 pub use options::{Bounds, Clock, Error, Options, check_bind};
 pub use server::Server;
+pub use throttle::{Rate, Throttling};

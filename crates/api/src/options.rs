@@ -10,7 +10,7 @@ use newel_asl::{Limits, Timestamp};
 use newel_engine::request::Tenant;
 use serde::{Deserialize, Serialize};
 
-use crate::Credentials;
+use crate::{Credentials, Throttling};
 
 /// What the server is told at its start.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Options {
     pub limits: Limits,
     /// Limits of the transport.
     pub bounds: Bounds,
+    /// How often callers may call.
+    pub throttling: Throttling,
     /// What page tokens are authenticated with. It has to outlive the process for tokens to do so.
     pub token_key: [u8; 32],
     /// The time.
@@ -119,6 +121,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The rates at which callers may call can't be used.
+    #[error("cannot throttle: {0}")]
+    Throttling(String),
     /// The access keys couldn't be read.
     #[error("cannot read access keys {path}: {reason}")]
     AccessKeys {

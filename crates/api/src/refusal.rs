@@ -15,15 +15,21 @@ pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     /// What the client reads.
     pub(crate) message: String,
+    /// `reason` of a `ValidationException`.
+    pub(crate) reason: Option<&'static str>,
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 28] = [
+const CLASSES: [(&str, u16, tonic::Code); 34] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
+    ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ActivityWorkerLimitExceeded", 400, tonic::Code::ResourceExhausted),
     ("ConflictException", 400, tonic::Code::Aborted),
     ("ExecutionAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("ExecutionDoesNotExist", 400, tonic::Code::NotFound),
     ("ExecutionLimitExceeded", 400, tonic::Code::ResourceExhausted),
+    ("ExecutionNotRedrivable", 400, tonic::Code::FailedPrecondition),
     ("ExpiredTokenException", 400, tonic::Code::Unauthenticated),
     ("IncompleteSignatureException", 400, tonic::Code::Unauthenticated),
     ("InternalServerError", 500, tonic::Code::Internal),
@@ -32,6 +38,7 @@ const CLASSES: [(&str, u16, tonic::Code); 28] = [
     ("RequestEntityTooLargeException", 413, tonic::Code::ResourceExhausted),
     ("RequestTimeoutException", 408, tonic::Code::DeadlineExceeded),
     ("ResourceNotFound", 400, tonic::Code::NotFound),
+    ("ServiceQuotaExceededException", 400, tonic::Code::ResourceExhausted),
     ("ServiceUnavailable", 503, tonic::Code::Unavailable),
     ("StateMachineAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("StateMachineDeleting", 400, tonic::Code::FailedPrecondition),
@@ -40,6 +47,7 @@ const CLASSES: [(&str, u16, tonic::Code); 28] = [
     ("StateMachineTypeNotSupported", 400, tonic::Code::FailedPrecondition),
     ("TaskDoesNotExist", 400, tonic::Code::NotFound),
     ("TaskTimedOut", 400, tonic::Code::FailedPrecondition),
+    ("ThrottlingException", 400, tonic::Code::ResourceExhausted),
     ("TooManyTags", 400, tonic::Code::ResourceExhausted),
     ("UnknownOperationException", 400, tonic::Code::Unimplemented),
     ("UnrecognizedClientException", 400, tonic::Code::Unauthenticated),
@@ -52,12 +60,18 @@ const CLASSES: [(&str, u16, tonic::Code); 28] = [
 impl Refusal {
     /// A refusal.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, message: message.into() }
+        Self { name, message: message.into(), reason: None }
     }
 
     /// `ValidationException`
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationException", message)
+    }
+
+    /// The same refusal with a reason that programs can read.
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// `SerializationException`
@@ -89,6 +103,10 @@ impl Refusal {
         out.push_str(self.name);
         out.push_str("\",\"message\":");
         write_string(&self.message, &mut out);
+        if let Some(reason) = self.reason {
+            out.push_str(",\"reason\":");
+            write_string(reason, &mut out);
+        }
         out.push('}');
         out
     }
@@ -97,15 +115,21 @@ impl Refusal {
 impl From<newel_engine::Error> for Refusal {
     fn from(error: newel_engine::Error) -> Self {
         let name = match error.kind {
+            ErrorKind::ActivityDoesNotExist => "ActivityDoesNotExist",
+            ErrorKind::ActivityLimitExceeded => "ActivityLimitExceeded",
+            ErrorKind::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
+            ErrorKind::Conflict => "ConflictException",
             ErrorKind::ExecutionAlreadyExists => "ExecutionAlreadyExists",
             ErrorKind::ExecutionDoesNotExist => "ExecutionDoesNotExist",
             ErrorKind::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            ErrorKind::ExecutionNotRedrivable => "ExecutionNotRedrivable",
             ErrorKind::InvalidArn => "InvalidArn",
             ErrorKind::InvalidDefinition => "InvalidDefinition",
             ErrorKind::InvalidExecutionInput => "InvalidExecutionInput",
             ErrorKind::InvalidOutput => "InvalidOutput",
             ErrorKind::InvalidToken => "InvalidToken",
             ErrorKind::ResourceNotFound => "ResourceNotFound",
+            ErrorKind::ServiceQuotaExceeded => "ServiceQuotaExceededException",
             ErrorKind::StateMachineAlreadyExists => "StateMachineAlreadyExists",
             ErrorKind::StateMachineDeleting => "StateMachineDeleting",
             ErrorKind::StateMachineDoesNotExist => "StateMachineDoesNotExist",
@@ -114,7 +138,7 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
             ErrorKind::TaskTimedOut => "TaskTimedOut",
             ErrorKind::TooManyTags => "TooManyTags",
-            ErrorKind::Validation => "ValidationException",
+            ErrorKind::Validation | ErrorKind::CompletedMapRun => "ValidationException",
             ErrorKind::Unavailable => "ServiceUnavailable",
             ErrorKind::Internal => {
                 // What broke is for the operator; a client learns only that something did.
@@ -122,7 +146,11 @@ impl From<newel_engine::Error> for Refusal {
                 return Self::new("InternalServerError", "An internal error occurred");
             }
         };
-        Self { name, message: error.message }
+        let refusal = Self::new(name, error.message);
+        match error.kind {
+            ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
+            _ => refusal,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::grpc;
 use crate::metrics::Metrics;
 use crate::model::Operation;
 use crate::service::Service;
+use crate::throttle::Throttle;
 use crate::{Bounds, Error, GrpcAuth, Options, check_bind};
 
 /// How often the health service asks the engine whether it is ready.
@@ -54,23 +55,26 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::Exposed`] when an address is not a loopback one and its port would ask nobody who they are;
-    /// [`Error::Listen`] when an address is taken.
+    /// [`Error::Listen`] when an address is taken; [`Error::Throttling`] when the rates can't be used.
     pub async fn bind(
         options: Options,
         auth: GrpcAuth,
         engine: Arc<dyn Workflows>,
         services: Routes,
     ) -> Result<Self, Error> {
-        let Options { http, grpc, default_tenant, credentials, limits, bounds, token_key, clock } = options;
+        let Options { http, grpc, default_tenant, credentials, limits, bounds, throttling, token_key, clock } =
+            options;
         check_bind(http, !credentials.access_keys.is_empty())?;
         check_bind(grpc, auth.is_secured())?;
         let (http, http_addr) = listen(http).await?;
         let (grpc, grpc_addr) = listen(grpc).await?;
 
         let message_bytes = limits.request_bytes.saturating_add(MESSAGE_OVERHEAD);
-        let service = Service::new(Arc::clone(&engine), limits, &token_key, clock);
+        let throttle = Throttle::new(throttling)?;
+        let service = Service::new(Arc::clone(&engine), limits, &token_key, clock).throttled(throttle);
         let metrics = Metrics::new();
-        let longest_call = service.call_timeout(Some(Operation::StartSyncExecution), bounds.call_timeout());
+        let longest = |operation| service.call_timeout(Some(operation), bounds.call_timeout());
+        let longest_call = Operation::ALL.into_iter().map(longest).max().unwrap_or_default();
         let workflows = WorkflowsServiceServer::new(grpc::Workflows::new(
             service.clone(),
             auth,

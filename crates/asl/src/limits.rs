@@ -21,6 +21,12 @@ pub struct Limits {
     pub variables_bytes: usize,
     /// Iterations of an inline Map that run at once, whatever its `MaxConcurrency` says. Default 40.
     pub inline_map_concurrency: u64,
+    /// Children of a map run that run at once, whatever its `MaxConcurrency` says. Default 10,000.
+    pub map_run_concurrency: u64,
+    /// Map runs that are open at once; more wait until others end. Default 1,000.
+    pub open_map_runs: u64,
+    /// How often a map run may be redriven. Default 1,000.
+    pub map_run_redrives: u64,
     /// Seconds a Standard execution may be open. Default 31,536,000 (a year).
     pub execution_seconds: u64,
     /// Seconds an Express execution may be open. Default 300.
@@ -31,6 +37,14 @@ pub struct Limits {
     pub open_executions: u64,
     /// State machines of an account in a region. Default 100,000.
     pub state_machines: u64,
+    /// Versions of a state machine. Default 1,000.
+    pub versions: u64,
+    /// Aliases of a state machine. Default 100.
+    pub aliases: usize,
+    /// Activities of an account in a region. Default 100,000.
+    pub activities: u64,
+    /// Calls that may wait for tasks of one activity at once. Default 1,000.
+    pub activity_pollers: usize,
     /// Bytes of an API request. Default 1,048,576.
     pub request_bytes: usize,
     /// Tags of a resource. Default 50.
@@ -47,11 +61,18 @@ impl Default for Limits {
             assign_bytes: 262_144,
             variables_bytes: 10_485_760,
             inline_map_concurrency: 40,
+            map_run_concurrency: 10_000,
+            open_map_runs: 1_000,
+            map_run_redrives: 1_000,
             execution_seconds: 31_536_000,
             express_seconds: 300,
             redrive_seconds: 1_209_600,
             open_executions: 1_000_000,
             state_machines: 100_000,
+            versions: 1_000,
+            aliases: 100,
+            activities: 100_000,
+            activity_pollers: 1_000,
             request_bytes: 1_048_576,
             tags: 50,
         }

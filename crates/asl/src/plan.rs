@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use newel_jsonpath::{JsonPath, ReferencePath};
-use newel_value::{Number, Str, Value};
+use newel_value::{Number, Object, Str, Value};
 
 use crate::catalog::Resource;
 use crate::intrinsic;
+use crate::machine_type::MachineType;
 use crate::timestamp::Timestamp;
 
 /// A compiled definition.
@@ -20,6 +21,29 @@ pub struct Plan {
     pub root: Arc<Scope>,
     /// `TimeoutSeconds` of the whole machine.
     pub timeout_seconds: Option<u64>,
+    /// All distributed Maps by name, however deep they stand.
+    pub distributed: Arc<HashMap<Str, Arc<State>>>,
+}
+
+impl Plan {
+    /// A distributed Map of that name.
+    #[must_use]
+    pub fn distributed_map(&self, name: &str) -> Option<(&Arc<State>, &Map, &Distributed)> {
+        let state = self.distributed.get(name)?;
+        let Kind::Map(map) = &state.kind else { return None };
+        Some((state, map, map.distributed.as_deref()?))
+    }
+
+    /// What the children of a distributed Map run.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<Self> {
+        let (_, map, _) = self.distributed_map(name)?;
+        Some(Self {
+            root: map.processor.clone(),
+            timeout_seconds: None,
+            distributed: self.distributed.clone(),
+        })
+    }
 }
 
 impl Plan {
@@ -29,7 +53,8 @@ impl Plan {
         let name = Str::from(name);
         let state = State { name: name.clone(), ..state.clone() };
         let states = HashMap::from([(name.clone(), Arc::new(state))]);
-        Self { root: Arc::new(Scope { start_at: name, states }), timeout_seconds: None }
+        let root = Arc::new(Scope { start_at: name, states });
+        Self { root, timeout_seconds: None, distributed: Arc::default() }
     }
 }
 
@@ -441,7 +466,7 @@ pub struct Parallel {
     pub transition: Transition,
 }
 
-/// An inline `Map`. A distributed one will be a kind of its own: it is a map run, not frames of this execution.
+/// `Map`.
 #[derive(Clone, Debug)]
 pub struct Map {
     /// `ItemProcessor` (or the older `Iterator`).
@@ -468,6 +493,71 @@ pub struct Map {
     pub catch: Vec<Catcher>,
     /// Where it leads.
     pub transition: Transition,
+    /// What only a distributed Map has; `None` for an inline one.
+    pub distributed: Option<Box<Distributed>>,
+}
+
+/// What makes a Map distributed: its items are worked on by child executions of a map run, not by frames of this execution.
+#[derive(Clone, Debug)]
+pub struct Distributed {
+    /// `Label`, or what stands for it: a text that is always the same for this state of this definition.
+    pub label: Str,
+    /// The text of the `ItemProcessor`: the definition that the children run.
+    pub definition: Str,
+    /// `ExecutionType`: what kind of executions the children are.
+    pub execution_type: MachineType,
+    /// `ItemReader`: where the items come from, unless from the state's input.
+    pub reader: Option<ItemReader>,
+    /// `ItemBatcher`
+    pub batcher: Option<Batcher>,
+    /// `ResultWriter`
+    pub writer: Option<ResultWriter>,
+}
+
+/// `ItemReader`
+#[derive(Clone, Debug)]
+pub struct ItemReader {
+    /// `Resource`: what reads them.
+    pub resource: Str,
+    /// `Parameters`
+    pub parameters: Option<Template>,
+    /// `ReaderConfig` but for `MaxItems`.
+    pub config: Object,
+    /// `MaxItems` or `MaxItemsPath`; 0 means all.
+    pub max_items: Option<Setting<u64>>,
+}
+
+/// `ItemBatcher`: how many items a child gets at once. At least one limit is set.
+#[derive(Clone, Debug)]
+pub struct Batcher {
+    /// `MaxItemsPerBatch` or its `…Path`.
+    pub max_items: Option<Setting<u64>>,
+    /// `MaxInputBytesPerBatch` or its `…Path`.
+    pub max_bytes: Option<Setting<u64>>,
+    /// `BatchInput`
+    pub input: Option<Template>,
+}
+
+/// `ResultWriter`
+#[derive(Clone, Debug)]
+pub struct ResultWriter {
+    /// `Resource` and `Parameters`: where results go, unless into the state's result.
+    pub destination: Option<(Str, Option<Template>)>,
+    /// `WriterConfig.Transformation`
+    pub transformation: Transformation,
+    /// `WriterConfig.OutputType` is `JSONL`.
+    pub json_lines: bool,
+}
+
+/// What is kept of a child that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Transformation {
+    /// Its output with what DescribeExecution tells of it.
+    None,
+    /// Its output.
+    Compact,
+    /// Its output; an array's elements one by one.
+    Flatten,
 }
 
 /// One retrier.

@@ -180,6 +180,11 @@ impl Names {
 
     fn jsonata(&mut self, jsonata: &Jsonata) {
         let references = jsonata.expression.references().iter();
-        self.0.extend(references.filter(|it| &*it.name != "states").map(|it| it.name.clone()));
+        self.0.extend(references.map(|it| &it.name).filter(|name| is_variable(name)).cloned());
     }
+}
+
+/// Whether a name that an expression reads is a variable of the workflow.
+fn is_variable(name: &str) -> bool {
+    name != "states" && !newel_jsonata::is_function_name(name)
 }

@@ -137,6 +137,8 @@ impl Bench {
                 machine_type: MachineType::Standard,
                 configuration: Configuration::default(),
                 tags: Vec::new(),
+                publish: false,
+                version_description: None,
             };
             engine.create_state_machine(machine).await?;
         }

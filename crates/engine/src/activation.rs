@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, Turn, World, turn};
+use newel_machine::{Budget, Event, Execution, Info, Input, Reply, TaskKey, TaskReport, Turn, World, turn};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection};
 use newel_value::Str;
 use tokio::sync::oneshot;
 
 use crate::effects::Orders;
 use crate::engine::Inner;
-use crate::ids::is_in_memory;
+use crate::ids::{is_in_memory, outbox_key, task_id};
 use crate::mail::{Mail, What, answer};
+use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::observer::Committed;
 use crate::plans::Compiled;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
+use crate::task::TaskId;
 use crate::token::Issuer;
 use crate::{Error, ErrorKind};
 
@@ -45,6 +47,8 @@ pub(crate) struct Loaded {
     pub(crate) stopped_at: Option<Timestamp>,
     /// Whether the store has a row for the root frame, large as it is.
     pub(crate) root_apart: bool,
+    /// What it has as a child of a map run, if it is one.
+    pub(crate) child: Option<Child>,
 }
 
 impl Loaded {
@@ -69,7 +73,13 @@ impl Loaded {
             trace_header,
             stopped_at: None,
             root_apart: false,
+            child: None,
         }
+    }
+
+    /// The state machine whose revision it runs: of a child, that of the outermost execution.
+    pub(crate) fn definition_machine(&self) -> Id {
+        self.child.as_ref().map_or(self.machine, |child| child.machine)
     }
 
     /// Whether its next turn can be expected to be over at once.
@@ -89,6 +99,15 @@ pub(crate) fn input_of(execution: &Execution, what: What) -> Input {
             Input::Token(TaskKey { frame, entry, attempt }, secret, report)
         }
     }
+}
+
+/// The attempts that inputs say a worker has fetched.
+fn begun_by(execution: Id, inputs: &[Input]) -> Vec<TaskId> {
+    let fetched = |input: &Input| match input {
+        Input::Task(key, TaskReport::Started { .. }) => Some(task_id(execution, key)),
+        _ => None,
+    };
+    inputs.iter().filter_map(fetched).collect()
 }
 
 /// Whether an execution's next turn can be expected to be over at once.
@@ -218,6 +237,9 @@ impl Inner {
         inputs: Vec<Input>,
         write: Write,
     ) -> Result<(Box<Loaded>, Turn), NotDone> {
+        let begun = begun_by(loaded.id, &inputs);
+        self.look_up_activities(&loaded.plan.activities).await.map_err(NotDone::Failed)?;
+        let was_open = write == Write::Update && loaded.execution.outcome.is_none();
         let (loaded, Evaluated { mut turn, mut ops }) =
             self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
         if turn.events.is_empty() && turn.changed.is_empty() {
@@ -226,10 +248,20 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        // A worker has these: nobody else may get them, not even after a crash.
+        ops.extend(begun.iter().map(|task| Op::DeleteOutbox(outbox_key(task))));
+        if write == Write::Update && loaded.execution.outcome.is_some() {
+            child_closed(&loaded, &mut ops);
+        }
         self.env.failpoint("before-commit");
         self.make_durable(&loaded, ops, write).await?;
         self.env.failpoint("after-commit");
-        self.let_go(&loaded, &turn, write, orders);
+        self.let_go(&loaded, &turn, was_open, orders);
+        if write == Write::Update
+            && let (Some(child), Some(report)) = (&loaded.child, report_of(&loaded, true))
+        {
+            self.tell_map_run(child.run, &child.run_arn, News::Closed(report));
+        }
         Ok((loaded, turn))
     }
 
@@ -276,8 +308,10 @@ impl Inner {
     fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
         let now = self.env.now();
         let turn = self.play(&mut loaded.execution, loaded.id, &loaded.plan, &self.limits, inputs, millis);
-        if loaded.execution.outcome.is_some() && loaded.stopped_at.is_none() {
-            loaded.stopped_at = turn.events.last().map(|event| event.timestamp);
+        let closed = loaded.execution.outcome.is_some();
+        // One that was redriven may have closed again.
+        if !closed || !turn.events.is_empty() {
+            loaded.stopped_at = turn.events.last().filter(|_| closed).map(|event| event.timestamp);
         }
         let ops = changed_rows(loaded, &turn, write, now);
         Evaluated { turn, ops }
@@ -301,7 +335,7 @@ impl Inner {
             limits,
             catalog: &*self.catalog,
             tokens: &issuer,
-            activity_exists: &|_| false,
+            activity_exists: &|arn| plan.activities.exists(arn),
             now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {
@@ -340,29 +374,36 @@ impl Inner {
     }
 
     /// After the commit: who watches hears of it, timers are armed, workers get their orders.
-    fn let_go(&self, loaded: &Loaded, turn: &Turn, write: Write, orders: Orders) {
+    fn let_go(self: &Arc<Self>, loaded: &Loaded, turn: &Turn, was_open: bool, orders: Orders) {
         let execution = &loaded.execution;
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
             self.watchers.announce(loaded.id, last.id);
-            self.observe(&execution.info, loaded.id, &loaded.plan, &turn.events);
+            self.observe(loaded.id, execution, &loaded.plan, &turn.events);
         }
         if closed {
             self.watchers.close(loaded.id);
         }
-        match (write, closed) {
-            (Write::Insert, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
-            (Write::Update, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
-            (Write::Insert, true) | (Write::Update, false) => {}
+        match (was_open, closed) {
+            (false, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
+            (true, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
+            (false, true) | (true, false) => {}
         }
         self.arm(loaded);
         self.carry_out(loaded.id.shard(), loaded.epoch, orders);
     }
 
     /// Tells who observes of events that can't be taken back any more.
-    pub(crate) fn observe(&self, info: &Info, execution: Id, plan: &Compiled, events: &[Event]) {
+    pub(crate) fn observe(&self, id: Id, execution: &Execution, plan: &Compiled, events: &[Event]) {
         let Compiled { machine_type, logging, .. } = plan;
-        self.observer.committed(&Committed { info, execution, events, machine_type: *machine_type, logging });
+        self.observer.committed(&Committed {
+            info: &execution.info,
+            execution: id,
+            events,
+            redrives: &execution.redrives,
+            machine_type: *machine_type,
+            logging,
+        });
     }
 
     /// Sets the timer to what the execution waits for; one that can go on by itself waits for none.

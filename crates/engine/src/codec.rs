@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Event, Fault, Frame, Outcome};
+use newel_machine::{Event, Fault, Frame, Outcome, Redrives};
 use newel_store::{ExecutionStatus, Id, Record};
 use newel_value::{Payload, Str};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::request::{Configuration, MachineType};
+use crate::map_runs::{Child, Life};
+use crate::request::{Configuration, MachineType, Route};
 use crate::task::Dispatch;
 
 const VERSION: u8 = 1;
@@ -102,6 +103,17 @@ pub(crate) struct MachineRecord {
     pub(crate) updates: u64,
     pub(crate) updated_at: Timestamp,
     pub(crate) configuration: Configuration,
+    /// The number of the latest version; numbers are never given twice.
+    #[serde(default)]
+    pub(crate) last_version: u64,
+    /// The version of the current revision, if it has one.
+    #[serde(default)]
+    pub(crate) published: Option<u64>,
+    /// What its creation asked for: the same request is answered again, another isn't.
+    #[serde(default)]
+    pub(crate) created_published: bool,
+    #[serde(default)]
+    pub(crate) created_description: Option<Str>,
 }
 
 /// A revision of a state machine.
@@ -116,6 +128,37 @@ pub(crate) struct RevisionRecord {
     pub(crate) machine_name: Str,
     pub(crate) machine_created_at: Timestamp,
     pub(crate) configuration: Configuration,
+}
+
+/// A version of a state machine: a number for one of its revisions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct VersionRecord {
+    pub(crate) arn: Str,
+    pub(crate) machine: Id,
+    pub(crate) number: u64,
+    pub(crate) revision: Id,
+    pub(crate) description: Option<Str>,
+    pub(crate) created_at: Timestamp,
+}
+
+/// An alias of a state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AliasRecord {
+    pub(crate) arn: Str,
+    pub(crate) machine: Id,
+    pub(crate) name: Str,
+    pub(crate) description: Option<Str>,
+    pub(crate) routing: Vec<Route>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// An activity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ActivityRecord {
+    pub(crate) arn: Str,
+    pub(crate) name: Str,
+    pub(crate) created_at: Timestamp,
 }
 
 /// An execution. Payloads that are large are kept in rows of their own, so that rewriting this one stays cheap.
@@ -141,6 +184,11 @@ pub(crate) struct ExecutionRecord {
     pub(crate) alias_arn: Option<Str>,
     #[serde(default)]
     pub(crate) version_arn: Option<Str>,
+    #[serde(default)]
+    pub(crate) redrives: Redrives,
+    /// What it has as a child of a map run, if it is one. Its row's machine is then the run.
+    #[serde(default)]
+    pub(crate) child: Option<Child>,
 }
 
 /// Where a payload is.
@@ -233,6 +281,17 @@ pub(crate) enum OutboxRecord {
     },
     /// An Express execution that isn't closed: after a crash it is run again from its start.
     Express(Box<ExpressRecord>),
+    /// A map run that is to be worked on, or to end.
+    MapRun {
+        /// Which.
+        id: Id,
+        /// Its ARN.
+        arn: Str,
+        /// What is to be done.
+        life: Life,
+    },
+    /// A child of a map run has closed, and its run hasn't counted it yet.
+    ChildClosed(Id),
 }
 
 /// What an Express execution is started from.

@@ -97,6 +97,7 @@ impl Inner {
             return Ok(true);
         };
         let mut ops = vec![Op::DeleteMachine(machine), Op::DeleteOutbox(deletion_key(machine))];
+        ops.append(&mut self.without_versions_and_aliases(key).await?);
         ops.extend(self.store.tags(key).await?.into_iter().map(|tag| Op::DeleteTag(key, tag.key)));
         self.commit(shard, ops).await?;
         self.machines.forget(key);

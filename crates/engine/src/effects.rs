@@ -5,11 +5,14 @@ use std::sync::Arc;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Effect, Info, ScheduledTask, Turn};
 use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
+use newel_value::Str;
 
 use crate::activation::Loaded;
+use crate::activities::FAMILY;
 use crate::codec::{OutboxRecord, decode, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
+use crate::map_runs::{self, Life, News};
 use crate::task::{Dispatch, DispatchKind, TaskId};
 use crate::{Error, ErrorKind};
 
@@ -18,6 +21,7 @@ use crate::{Error, ErrorKind};
 pub(crate) struct Orders {
     dispatches: Vec<Arc<Dispatch>>,
     forget: Vec<TaskId>,
+    map_runs: Vec<(Id, Str, News)>,
 }
 
 impl Inner {
@@ -29,6 +33,7 @@ impl Inner {
         ops: &mut Vec<Op>,
     ) -> Result<Orders, Error> {
         let mut orders = Orders::default();
+        let now = self.env.now();
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
                 Effect::Schedule(task) => {
@@ -43,6 +48,18 @@ impl Inner {
                         dispatch.submitted_at = Some(self.env.now());
                         orders.give(dispatch, ops);
                     }
+                }
+                Effect::StartMapRun(order) => {
+                    let (key, id) = (order.key.clone(), map_runs::begin(loaded, *order, now, ops));
+                    orders.map_runs.push((id, key.arn, News::Life(0)));
+                }
+                Effect::RedriveMapRun { key, redrives } => {
+                    let id = map_runs::put_word(loaded, &key, Life::Run(redrives), ops);
+                    orders.map_runs.push((id, key.arn, News::Life(redrives)));
+                }
+                Effect::AbortMapRun { key, redrives } => {
+                    let id = map_runs::put_word(loaded, &key, Life::Abort(redrives), ops);
+                    orders.map_runs.push((id, key.arn, News::Abort(redrives)));
                 }
                 Effect::Settle(task) | Effect::Abandon { task, job: false, .. } => {
                     orders.settle(task_id(loaded.id, &task), ops);
@@ -83,7 +100,13 @@ impl Inner {
         }
         match self.outbox_record(task.execution.shard(), &outbox_key(task)).await? {
             Some(OutboxRecord::Dispatch(dispatch)) => Ok(Some(*dispatch)),
-            Some(OutboxRecord::DeleteMachine { .. } | OutboxRecord::Express(_)) | None => Ok(None),
+            Some(
+                OutboxRecord::DeleteMachine { .. }
+                | OutboxRecord::Express(_)
+                | OutboxRecord::MapRun { .. }
+                | OutboxRecord::ChildClosed(_),
+            )
+            | None => Ok(None),
         }
     }
 
@@ -99,14 +122,28 @@ impl Inner {
 
     /// Lets durable orders go. If the shard has been lost since they were made, its recovery has found them in the outbox or
     /// will: a submission that went out after it was given for reconciling could start a job twice.
-    pub(crate) fn carry_out(&self, shard: ShardId, epoch: Epoch, orders: Orders) {
-        let Orders { dispatches, forget } = orders;
+    pub(crate) fn carry_out(self: &Arc<Self>, shard: ShardId, epoch: Epoch, orders: Orders) {
+        let Orders { dispatches, forget, map_runs } = orders;
+        for (id, arn, news) in map_runs {
+            self.tell_map_run(id, &arn, news);
+        }
         if !forget.is_empty() {
             self.dispatcher.forget(&forget);
+            self.activities.forget(&forget);
         }
         if let (false, Some(shard)) = (dispatches.is_empty(), self.shards.get(usize::from(shard.0))) {
-            shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches));
+            shard.while_owned(epoch, || self.hand_over(dispatches));
         }
+    }
+
+    /// Hands orders to those who carry them out: activities' to their queues, all others to the dispatcher.
+    pub(crate) fn hand_over(self: &Arc<Self>, orders: Vec<Arc<Dispatch>>) {
+        let (activities, dispatches): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|order| &*order.family == FAMILY);
+        if !dispatches.is_empty() {
+            self.dispatcher.dispatch(dispatches);
+        }
+        self.offer(activities);
     }
 }
 
@@ -129,6 +166,8 @@ impl Orders {
 
 /// The order to carry out a new attempt.
 pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: Timestamp) -> Dispatch {
+    // What else takes a token has it in its parameters.
+    let token = scheduled.token.filter(|_| &*scheduled.resource.family == FAMILY);
     let task = task_id(execution, &scheduled.task);
     Dispatch {
         kind: DispatchKind::Submit,
@@ -149,6 +188,7 @@ pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: 
         traceparent: Some(traceparent(&task)),
         scheduled_at: now,
         submitted_at: None,
+        token,
         task,
     }
 }

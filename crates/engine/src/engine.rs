@@ -10,25 +10,29 @@ use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Input, Reply, TaskKey, TaskReport};
-use newel_store::{Commit, Epoch, ExecutionStatus, Id, Op, Outcome, Rejection, ShardId, Store};
+use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection, ShardId, Store};
 use newel_value::Str;
 use opentelemetry::global;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::activity_queue::ActivityQueues;
 use crate::committer::Committer;
 use crate::env::Env;
 use crate::express::Express;
 use crate::ids::{MOST_SHARDS, outbox_key};
-use crate::machines::{Machines, shown_machine};
+use crate::machines::Machines;
 use crate::mail::What;
+use crate::map_runs::MapRuns;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory, Page,
-    StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
-    TestState, TestedState, TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun,
+    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;
@@ -88,10 +92,14 @@ pub(crate) struct Inner {
     pub(crate) shards: Vec<Shard>,
     pub(crate) plans: Plans,
     pub(crate) machines: Machines,
+    pub(crate) activities: ActivityQueues,
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
     pub(crate) express: Express,
     pub(crate) watchers: Watchers,
+    pub(crate) map_runs: MapRuns,
+    /// Permits of map runs: how many may have children at once.
+    pub(crate) map_run_permits: Semaphore,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
     /// Open executions, about: counted at the start and from then on moved by what this process starts and closes.
@@ -128,9 +136,14 @@ impl Engine {
         let inner = Arc::new(Inner {
             plans: Plans::new(options.plans),
             machines: Machines::new(options.plans),
+            activities: ActivityQueues::default(),
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
             express: Express::new(&limits, &options),
+            map_runs: MapRuns::default(),
+            map_run_permits: Semaphore::new(
+                usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
+            ),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -202,6 +215,16 @@ impl Inner {
         let Some(epoch) = self.shards.get(usize::from(shard.0)).and_then(Shard::epoch) else {
             return Err(Error::unavailable("the shard is changing hands; try again"));
         };
+        self.commit_under(shard, epoch, ops).await
+    }
+
+    /// Makes a change durable of what was read under an epoch.
+    pub(crate) async fn commit_under(
+        self: &Arc<Self>,
+        shard: ShardId,
+        epoch: Epoch,
+        ops: Vec<Op>,
+    ) -> Result<(), Error> {
         match self.committer.commit(Commit { shard, epoch, ops }).await {
             Outcome::Committed => Ok(()),
             refused => Err(self.refused(shard, epoch, refused)),
@@ -266,8 +289,7 @@ impl Workflows for Engine {
     }
 
     async fn describe_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
-        let machine = self.0.machine(tenant, arn).await?;
-        Ok(shown_machine(machine.revision.clone(), machine.record.revision, machine.record.deleting))
+        self.0.describe_machine(tenant, arn).await
     }
 
     async fn delete_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
@@ -284,6 +306,55 @@ impl Workflows for Engine {
         self.0.list_machines(tenant, limit, after).await
     }
 
+    async fn publish_version(&self, request: PublishVersion) -> Result<PublishedVersion, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.publish_version(request).await }).await
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        state_machine_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<PublishedVersion>, Error> {
+        self.0.list_versions(tenant, state_machine_arn, limit, after).await
+    }
+
+    async fn delete_version(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_version(&tenant, &arn).await }).await
+    }
+
+    async fn create_alias(&self, request: CreateAlias) -> Result<AliasItem, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.create_alias(request).await }).await
+    }
+
+    async fn update_alias(&self, request: UpdateAlias) -> Result<Timestamp, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.update_alias(request).await }).await
+    }
+
+    async fn describe_alias(&self, tenant: &Tenant, arn: &str) -> Result<Alias, Error> {
+        self.0.describe_alias(tenant, arn).await
+    }
+
+    async fn delete_alias(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_alias(&tenant, &arn).await }).await
+    }
+
+    async fn list_aliases(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<AliasItem>, Error> {
+        self.0.list_aliases(tenant, arn, limit, after).await
+    }
+
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
         self.0.validate(request).await
     }
@@ -291,6 +362,33 @@ impl Workflows for Engine {
     async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
         let inner = Arc::clone(&self.0);
         self.carried_through(async move { inner.test_state(request).await }).await
+    }
+
+    async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.create_activity(request).await }).await
+    }
+
+    async fn describe_activity(&self, tenant: &Tenant, arn: &str) -> Result<Activity, Error> {
+        Ok(self.0.activity(tenant, arn).await?.1)
+    }
+
+    async fn delete_activity(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        let (inner, tenant, arn) = (Arc::clone(&self.0), tenant.clone(), arn.to_owned());
+        self.carried_through(async move { inner.delete_activity(&tenant, &arn).await }).await
+    }
+
+    async fn list_activities(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Activity>, Error> {
+        self.0.list_activities(tenant, limit, after).await
+    }
+
+    async fn get_activity_task(&self, request: GetActivityTask) -> Result<Option<ActivityTask>, Error> {
+        self.0.poll_activity(request).await
     }
 
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
@@ -318,15 +416,35 @@ impl Workflows for Engine {
         self.0.stop_execution(tenant, arn, fault).await
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.0.redrive(tenant, arn, client_token).await
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.0.list(request).await
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.0.describe_map_run(tenant, arn).await
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
         limit: usize,
         after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.0.list(tenant, state_machine_arn, status, limit, after).await
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.0.list_map_runs(tenant, execution_arn, limit, after).await
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.0.update_map_run(tenant, arn, update).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

@@ -15,12 +15,24 @@ pub struct Error {
 /// The exceptions of the Step Functions API that the engine raises, and two of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
+    /// `ActivityDoesNotExist`
+    ActivityDoesNotExist,
+    /// `ActivityLimitExceeded`
+    ActivityLimitExceeded,
+    /// `ActivityWorkerLimitExceeded`
+    ActivityWorkerLimitExceeded,
+    /// `ConflictException`
+    Conflict,
+    /// `ValidationException` for the reason `CANNOT_UPDATE_COMPLETED_MAP_RUN`.
+    CompletedMapRun,
     /// `ExecutionAlreadyExists`
     ExecutionAlreadyExists,
     /// `ExecutionDoesNotExist`
     ExecutionDoesNotExist,
     /// `ExecutionLimitExceeded`
     ExecutionLimitExceeded,
+    /// `ExecutionNotRedrivable`
+    ExecutionNotRedrivable,
     /// `InvalidArn`
     InvalidArn,
     /// `InvalidDefinition`
@@ -33,6 +45,8 @@ pub enum ErrorKind {
     InvalidToken,
     /// `ResourceNotFound`
     ResourceNotFound,
+    /// `ServiceQuotaExceededException`
+    ServiceQuotaExceeded,
     /// `StateMachineAlreadyExists`
     StateMachineAlreadyExists,
     /// `StateMachineDeleting`
@@ -70,6 +84,11 @@ impl Error {
 
     pub(crate) fn no_machine(arn: &Str) -> Self {
         Self::new(ErrorKind::StateMachineDoesNotExist, format!("State Machine Does Not Exist: '{arn}'"))
+    }
+
+    /// Something that a request names isn't there, in the words AWS has for versions and aliases.
+    pub(crate) fn no_resource() -> Self {
+        Self::new(ErrorKind::ResourceNotFound, "Request references a resource that does not exist.")
     }
 
     /// The state machine is of the type that doesn't have this operation.

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use newel_asl::arn::ExecutionArn;
+use newel_asl::arn::{ExecutionArn, Qualifier};
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Info, Input, Outcome, TaskReport};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, HistoryOrder, Id};
 use newel_value::{Payload, Str};
 
 use crate::activation::{Loaded, NotDone, Write};
-use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, decode, decode_events};
+use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Unreadable, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::machines::{refuse_deleting, shown_machine};
+use crate::machines::{own, refuse_deleting, shown_machine};
 use crate::mail::What;
+use crate::map_runs::MapRunRecord;
 use crate::page::{Cursor, page};
 use crate::request::{
-    Execution, ExecutionItem, GetHistory, MachineType, Page, StartExecution, StartedExecution, StateMachine,
-    Tenant, TokenReport,
+    Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
+    StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
 };
 use crate::rows::payload_apart;
 use crate::token::account_bytes;
@@ -35,6 +36,10 @@ const LAST_EVENT: u64 = u64::MAX >> 1;
 /// 4 MiB). One event may be larger, and then goes alone.
 const PAGE_BYTES: usize = 3 << 20;
 
+/// How many executions one call looks at for those that a filter leaves in.
+const SCANNED_ROWS: usize = 200;
+const SCANNED_PAGES: usize = 10;
+
 /// Some events of a history.
 pub(crate) struct Events {
     pub(crate) events: Vec<Event>,
@@ -45,11 +50,12 @@ pub(crate) struct Events {
 impl Inner {
     pub(crate) async fn start(self: &Arc<Self>, request: StartExecution) -> Result<StartedExecution, Error> {
         // Held to the end: a deletion waits for those who hold the machine as it was before.
-        let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
-        refuse_deleting(&machine)?;
+        let target = self.target(&request.tenant, &request.state_machine_arn).await?;
+        let machine = &target.machine;
+        refuse_deleting(machine)?;
         self.check_room().await?;
         if machine.record.machine_type == MachineType::Express {
-            return self.start_express(request, &machine).await;
+            return self.start_express(request, &target).await;
         }
         self.check_open()?;
         let generated = request.name.is_none();
@@ -59,7 +65,7 @@ impl Inner {
             request.tenant.region, request.tenant.account, machine.record.name
         )
         .into();
-        let plan = self.plan(machine.row.id, machine.record.revision).await?;
+        let plan = self.plan(machine.row.id, target.revision).await?;
         let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
         let started_at = self.env.now();
         let info = Info {
@@ -67,13 +73,13 @@ impl Inner {
             name,
             machine_arn: machine.record.arn.clone(),
             machine_name: machine.record.name.clone(),
-            role_arn: machine.revision.role_arn.clone(),
+            role_arn: plan.role_arn.clone(),
             account: request.tenant.account.clone(),
             region: request.tenant.region.clone(),
             started_at,
             input: request.input.clone(),
-            alias_arn: None,
-            version_arn: None,
+            alias_arn: target.alias_arn.clone(),
+            version_arn: target.version_arn.clone(),
         };
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;
@@ -83,7 +89,7 @@ impl Inner {
         let loaded = Box::new(Loaded::new(
             id,
             machine.row.id,
-            machine.record.revision,
+            target.revision,
             epoch,
             plan,
             info,
@@ -106,7 +112,7 @@ impl Inner {
     }
 
     /// Goes on with a started execution where there is anything to go on with.
-    fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
+    pub(crate) fn after_start(self: &Arc<Self>, id: Id, loaded: Box<Loaded>) {
         let inner = Arc::clone(self);
         let mut finished = Some(loaded);
         let ready = finished.as_ref().is_some_and(|loaded| loaded.execution.is_ready());
@@ -129,7 +135,7 @@ impl Inner {
         Err(taken())
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         let open = u64::try_from(self.open.load(Ordering::Relaxed)).unwrap_or(0);
         if open >= self.limits.open_executions {
             return Err(Error::new(
@@ -157,6 +163,8 @@ impl Inner {
 
     async fn execution_of(&self, row: ExecutionRow) -> Result<Execution, Error> {
         let record: ExecutionRecord = decode(&row.record)?;
+        let redrivable = self.redrivable(&row, &record).await?;
+        let status = self.child_status(&row, &record).await?;
         let frames = self.store.frames(row.id).await?;
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
@@ -169,13 +177,19 @@ impl Inner {
             arn: record.arn,
             name: record.name,
             state_machine_arn: record.machine_arn,
-            status: row.status,
+            status,
             started_at: record.started_at,
             stopped_at: row.stopped_at,
             input: record.input.payload(|| payload_apart(&frames, INPUT_ROW))?,
             output,
             fault,
             trace_header: record.trace_header,
+            alias_arn: record.alias_arn,
+            version_arn: record.version_arn,
+            redrive_count: record.redrives.count,
+            redriven_at: record.redrives.last,
+            redrivable,
+            map_run_arn: record.child.map(|child| child.run_arn),
         })
     }
 
@@ -186,8 +200,21 @@ impl Inner {
     ) -> Result<StateMachine, Error> {
         let row = self.execution_row_of(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
-        let revision = self.revision(row.machine, record.revision).await?;
-        Ok(shown_machine(revision, record.revision, false))
+        let Some(child) = record.child else {
+            let revision = self.revision(row.machine, record.revision).await?;
+            let shown = shown_machine(revision, record.revision, false);
+            return Ok(self.with_references(shown, row.machine, record.revision).await);
+        };
+        let revision = self.revision(child.machine, record.revision).await?;
+        let mut machine = shown_machine(revision, record.revision, false);
+        // What AWS shows of a child is the part of the definition that it runs.
+        let plan = self.plan(child.machine, record.revision).await?;
+        if let Some((.., distributed)) = plan.plan.distributed_map(&child.state) {
+            machine.definition = distributed.definition.clone();
+        }
+        (machine.arn, machine.name) = (record.machine_arn, record.machine_name);
+        machine.map = Some(MapOfChild { label: child.label, map_run_arn: child.run_arn });
+        Ok(machine)
     }
 
     pub(crate) async fn stop_execution(
@@ -204,42 +231,62 @@ impl Inner {
         row.stopped_at.ok_or_else(|| Error::unavailable("the execution is not stopped yet; try again"))
     }
 
-    pub(crate) async fn list(
-        &self,
-        tenant: &Tenant,
-        machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        let machine = self.machine(tenant, machine_arn).await?;
-        if machine.record.machine_type == MachineType::Express {
-            return Err(Error::wrong_type());
+    /// A page of executions. Those that a filter leaves out cost a read all the same, so a page of a list in which few are
+    /// left can be short, even empty, and still have a next one.
+    pub(crate) async fn list(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        let ListExecutions { tenant, of, status, redriven, limit, after } = request;
+        let (machine, run, started_by) = match of {
+            ExecutionsOf::StateMachine(arn) => {
+                let qualifier = own(&tenant, &arn)?.qualifier;
+                let machine = self.target(&tenant, &arn).await?.machine;
+                if machine.record.machine_type == MachineType::Express {
+                    return Err(Error::wrong_type());
+                }
+                (machine.row.id, None, qualifier.map(|qualifier| (qualifier, arn)))
+            }
+            ExecutionsOf::MapRun(arn) => {
+                let row = self.map_run_row(&tenant, &arn).await?;
+                (row.id, Some(decode::<MapRunRecord>(&row.record)?), None)
+            }
+        };
+        let filter = ExecutionFilter { machine, status };
+        let wanted = |item: &ExecutionItem| {
+            let by = started_by.as_ref().is_none_or(|(qualifier, arn)| match qualifier {
+                Qualifier::Version(_) => item.version_arn.as_ref() == Some(arn),
+                Qualifier::Alias(_) => item.alias_arn.as_ref() == Some(arn),
+            });
+            by && redriven.is_none_or(|redriven| redriven == (item.redrive_count > 0))
+        };
+        let filtered = started_by.is_some() || redriven.is_some();
+        let at_once = if filtered { SCANNED_ROWS } else { limit + 1 };
+        let (mut items, mut last) = (Vec::new(), None);
+        let mut after = Cursor::instant(after.as_deref())?;
+        for _ in 0..SCANNED_PAGES {
+            let rows = self.store.executions(ExecutionsPage { filter, after, limit: at_once }).await?;
+            let more = rows.len() == at_once;
+            for row in rows {
+                after = Some((row.sort_at, row.id));
+                let item = match item(&row, run.as_ref()) {
+                    Ok(item) => item,
+                    Err(error) => {
+                        tracing::error!(execution = %row.id, %error, "an execution is left out of a list");
+                        continue;
+                    }
+                };
+                if !wanted(&item) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(Page { items, next: last });
+                }
+                last = after.map(|(at, id)| Cursor::Instant(at, id).to_string());
+                items.push(item);
+            }
+            if !more {
+                return Ok(Page { items, next: None });
+            }
         }
-        let rows = self
-            .store
-            .executions(ExecutionsPage {
-                filter: ExecutionFilter { machine: machine.row.id, status },
-                after: Cursor::instant(after)?,
-                limit: limit + 1,
-            })
-            .await?;
-        Ok(page(
-            rows,
-            limit,
-            |row| Cursor::Instant(row.sort_at, row.id),
-            |row| {
-                let record: ExecutionRecord = decode(&row.record)?;
-                Ok(ExecutionItem {
-                    arn: record.arn,
-                    name: record.name,
-                    state_machine_arn: record.machine_arn,
-                    status: row.status,
-                    started_at: record.started_at,
-                    stopped_at: row.stopped_at,
-                })
-            },
-        ))
+        Ok(Page { items, next: after.map(|(at, id)| Cursor::Instant(at, id).to_string()) })
     }
 
     pub(crate) async fn history(&self, request: GetHistory) -> Result<Page<Event>, Error> {
@@ -315,4 +362,25 @@ impl Inner {
             )),
         }
     }
+}
+
+/// An execution as lists have it.
+fn item(row: &ExecutionRow, run: Option<&MapRunRecord>) -> Result<ExecutionItem, Unreadable> {
+    let record: ExecutionRecord = decode(&row.record)?;
+    let status = run.map_or(row.status, |run| run.shown_status(row));
+    let (map_run_arn, item_count) = record.child.map(|child| (child.run_arn, u64::from(child.items))).unzip();
+    Ok(ExecutionItem {
+        arn: record.arn,
+        name: record.name,
+        state_machine_arn: record.machine_arn,
+        status,
+        started_at: record.started_at,
+        stopped_at: row.stopped_at,
+        redrive_count: record.redrives.count,
+        redriven_at: record.redrives.last,
+        map_run_arn,
+        item_count,
+        alias_arn: record.alias_arn,
+        version_arn: record.version_arn,
+    })
 }

@@ -94,6 +94,20 @@ pub(crate) fn express_key(row: Id) -> OutboxKey {
     key.into()
 }
 
+/// The id of a map run: its execution's shard, and the rest made of its ARN, so that the execution can name it in a commit.
+pub(crate) fn map_run_id(execution: Id, started_at: Timestamp, arn: &str) -> Id {
+    let hash = digest(&[b"map run", arn.as_bytes()]);
+    let mut random = [0; 8];
+    random.copy_from_slice(&hash[..8]);
+    Id::new(execution.shard(), started_at, u64::from_be_bytes(random))
+}
+
+/// The name of a map run's child: a UUID derived from the run and the child's number.
+pub(crate) fn child_name(run_arn: &str, index: u32) -> Str {
+    let hash = digest(&[b"child", run_arn.as_bytes(), &index.to_be_bytes()]);
+    uuid::Builder::from_custom_bytes(first16(hash)).into_uuid().to_string().into()
+}
+
 /// The attempt as it is named outside its execution.
 pub(crate) fn task_id(execution: Id, key: &TaskKey) -> TaskId {
     TaskId { execution, frame: key.frame.clone(), entry: key.entry, attempt: key.attempt }

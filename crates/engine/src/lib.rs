@@ -25,6 +25,9 @@
 //! `tests/it/sim` checks these over crashes and failures of the store, under ids of its own.
 
 mod activation;
+mod activities;
+mod activity_queue;
+mod aliases;
 mod codec;
 mod committer;
 mod deletion;
@@ -38,11 +41,13 @@ mod ids;
 mod logging;
 mod machines;
 mod mail;
+mod map_runs;
 mod observer;
 mod options;
 mod page;
 mod plans;
 mod recovery;
+mod redrive;
 pub mod request;
 mod retention;
 mod rows;
@@ -53,6 +58,7 @@ mod task;
 mod test_state;
 mod timers;
 mod token;
+mod versions;
 mod watch;
 
 pub use engine::{Engine, Parts};
@@ -60,6 +66,7 @@ pub use env::{Env, SystemEnv};
 pub use error::{Error, ErrorKind};
 pub use ids::attempt_span;
 pub use logging::{LogLevel, Logging};
+pub use map_runs::MapRunStatus;
 pub use observer::{Committed, NoObserver, Observer};
 pub use options::Options;
 pub use service::Workflows;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use newel_asl::arn::{Home, StateMachineArn};
+use newel_asl::timestamp::Timestamp;
 use newel_store::{ArnKey, Id, MachineRow, MachinesPage, Op, RevisionRow, TagRow};
 use newel_value::Str;
 use parking_lot::Mutex;
@@ -21,6 +22,7 @@ use crate::request::{
     CreateStateMachine, CreatedStateMachine, Page, StateMachine, StateMachineItem, Tag, Tenant,
     UpdateStateMachine, UpdatedStateMachine,
 };
+use crate::versions::version_arn;
 use crate::{Error, ErrorKind};
 
 /// Locks that the machines share, each machine always the same one.
@@ -95,20 +97,79 @@ pub(crate) fn home(tenant: &Tenant) -> Home {
     Home { partition: "aws".into(), region: tenant.region.clone(), account: tenant.account.clone() }
 }
 
+/// The state machine, version or alias that an ARN names, if it is this tenant's. None has a label here: what a distributed Map's
+/// label names is no machine of its own.
+pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
+    let parsed: StateMachineArn =
+        arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
+    if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
+        return Err(Error::no_machine(&arn.into()));
+    }
+    if parsed.label.is_some() {
+        let message = format!("This operation does not take the ARN of a Map state: '{arn}'");
+        return Err(Error::new(ErrorKind::Validation, message));
+    }
+    Ok(parsed)
+}
+
+/// The state machine that an ARN without version and alias names, if it is this tenant's.
+pub(crate) fn unqualified(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
+    let parsed = own(tenant, arn)?;
+    if parsed.qualifier.is_some() {
+        let message = format!("This operation takes no version and no alias: '{arn}'");
+        return Err(Error::new(ErrorKind::Validation, message));
+    }
+    Ok(parsed)
+}
+
 impl Inner {
-    /// The machine an ARN names, if it is this tenant's and there is one. Qualifiers are not told apart here.
+    /// The machine an unqualified ARN names, if it is this tenant's and there is one.
     pub(crate) async fn machine(&self, tenant: &Tenant, arn: &str) -> Result<Arc<Snapshot>, Error> {
-        let parsed: StateMachineArn =
-            arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
-        let missing = || Error::no_machine(&arn.into());
-        let theirs = parsed.home.account != tenant.account || parsed.home.region != tenant.region;
-        if theirs || parsed.qualifier.is_some() || parsed.label.is_some() {
-            return Err(missing());
-        }
-        self.snapshot(arn_key(arn)).await?.ok_or_else(missing)
+        unqualified(tenant, arn)?;
+        self.snapshot(arn_key(arn)).await?.ok_or_else(|| Error::no_machine(&arn.into()))
     }
 
-    async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
+    /// What an ARN describes: a machine as it is now, or a version of it.
+    pub(crate) async fn describe_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
+        let named = own(tenant, arn)?;
+        let missing = || Error::no_machine(&arn.into());
+        let machine = self.snapshot(arn_key(&named.unqualified().to_string())).await?.ok_or_else(missing)?;
+        let (record, deleting) = (&machine.record, machine.record.deleting);
+        if named.qualifier.is_none() {
+            let shown = shown_machine(machine.revision.clone(), record.revision, deleting);
+            return Ok(self.with_references(shown, machine.row.id, record.revision).await);
+        }
+        let version = self.described_version(&named).await?.ok_or_else(missing)?;
+        let revision = self.revision(machine.row.id, version.revision).await?;
+        let shown = StateMachine {
+            arn: version.arn,
+            created_at: version.created_at,
+            description: version.description,
+            ..shown_machine(revision, version.revision, deleting)
+        };
+        Ok(self.with_references(shown, machine.row.id, version.revision).await)
+    }
+
+    /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
+    pub(crate) async fn with_references(&self, shown: StateMachine, machine: Id, revision: Id) -> StateMachine {
+        let Ok(plan) = self.plan(machine, revision).await else { return shown };
+        let references = newel_asl::variable_references(&plan.plan);
+        let variable_references =
+            references.into_iter().map(|(state, names)| (state, names.into_iter().collect())).collect();
+        StateMachine { variable_references, ..shown }
+    }
+
+    /// Refuses one state machine more than an account may have in a region.
+    async fn check_machines(&self, tenant: &Tenant) -> Result<(), Error> {
+        let count = self.store.machine_count(&tenant.account, &tenant.region).await?;
+        if count < self.limits.state_machines {
+            return Ok(());
+        }
+        let message = format!("State Machine Limit Exceeded: there are {count} state machines");
+        Err(Error::new(ErrorKind::StateMachineLimitExceeded, message))
+    }
+
+    pub(crate) async fn snapshot(&self, key: ArnKey) -> Result<Option<Arc<Snapshot>>, Error> {
         let changes = {
             let mut snapshots = self.machines.snapshots.lock();
             if let Some(snapshot) = snapshots.by_arn.get(&key) {
@@ -139,6 +200,7 @@ impl Inner {
             return repeated(&existing, &request);
         }
         self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
+        self.check_machines(&request.tenant).await?;
         let now = self.env.now();
         let shard = shard_of(&arn, self.store.shard_count());
         let (id, revision_id) = (new_id(&*self.env, shard, now), new_id(&*self.env, shard, now));
@@ -154,7 +216,7 @@ impl Inner {
             configuration: request.configuration.clone(),
         };
         let plan = self.compile(&revision).await?;
-        let record = MachineRecord {
+        let mut record = MachineRecord {
             arn: arn.clone(),
             name: request.name,
             machine_type: request.machine_type,
@@ -163,7 +225,13 @@ impl Inner {
             updates: 0,
             updated_at: now,
             configuration: request.configuration,
+            last_version: 0,
+            published: None,
+            created_published: request.publish,
+            created_description: request.version_description.clone(),
         };
+        let (version, version_arn) =
+            self.publish_with(request.publish, request.version_description, id, &mut record).await?;
         let row = MachineRow {
             id,
             arn: key,
@@ -176,11 +244,12 @@ impl Inner {
             Op::InsertMachine(row.clone()),
             Op::InsertRevision(RevisionRow { machine: id, id: revision_id, record: encode(&revision) }),
         ];
+        ops.extend(version);
         ops.extend(request.tags.into_iter().map(|tag| put_tag(key, tag)));
         self.commit(shard, ops).await?;
         self.plans.put(id, revision_id, plan);
         self.machines.changed(key, Snapshot { row, record, revision });
-        Ok(CreatedStateMachine { arn, created_at: now })
+        Ok(CreatedStateMachine { arn, created_at: now, version_arn })
     }
 
     pub(crate) async fn update_machine(
@@ -192,45 +261,34 @@ impl Inner {
         let _changing = self.machines.lock(key).await;
         let current = self.machine(&request.tenant, &request.arn).await?;
         refuse_deleting(&current)?;
+        let id = current.row.id;
         let now = self.env.now();
-        let shard = current.row.id.shard();
-        let revision_id = new_id(&*self.env, shard, now);
-        let mut configuration = current.record.configuration.clone();
-        configuration.logging = request.configuration.logging.or(configuration.logging);
-        configuration.tracing = request.configuration.tracing.or(configuration.tracing);
-        configuration.encryption = request.configuration.encryption.or(configuration.encryption);
-        let revision = RevisionRecord {
-            definition: request.definition.unwrap_or_else(|| current.revision.definition.clone()),
-            role_arn: request.role_arn.unwrap_or_else(|| current.revision.role_arn.clone()),
-            created_at: now,
-            updates: current.record.updates + 1,
-            configuration: configuration.clone(),
-            ..current.revision.clone()
-        };
-        let plan = self.compile(&revision).await?;
-        let record = MachineRecord {
-            revision: revision_id,
-            updates: revision.updates,
-            updated_at: now,
-            configuration,
-            ..current.record.clone()
-        };
+        let (publish, description) = (request.publish, request.version_description.clone());
+        let mut record = MachineRecord { updated_at: now, ..current.record.clone() };
+        let mut ops = Vec::with_capacity(3);
+        let revision = changed_revision(&current.revision, request, now);
+        let mut plan = None;
+        if let Some(revision) = &revision {
+            plan = Some(self.compile(revision).await?);
+            record.revision = new_id(&*self.env, id.shard(), now);
+            record.updates = revision.updates;
+            record.configuration = revision.configuration.clone();
+            record.published = None;
+            let row = RevisionRow { machine: id, id: record.revision, record: encode(revision) };
+            ops.push(Op::InsertRevision(row));
+        }
+        let (version, version_arn) = self.publish_with(publish, description, id, &mut record).await?;
+        ops.extend(version);
         let row = MachineRow { record: encode(&record), ..current.row.clone() };
-        self.commit(
-            shard,
-            vec![
-                Op::InsertRevision(RevisionRow {
-                    machine: row.id,
-                    id: revision_id,
-                    record: encode(&revision),
-                }),
-                Op::UpdateMachine(row.clone()),
-            ],
-        )
-        .await?;
-        self.plans.put(row.id, revision_id, plan);
+        ops.push(Op::UpdateMachine(row.clone()));
+        self.commit(id.shard(), ops).await?;
+        if let Some(plan) = plan {
+            self.plans.put(id, record.revision, plan);
+        }
+        let revision_id = (record.updates > 0).then(|| shown(record.revision));
+        let revision = revision.unwrap_or_else(|| current.revision.clone());
         self.machines.changed(key, Snapshot { row, record, revision });
-        Ok(UpdatedStateMachine { updated_at: now, revision_id: shown(revision_id) })
+        Ok(UpdatedStateMachine { updated_at: now, revision_id, version_arn })
     }
 
     pub(crate) async fn list_machines(
@@ -265,17 +323,46 @@ impl Inner {
     }
 }
 
+/// The revision that a request makes of the current one; none if it changes nothing.
+fn changed_revision(
+    current: &RevisionRecord,
+    request: UpdateStateMachine,
+    now: Timestamp,
+) -> Option<RevisionRecord> {
+    let mut configuration = current.configuration.clone();
+    configuration.logging = request.configuration.logging.or(configuration.logging);
+    configuration.tracing = request.configuration.tracing.or(configuration.tracing);
+    configuration.encryption = request.configuration.encryption.or(configuration.encryption);
+    let definition = request.definition.unwrap_or_else(|| current.definition.clone());
+    let role_arn = request.role_arn.unwrap_or_else(|| current.role_arn.clone());
+    let same = definition == current.definition
+        && role_arn == current.role_arn
+        && configuration == current.configuration;
+    let updates = current.updates + 1;
+    (!same).then(|| RevisionRecord {
+        definition,
+        role_arn,
+        configuration,
+        created_at: now,
+        updates,
+        ..current.clone()
+    })
+}
+
 /// The same request as the one that made the machine is answered again; any other of that name is refused. Role and tags
 /// don't count, as with AWS.
 fn repeated(existing: &Snapshot, request: &CreateStateMachine) -> Result<CreatedStateMachine, Error> {
     refuse_deleting(existing)?;
     let same = existing.revision.definition == request.definition
         && existing.record.machine_type == request.machine_type
-        && existing.record.configuration == request.configuration;
+        && existing.record.configuration == request.configuration
+        && existing.record.created_published == request.publish
+        && existing.record.created_description == request.version_description;
     if same {
         return Ok(CreatedStateMachine {
             arn: existing.record.arn.clone(),
             created_at: existing.row.created_at,
+            version_arn: request.publish.then(|| version_arn(&existing.record.arn, 1)),
         });
     }
     Err(Error::new(
@@ -305,6 +392,9 @@ pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) ->
         updated_at: revision.created_at,
         revision_id: (revision.updates > 0).then(|| shown(id)),
         configuration: revision.configuration,
+        description: None,
+        map: None,
+        variable_references: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use newel_asl::MachineType;
-use newel_machine::{Event, Info};
+use newel_machine::{Event, Info, Redrives};
 use newel_store::Id;
 
 use crate::logging::Logging;
@@ -17,6 +17,8 @@ pub struct Committed<'a> {
     pub execution: Id,
     /// The events, in order.
     pub events: &'a [Event],
+    /// How often it has been redriven.
+    pub redrives: &'a Redrives,
     /// The type of its state machine.
     pub machine_type: MachineType,
     /// What the revision that it runs says of logging.

@@ -1,5 +1,6 @@
 //! Compiled revisions, in memory.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -8,12 +9,15 @@ use lru::LruCache;
 use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
+use newel_value::Str;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::activities::NamedActivities;
 use crate::codec::{RevisionRecord, decode};
 use crate::engine::Inner;
 use crate::logging::Logging;
+use crate::map_runs::Child;
 use crate::request::{MachineType, ValidateDefinition};
 use crate::{Error, ErrorKind};
 
@@ -21,9 +25,38 @@ use crate::{Error, ErrorKind};
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) plan: Plan,
+    /// The role that the revision's executions run under.
+    pub(crate) role_arn: Str,
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
+    pub(crate) activities: NamedActivities,
     pub(crate) pace: Pace,
+    /// What the children of its distributed Maps run, by the Map's name.
+    pub(crate) children: HashMap<Str, Arc<Self>>,
+}
+
+impl Compiled {
+    fn new(plan: Plan, revision: &RevisionRecord) -> Self {
+        let child = |name: &Str| {
+            let child = plan.child(name)?;
+            Some((name.clone(), Arc::new(Self::alone(child, revision))))
+        };
+        let children = plan.distributed.keys().filter_map(child).collect();
+        Self { children, ..Self::alone(plan, revision) }
+    }
+
+    /// A plan without what the children of its distributed Maps run.
+    fn alone(plan: Plan, revision: &RevisionRecord) -> Self {
+        Self {
+            role_arn: revision.role_arn.clone(),
+            machine_type: revision.machine_type,
+            logging: Logging::of(&revision.configuration),
+            activities: NamedActivities::of(&plan, &revision.machine_arn),
+            plan,
+            pace: Pace::default(),
+            children: HashMap::new(),
+        }
+    }
 }
 
 /// How long the turns of a revision have taken lately. Brief ones needn't be moved to another thread, which costs more than
@@ -81,6 +114,23 @@ impl Inner {
         Ok(plan)
     }
 
+    /// The plan of an execution: of a revision, or of the part of it that a child of a map run runs.
+    pub(crate) async fn plan_of(
+        &self,
+        machine: Id,
+        revision: Id,
+        child: Option<&Child>,
+    ) -> Result<Arc<Compiled>, Error> {
+        let Some(child) = child else { return self.plan(machine, revision).await };
+        let whole = self.plan(child.machine, revision).await?;
+        whole.children.get(&child.state).cloned().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the definition has no distributed Map '{}'", child.state),
+            )
+        })
+    }
+
     /// A revision from the store.
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
@@ -97,10 +147,7 @@ impl Inner {
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => {
-                let logging = Logging::of(&revision.configuration);
-                Ok(Arc::new(Compiled { plan, machine_type, logging, pace: Pace::default() }))
-            }
+            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision))),
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use newel_store::{Epoch, ShardId};
 
-use crate::Error;
 use crate::codec::{OutboxRecord, decode};
 use crate::engine::Inner;
+use crate::map_runs::{Life, News};
 use crate::shard::Shard;
 use crate::task::{Dispatch, DispatchKind};
+use crate::{Error, ErrorKind};
 
 /// Timers that are read at a time.
 const TIMERS: usize = 1_000;
@@ -107,11 +108,27 @@ impl Inner {
                         self.delete_in_background(machine, arn, Weak::new())
                     }
                     Ok(OutboxRecord::Express(record)) => self.express_again(*record),
+                    Ok(OutboxRecord::MapRun { id, arn, life }) => self.tell_map_run(
+                        id,
+                        &arn,
+                        match life {
+                            Life::Run(number) => News::Life(number),
+                            Life::Abort(number) => News::Abort(number),
+                        },
+                    ),
+                    Ok(OutboxRecord::ChildClosed(child)) => {
+                        if let Err(error) = self.retell_child(child, epoch).await {
+                            if error.kind != ErrorKind::Internal {
+                                return Err(error);
+                            }
+                            tracing::error!(execution = %child, %error, "its map run isn't told of its end");
+                        }
+                    }
                     // One bad row must not keep the others waiting.
                     Err(error) => tracing::error!(shard = shard.id.0, %error, "an outbox row is left alone"),
                 }
             }
-            if !shard.while_owned(epoch, || self.dispatcher.dispatch(dispatches)) {
+            if !shard.while_owned(epoch, || self.hand_over(dispatches)) {
                 return Err(Error::unavailable("the shard was lost meanwhile"));
             }
         }

@@ -1,5 +1,8 @@
 //! What can be asked of the engine, and what it answers. The API crate turns AWS JSON and gRPC into these.
 
+mod activities;
+mod versions;
+
 use std::sync::Arc;
 
 use newel_asl::catalog::FieldValidation;
@@ -7,6 +10,9 @@ use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Object, Payload, Str, Value};
+
+pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
+pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
 
 /// Whose things are meant: everything is separate by account and region.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +49,10 @@ pub struct CreateStateMachine {
     pub configuration: Configuration,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// Whether the first revision is published as version 1.
+    pub publish: bool,
+    /// That version's description.
+    pub version_description: Option<Str>,
 }
 
 /// The configurations of a state machine as the API shows them; `None` where the caller said nothing.
@@ -56,6 +66,8 @@ pub struct Configuration {
     pub encryption: Option<Value>,
 }
 
+/// The status of a map run.
+pub use crate::map_runs::MapRunStatus;
 /// The type of a state machine.
 pub use newel_asl::MachineType;
 
@@ -66,6 +78,8 @@ pub struct CreatedStateMachine {
     pub arn: Str,
     /// When it was created: now, or earlier if this repeats an earlier call.
     pub created_at: Timestamp,
+    /// The version that was published with it.
+    pub version_arn: Option<Str>,
 }
 
 /// `ValidateStateMachineDefinition`.
@@ -131,6 +145,10 @@ pub struct UpdateStateMachine {
     pub role_arn: Option<Str>,
     /// New configurations.
     pub configuration: Configuration,
+    /// Whether the revision that is then the latest is published, unless it has been.
+    pub publish: bool,
+    /// The new version's description.
+    pub version_description: Option<Str>,
 }
 
 /// Answer to [`UpdateStateMachine`].
@@ -138,14 +156,16 @@ pub struct UpdateStateMachine {
 pub struct UpdatedStateMachine {
     /// When.
     pub updated_at: Timestamp,
-    /// The revision that executions started from now on run.
-    pub revision_id: Str,
+    /// The revision that executions started from now on run; `None` while that is the first one, since nothing has changed.
+    pub revision_id: Option<Str>,
+    /// The version of that revision, if it was to be published.
+    pub version_arn: Option<Str>,
 }
 
-/// A state machine as it is now, or the revision of it that an execution runs.
+/// A state machine as it is now, one of its versions, or the revision of it that an execution runs.
 #[derive(Clone, Debug)]
 pub struct StateMachine {
-    /// Its ARN.
+    /// Its ARN; with the qualifier that it was asked for by.
     pub arn: Str,
     /// Its name.
     pub name: Str,
@@ -157,7 +177,7 @@ pub struct StateMachine {
     pub machine_type: MachineType,
     /// Whether it is being deleted.
     pub deleting: bool,
-    /// When it was created.
+    /// When it was created; for a version, when that was published.
     pub created_at: Timestamp,
     /// When this revision was made.
     pub updated_at: Timestamp,
@@ -165,6 +185,21 @@ pub struct StateMachine {
     pub revision_id: Option<Str>,
     /// Its configurations.
     pub configuration: Configuration,
+    /// The description of the version that was asked for.
+    pub description: Option<Str>,
+    /// The distributed Map whose children are meant, and their map run, where a child was asked for.
+    pub map: Option<MapOfChild>,
+    /// `variableReferences`: the variables that each state refers to, by the state's name.
+    pub variable_references: Vec<(Str, Vec<Str>)>,
+}
+
+/// Of what a child of a map run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapOfChild {
+    /// The Map's label.
+    pub label: Str,
+    /// The map run.
+    pub map_run_arn: Str,
 }
 
 /// A state machine in a list.
@@ -194,7 +229,7 @@ pub struct Page<T> {
 pub struct StartExecution {
     /// Whose.
     pub tenant: Tenant,
-    /// The state machine's ARN as given.
+    /// The ARN of the state machine, of one of its versions or aliases, as given.
     pub state_machine_arn: Str,
     /// The execution's name; a UUID is made if there is none.
     pub name: Option<Str>,
@@ -236,6 +271,10 @@ pub struct Execution {
     pub fault: Fault,
     /// `traceHeader` as given at the start.
     pub trace_header: Option<Str>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.
@@ -265,6 +304,72 @@ pub struct SyncExecution {
     pub billed_millis: u64,
     /// What AWS would bill: MB of memory, in steps of 64.
     pub billed_megabytes: u64,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// Whether it could be redriven now.
+    pub redrivable: Redrivable,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
+}
+
+/// Whether an execution can be redriven: `redriveStatus` with its reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redrivable {
+    /// `REDRIVABLE`
+    Yes,
+    /// `NOT_REDRIVABLE`, and why.
+    No(Str),
+    /// `REDRIVABLE_BY_MAP_RUN`: a child of a map run, which is redriven with it and not by itself.
+    ByMapRun,
+}
+
+impl Redrivable {
+    /// AWS's name of the status.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Yes => "REDRIVABLE",
+            Self::No(_) => "NOT_REDRIVABLE",
+            Self::ByMapRun => "REDRIVABLE_BY_MAP_RUN",
+        }
+    }
+
+    /// `redriveStatusReason`
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Str> {
+        match self {
+            Self::No(why) => Some(why),
+            Self::Yes | Self::ByMapRun => None,
+        }
+    }
+}
+
+/// Whose executions are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecutionsOf {
+    /// A state machine's.
+    StateMachine(Str),
+    /// A map run's: its children.
+    MapRun(Str),
+}
+
+/// `ListExecutions`.
+#[derive(Clone, Debug)]
+pub struct ListExecutions {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Of what, by its ARN.
+    pub of: ExecutionsOf,
+    /// Only those of this status.
+    pub status: Option<ExecutionStatus>,
+    /// Only those that have (or have not) been redriven.
+    pub redriven: Option<bool>,
+    /// How many at most, 1 to 1,000.
+    pub limit: usize,
+    /// Where a page before this one ended.
+    pub after: Option<String>,
 }
 
 /// An execution in a list.
@@ -282,6 +387,98 @@ pub struct ExecutionItem {
     pub started_at: Timestamp,
     /// When it stopped.
     pub stopped_at: Option<Timestamp>,
+    /// The alias it was started by.
+    pub alias_arn: Option<Str>,
+    /// The version it was started by, or that the alias chose.
+    pub version_arn: Option<Str>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
+    /// How many items it works on, if it is a child of a map run.
+    pub item_count: Option<u64>,
+}
+
+/// A map run: `DescribeMapRun`.
+#[derive(Clone, Debug)]
+pub struct MapRun {
+    /// Its ARN.
+    pub arn: Str,
+    /// The execution that it belongs to.
+    pub execution_arn: Str,
+    /// Its status.
+    pub status: MapRunStatus,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
+    /// How many children may be open at once; 0 for no limit of the user's.
+    pub max_concurrency: u64,
+    /// Of how many items in a hundred the failure is tolerated.
+    pub tolerated_failure_percentage: f64,
+    /// Of how many items the failure is tolerated.
+    pub tolerated_failure_count: u64,
+    /// What has become of the items.
+    pub items: MapRunCounts,
+    /// What has become of the children.
+    pub executions: MapRunCounts,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+}
+
+/// Counts of items or children of a map run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapRunCounts {
+    /// Not begun yet.
+    pub pending: u64,
+    /// Open.
+    pub running: u64,
+    /// Closed well.
+    pub succeeded: u64,
+    /// Closed by an error.
+    pub failed: u64,
+    /// Closed by a time limit.
+    pub timed_out: u64,
+    /// Stopped.
+    pub aborted: u64,
+    /// All.
+    pub total: u64,
+    /// Of how many the results have been put where they belong.
+    pub results_written: u64,
+    /// Of those that didn't succeed, how many can't be redriven.
+    pub failures_not_redrivable: u64,
+    /// Waiting to be redriven.
+    pub pending_redrive: u64,
+}
+
+/// A map run in a list.
+#[derive(Clone, Debug)]
+pub struct MapRunItem {
+    /// The execution that it belongs to.
+    pub execution_arn: Str,
+    /// Its ARN.
+    pub arn: Str,
+    /// The machine of its children: `…:stateMachine:NAME/LABEL`.
+    pub state_machine_arn: Str,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// `UpdateMapRun`: what is set is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct UpdateMapRun {
+    /// `maxConcurrency`
+    pub max_concurrency: Option<u64>,
+    /// `toleratedFailurePercentage`, 0 to 100.
+    pub tolerated_failure_percentage: Option<f64>,
+    /// `toleratedFailureCount`
+    pub tolerated_failure_count: Option<u64>,
 }
 
 /// `GetExecutionHistory`.

@@ -40,7 +40,12 @@ impl Inner {
             if expired.is_empty() {
                 return Ok(());
             }
-            self.commit(shard, expired.into_iter().map(Op::DeleteExecution).collect()).await?;
+            let mut ops = Vec::with_capacity(expired.len());
+            for execution in expired {
+                ops.extend(self.map_runs_of(execution).await?);
+                ops.push(Op::DeleteExecution(execution));
+            }
+            self.commit(shard, ops).await?;
         }
     }
 }

@@ -99,13 +99,15 @@ fn execution_row(loaded: &Loaded, root: Option<Frame>, now: Timestamp) -> Execut
         root,
         alias_arn: info.alias_arn.clone(),
         version_arn: info.version_arn.clone(),
+        redrives: execution.redrives.clone(),
+        child: loaded.child.clone(),
     };
     ExecutionRow {
         id: loaded.id,
         arn: arn_key(&info.arn),
         machine: loaded.machine,
         status: status_of(execution.outcome.as_ref()),
-        sort_at: loaded.stopped_at.unwrap_or(info.started_at),
+        sort_at: loaded.stopped_at.or(execution.redrives.last).unwrap_or(info.started_at),
         stopped_at: loaded.stopped_at,
         wake_at: wake_at(execution, now),
         record: encode(&record),
@@ -154,9 +156,10 @@ impl Inner {
             Some(outcome) => Some(outcome.outcome(|| payload_apart(&rows, OUTPUT_ROW))?),
             None => None,
         };
-        let plan = self.plan(row.machine, record.revision).await?;
-        let execution =
+        let plan = self.plan_of(row.machine, record.revision, record.child.as_ref()).await?;
+        let mut execution =
             Execution::restore(Arc::new(info), outcome, record.last_event, record.deadline, frames);
+        execution.redrives = record.redrives;
         Ok(Some(Box::new(Loaded {
             id,
             machine: row.machine,
@@ -167,6 +170,7 @@ impl Inner {
             trace_header: record.trace_header,
             stopped_at: row.stopped_at,
             root_apart,
+            child: record.child,
         })))
     }
 }

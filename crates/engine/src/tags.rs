@@ -1,24 +1,34 @@
-//! Tags of state machines.
+//! Tags of state machines and activities.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use newel_store::Op;
+use newel_asl::arn::Arn;
+use newel_store::{Op, ShardId};
 use newel_value::Str;
 
 use crate::engine::Inner;
 use crate::ids::arn_key;
-use crate::machines::{Snapshot, put_tag};
+use crate::machines::put_tag;
 use crate::request::{Tag, Tenant};
 use crate::{Error, ErrorKind};
 
 impl Inner {
-    async fn tagged(&self, tenant: &Tenant, arn: &str) -> Result<Arc<Snapshot>, Error> {
-        self.machine(tenant, arn).await.map_err(|error| {
-            if error.kind == ErrorKind::StateMachineDoesNotExist {
-                return Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'"));
+    /// The shard of a resource that can have tags: a state machine or an activity.
+    async fn tagged(&self, tenant: &Tenant, arn: &str) -> Result<ShardId, Error> {
+        let missing = || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'"));
+        let found = match arn.parse() {
+            Ok(Arn::Activity(_)) => self.activity(tenant, arn).await.map(|(row, _)| row.id.shard()),
+            Ok(Arn::StateMachine(named)) if named.qualifier.is_none() && named.label.is_none() => {
+                self.machine(tenant, arn).await.map(|machine| machine.row.id.shard())
             }
-            error
+            // What has no tags of its own, an execution or a version, isn't there to be tagged.
+            Ok(_) => return Err(missing()),
+            Err(why) => return Err(Error::new(ErrorKind::InvalidArn, why.to_string())),
+        };
+        found.map_err(|error| match error.kind {
+            ErrorKind::StateMachineDoesNotExist | ErrorKind::ActivityDoesNotExist => missing(),
+            _ => error,
         })
     }
 
@@ -45,12 +55,12 @@ impl Inner {
     ) -> Result<(), Error> {
         let key = arn_key(arn);
         let _changing = self.machines.lock(key).await;
-        let machine = self.tagged(tenant, arn).await?;
+        let shard = self.tagged(tenant, arn).await?;
         let existing = self.store.tags(key).await?;
         let keys = existing.iter().map(|row| &row.key).chain(tags.iter().map(|tag| &tag.key));
         self.check_tags(keys)?;
         let ops = tags.into_iter().map(|tag| put_tag(key, tag)).collect();
-        self.commit(machine.row.id.shard(), ops).await
+        self.commit(shard, ops).await
     }
 
     pub(crate) async fn remove_tags(
@@ -60,8 +70,8 @@ impl Inner {
         keys: Vec<Str>,
     ) -> Result<(), Error> {
         let _changing = self.machines.lock(arn_key(arn)).await;
-        let machine = self.tagged(tenant, arn).await?;
+        let shard = self.tagged(tenant, arn).await?;
         let ops = keys.into_iter().map(|key| Op::DeleteTag(arn_key(arn), key)).collect();
-        self.commit(machine.row.id.shard(), ops).await
+        self.commit(shard, ops).await
     }
 }

@@ -89,6 +89,9 @@ pub struct Dispatch {
     pub scheduled_at: Timestamp,
     /// When the job was submitted.
     pub submitted_at: Option<Timestamp>,
+    /// The token that an activity's worker gets.
+    #[serde(default)]
+    pub token: Option<Str>,
 }
 
 /// What became of an attempt.

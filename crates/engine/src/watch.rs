@@ -93,7 +93,9 @@ impl Inner {
                 let events = self.events(id, after.saturating_add(1), false, BATCH).await?.events;
                 let Some(last) = events.last() else { break };
                 after = last.id;
-                let closed = last.detail.is_terminal();
+                // What a redrive adds comes after an end that was none.
+                let closed = last.detail.is_terminal()
+                    && self.events(id, after + 1, false, 1).await?.events.is_empty();
                 if send.send(Ok(EventBatch { events: Arc::new(events), closed })).await.is_err() || closed {
                     return Ok(());
                 }

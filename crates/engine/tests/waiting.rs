@@ -106,6 +106,8 @@ async fn an_execution_that_waits_takes_next_to_no_memory() {
         machine_type: MachineType::Standard,
         configuration: Configuration::default(),
         tags: Vec::new(),
+        publish: false,
+        version_description: None,
     };
     engine.create_state_machine(machine).await.expect("a machine");
     start(&engine, FIRST).await;

@@ -281,5 +281,5 @@ const MESSAGES: &[(&str, &str)] = &[
     ("D3201", "The algorithm of the hash function must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512. Given {{value}}"),
     ("D3202", "The step of the range function must not be zero"),
     ("D3203", "The size of a partition must be a positive number. Given {{value}}"),
-    ("D3204", "The argument of the base64decode function must be base64 of a text"),
+    ("D3204", "The time zone must be written as ±hhmm. Given {{value}}"),
 ];

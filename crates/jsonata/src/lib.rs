@@ -68,6 +68,7 @@ mod lexer;
 mod matcher;
 mod node;
 mod parse;
+mod picture;
 mod resolve;
 mod signature;
 mod syntax;

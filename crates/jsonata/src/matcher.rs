@@ -22,8 +22,8 @@ pub(crate) struct Matcher {
     pattern: Str,
     /// The work of looking at one byte in the worst case, in states of the automaton.
     weight: usize,
-    /// Whether a match may look at any amount of text.
-    unbounded: bool,
+    /// Whether it may look far beyond a match before it knows that it is one.
+    looks_far: bool,
 }
 
 impl fmt::Debug for Matcher {
@@ -52,7 +52,7 @@ impl Matcher {
             regex,
             pattern: Arc::from(pattern),
             weight: translator.weight(),
-            unbounded: translator.unbounded,
+            looks_far: translator.looks_far(),
         })
     }
 
@@ -69,7 +69,7 @@ impl Matcher {
     ) -> Result<Option<Found>, EvalError> {
         let rest = text.len().saturating_sub(from);
         // The automaton may run to the end of the text before it knows that a match was over long ago.
-        budget.charge_steps(1 + if self.unbounded { rest / (4 * BYTES_PER_STEP) } else { 0 })?;
+        budget.charge_steps(1 + if self.looks_far { rest * 2 / BYTES_PER_STEP } else { 0 })?;
         let mut locations = self.regex.capture_locations();
         let Some(whole) = self.regex.captures_read_at(&mut locations, text, from) else {
             self.charge_progress(rest, budget)?;
@@ -108,7 +108,10 @@ struct Translator<'a> {
     weights: Vec<usize>,
     /// Weight of the last atom, which a quantifier multiplies.
     last: usize,
-    unbounded: bool,
+    /// Quantifiers without an upper bound.
+    unbounded: usize,
+    /// Something follows the last of them, there are alternatives, or it is of a group.
+    goes_on: bool,
 }
 
 const DIGIT: &str = "0-9";
@@ -125,7 +128,8 @@ impl<'a> Translator<'a> {
             out: String::with_capacity(source.len() + 16),
             weights: vec![0],
             last: 0,
-            unbounded: false,
+            unbounded: 0,
+            goes_on: false,
         }
     }
 
@@ -133,8 +137,19 @@ impl<'a> Translator<'a> {
         1 + self.weights.iter().sum::<usize>()
     }
 
+    /// What is repeated without bound at the end of a pattern stops where the match does: `[a-z]+`, not `a.*b` or `(a*b)*`.
+    const fn looks_far(&self) -> bool {
+        self.unbounded > 1 || self.unbounded == 1 && self.goes_on
+    }
+
+    fn unbounded(&mut self) {
+        self.unbounded += 1;
+        self.goes_on |= self.out.ends_with(')');
+    }
+
     fn atom(&mut self, weight: usize) -> Result<(), String> {
         self.last = weight;
+        self.goes_on |= self.unbounded > 0 && weight > 0;
         if let Some(open) = self.weights.last_mut() {
             *open = open.saturating_add(weight);
         }
@@ -156,8 +171,10 @@ impl<'a> Translator<'a> {
                         return Err("unmatched ')'".to_owned());
                     }
                     let weight = self.weights.pop().unwrap_or(0);
+                    let goes_on = self.goes_on;
                     self.out.push(')');
                     self.atom(weight + 1)?;
+                    self.goes_on = goes_on;
                 }
                 '*' | '+' | '?' => self.quantify(symbol)?,
                 '{' => self.braces()?,
@@ -168,7 +185,11 @@ impl<'a> Translator<'a> {
                 }
                 '$' if !self.multi_line => self.out.push_str(r"\z"),
                 '^' if !self.multi_line => self.out.push_str(r"\A"),
-                '^' | '$' | '|' => self.out.push(symbol),
+                '|' => {
+                    self.goes_on = true;
+                    self.out.push('|');
+                }
+                '^' | '$' => self.out.push(symbol),
                 other => {
                     self.literal(other);
                     self.atom(1)?;
@@ -190,7 +211,11 @@ impl<'a> Translator<'a> {
     }
 
     fn quantify(&mut self, symbol: char) -> Result<(), String> {
-        self.unbounded |= symbol != '?';
+        if symbol == '?' {
+            self.goes_on |= self.out.ends_with(')');
+        } else {
+            self.unbounded();
+        }
         self.out.push(symbol);
         self.lazy();
         self.atom(0)
@@ -217,7 +242,7 @@ impl<'a> Translator<'a> {
         let most_count = match most {
             None => Some(least_count),
             Some("") => {
-                self.unbounded = true;
+                self.unbounded();
                 Some(least_count.max(1))
             }
             Some(text) => number(text).flatten(),
@@ -232,7 +257,10 @@ impl<'a> Translator<'a> {
         let _ = write!(self.out, "{{{ahead}}}");
         self.lazy();
         let extra = self.last.saturating_mul(most_count.max(least_count).saturating_sub(1));
-        self.atom(extra)
+        let goes_on = self.goes_on;
+        self.atom(extra)?;
+        self.goes_on = goes_on;
+        Ok(())
     }
 
     fn group(&mut self) -> Result<(), String> {
@@ -443,6 +471,22 @@ mod tests {
             ("x{2,}", "", "axxx", Some((1, 4))),
         ] {
             assert_eq!(first(pattern, flags, text), found, "/{pattern}/{flags} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_look_far_ahead_is_known() {
+        for (pattern, far) in [
+            (r"\w+", false),
+            (r"(\d{2,})", false),
+            ("ab?c", false),
+            ("a.*b", true),
+            ("a.*b|a", true),
+            ("(ab)*", true),
+            ("a(.*b)?", true),
+            (r"\w+\d*", true),
+        ] {
+            assert_eq!(Matcher::new(pattern, "").unwrap().looks_far, far, "{pattern}");
         }
     }
 

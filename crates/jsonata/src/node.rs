@@ -187,7 +187,6 @@ pub(crate) struct Transform {
     pub(crate) pattern: Node,
     pub(crate) update: Node,
     pub(crate) delete: Option<Node>,
-    pub(crate) position: u32,
 }
 
 impl Node {

@@ -6,6 +6,7 @@ use newel_value::{Str, Value};
 
 use crate::lexer::{Lexer, Token};
 use crate::node::Op;
+use crate::signature::Signature;
 use crate::syntax::{Raw, RawKind};
 use crate::{MAX_NESTING, MAX_NODES, MAX_SOURCE, ParseError};
 
@@ -415,17 +416,17 @@ impl Parser<'_> {
                 }
             }
         }
-        let signature_at = self.position;
         let signature = if self.is("<") { Some(self.signature()?) } else { None };
         self.expect("{", false)?;
         let body = self.expression(0)?;
         self.expect("}", false)?;
         let depth = body.depth;
-        let kind = RawKind::Lambda { parameters, signature, signature_at, body: Box::new(body) };
+        let kind = RawKind::Lambda { parameters, signature, body: Box::new(body) };
         self.node(kind, position, depth)
     }
 
-    fn signature(&mut self) -> Result<String, ParseError> {
+    fn signature(&mut self) -> Result<Signature, ParseError> {
+        let start = self.position;
         let mut text = String::from("<");
         let mut depth = 1;
         while depth > 0 && !self.is("{") && self.token != Token::End {
@@ -438,7 +439,7 @@ impl Parser<'_> {
             text.push_str(&self.spelled());
         }
         self.expect(">", false)?;
-        Ok(text)
+        Signature::parse(&text, start)
     }
 }
 

@@ -160,14 +160,11 @@ impl Resolver {
                 node.keep_array = keep_array;
                 return Ok(node);
             }
-            RawKind::Lambda { parameters, signature, signature_at, body } => {
-                self.lambda(&parameters, signature.as_deref(), signature_at, *body)?
-            }
+            RawKind::Lambda { parameters, signature, body } => self.lambda(&parameters, signature, *body)?,
             RawKind::Transform { pattern, update, delete } => Kind::Transform(Arc::new(Transform {
                 pattern: self.process(*pattern)?,
                 update: self.process(*update)?,
                 delete: delete.map(|delete| self.process(*delete)).transpose()?,
-                position,
             })),
             other => return self.seeking(other, position),
         };
@@ -262,15 +259,13 @@ impl Resolver {
     fn lambda(
         &mut self,
         parameters: &[Str],
-        signature: Option<&str>,
-        signature_at: u32,
+        signature: Option<Signature>,
         body: Raw,
     ) -> Result<Kind, ParseError> {
         self.enter();
         let parameters = parameters.iter().map(|name| self.bind(name)).collect();
         let body = self.process(body)?;
         self.leave(true);
-        let signature = signature.map(|text| Signature::parse(text, signature_at)).transpose()?;
         Ok(Kind::Lambda(Arc::new(Lambda { parameters, signature, body })))
     }
 
@@ -298,6 +293,7 @@ impl Resolver {
 
     fn add_steps(&mut self, node: &mut Node, mut next: Node) -> Result<(), ParseError> {
         let Kind::Path(path) = &mut node.kind else { return Ok(()) };
+        let known = path.steps.len();
         if let Kind::Path(rest) = next.kind {
             path.steps.extend(rest.steps);
         } else {
@@ -309,7 +305,8 @@ impl Resolver {
             }
             path.steps.push(next);
         }
-        for step in &mut path.steps {
+        // The steps before these have been through this, except the first of all when the second comes.
+        for step in &mut path.steps[if known == 1 { 0 } else { known }..] {
             match &step.kind {
                 Kind::Literal(Value::String(text)) => step.kind = Kind::Name(Arc::clone(text)),
                 Kind::Literal(value) => {
@@ -317,8 +314,8 @@ impl Resolver {
                 }
                 _ => {}
             }
+            path.keep_singleton |= step.keep_array;
         }
-        path.keep_singleton |= path.steps.iter().any(|step| step.keep_array);
         let last = path.steps.len() - 1;
         for at in [0, last] {
             if matches!(path.steps[at].kind, Kind::Array(_)) {
@@ -601,7 +598,8 @@ fn simplify(node: &mut Node) {
         let head = path.steps.first().is_some_and(|step| {
             step.extras.is_none() && matches!(step.kind, Kind::Name(_) | Kind::Variable(_) | Kind::Context)
         });
-        path.plain = head && !path.keep_singleton && path.steps.iter().skip(1).all(names);
+        let whole = node.extras.is_none() && !node.keep_array && !path.keep_singleton;
+        path.plain = head && whole && path.steps.iter().skip(1).all(names);
     }
     node.each_child(&mut simplify);
 }

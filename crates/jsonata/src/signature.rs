@@ -96,9 +96,12 @@ impl Signature {
             return Err(self.mismatch(&symbols, &arguments));
         }
         let mut checked = Vec::with_capacity(self.parameters.len());
-        let mut next = 0;
+        // An optional argument that is missing still moves on to the next argument, as in the reference implementation, so
+        // what a parameter matched and what it gets may differ.
+        let (mut matched, mut next) = (0, 0);
+        let argument = |at: usize| arguments.get(at).cloned().unwrap_or(Item::Undefined);
         for (parameter, count) in self.parameters.iter().zip(counts) {
-            let first = arguments.get(next).cloned().unwrap_or(Item::Undefined);
+            let first = argument(next);
             if count == 0 {
                 if parameter.context {
                     if !parameter.takes(symbol(context)) {
@@ -111,15 +114,15 @@ impl Signature {
                 }
                 continue;
             }
-            for kind in &symbols[next..next + count] {
-                let argument = if parameter.array {
-                    parameter.array_argument(&arguments[next], *kind, next, budget)?
+            for kind in &symbols[matched..matched + count] {
+                checked.push(if parameter.array {
+                    parameter.array_argument(&argument(next), *kind, next, budget)?
                 } else {
                     first.clone()
-                };
-                checked.push(argument);
+                });
                 next += 1;
             }
+            matched += count;
         }
         Ok(checked)
     }

@@ -3,6 +3,7 @@
 use newel_value::{Str, Value};
 
 use crate::node::Op;
+use crate::signature::Signature;
 
 /// An expression as it was written.
 #[derive(Debug)]
@@ -53,8 +54,7 @@ pub(crate) enum RawKind {
     Call(Box<Raw>, Vec<Option<Raw>>),
     Lambda {
         parameters: Vec<Str>,
-        signature: Option<String>,
-        signature_at: u32,
+        signature: Option<Signature>,
         body: Box<Raw>,
     },
     Transform {

@@ -50,7 +50,7 @@ fn write_scientific(scientific: &str, out: &mut String) {
             let (whole, fraction) = digits.split_at(usize::try_from(exponent + 1).unwrap_or(0));
             let _ = write!(out, "{whole}.{fraction}");
         }
-        -7..0 => {
+        -6..0 => {
             let _ = write!(out, "0.{}{digits}", zeros(-exponent - 1));
         }
         _ => {
@@ -108,7 +108,7 @@ fn line(indent: Option<usize>, out: &mut String, budget: &mut Budget) -> Result<
 
 fn write(item: &Item, indent: Option<usize>, out: &mut String, budget: &mut Budget) -> Result<(), EvalError> {
     budget.charge_bytes(8)?;
-    budget.charge_steps(1)?;
+    budget.charge_steps(2)?;
     match item {
         Item::Undefined | Item::Value(Value::Null) => out.push_str("null"),
         Item::Function(_) => out.push_str("\"\""),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{EventId, Fault};
 use crate::frames::Frames;
+use crate::map_run::MapRun;
 use crate::redrive::Redrives;
 use crate::world::TaskKey;
 
@@ -113,6 +114,8 @@ pub enum Phase {
         /// Its result.
         output: Payload,
     },
+    /// In a distributed Map state, waiting for its map run; in an execution that ended badly, also after that.
+    MapRun(MapRun),
 }
 
 /// The open attempt of a Task state.

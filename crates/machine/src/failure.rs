@@ -1,6 +1,5 @@
 //! What happens when a state fails: Retry, then Catch, then the branch, then the execution.
 
-use newel_asl::error;
 use newel_asl::plan::{Catcher, Kind, QueryLanguage, Retrier, State, Transition};
 use newel_asl::timestamp::Timestamp;
 use newel_value::{ObjectBuilder, Value};
@@ -53,7 +52,7 @@ impl Runner<'_, '_> {
             return;
         }
         self.record_failed_children(path, evaluation);
-        match catchers.iter().find(|catcher| error::matches(&catcher.error_equals, error.name())) {
+        match catchers.iter().find(|catcher| error.is_matched_by(&catcher.error_equals)) {
             Some(catcher) => {
                 self.drop_children(path);
                 if let Err(mut failure) = self.catch(path, &state, catcher, &error) {
@@ -73,7 +72,7 @@ impl Runner<'_, '_> {
         error: &StateError,
     ) -> Option<(usize, Timestamp)> {
         let (index, retrier) =
-            retriers.iter().enumerate().find(|(_, r)| error::matches(&r.error_equals, error.name()))?;
+            retriers.iter().enumerate().find(|(_, r)| error.is_matched_by(&r.error_equals))?;
         let before = self.probe.map_or(0, |probe| probe.retries);
         let used = frame.retries.get(index).copied().unwrap_or(0).saturating_add(before);
         if u64::from(used) >= retrier.max_attempts {
@@ -88,7 +87,7 @@ impl Runner<'_, '_> {
         let Some((frame, state)) = self.current(path) else { return };
         let detail = match (&frame.phase, &state.kind) {
             (Phase::Parallel, _) => Detail::ParallelFailed,
-            (Phase::Map(_), _) => Detail::MapFailed,
+            (Phase::Map(_) | Phase::MapRun(_), _) => Detail::MapFailed,
             (Phase::Ready, Kind::Parallel(_)) if evaluation => Detail::ParallelFailed,
             (Phase::Ready, Kind::Map(_)) if evaluation => Detail::MapFailed,
             (
@@ -145,8 +144,8 @@ impl Runner<'_, '_> {
         self.fail_around(parent, Some(child), failing, error);
     }
 
-    /// A state with branches fails after event `failing`: what still runs in it, but for the branch that made it fail,
-    /// is aborted.
+    /// A state with branches fails after event `failing`, because of the branch `cause` if it is one: what still runs in
+    /// it is aborted.
     pub(crate) fn fail_around(
         &mut self,
         path: &FramePath,
@@ -158,11 +157,29 @@ impl Runner<'_, '_> {
         let recorded = self.record_evaluation(path, &mut error);
         let failing = recorded.unwrap_or(failing);
         for child in self.children_of(path) {
-            if Some(&child) != cause {
+            if Some(&child) == cause {
+                self.record_failed_branch(&child, failing);
+            } else {
                 self.abort(&child, failing);
             }
         }
         self.fail_recorded(path, error, recorded.is_some());
+    }
+
+    /// `…StateAborted` of the state in which a Parallel's branch failed. Recorded: it has one, as its siblings do, and an
+    /// iteration's has none.
+    fn record_failed_branch(&mut self, path: &FramePath, failing: EventId) {
+        let Some((_, state)) = self.current(path) else { return };
+        if self.map_iteration(path).is_none() {
+            self.record_abort(state_type(&state), failing);
+        }
+    }
+
+    /// `…StateAborted` of the types of state that have it.
+    fn record_abort(&mut self, state_type: StateType, failing: EventId) {
+        if matches!(state_type, StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map) {
+            self.emit(Detail::StateAborted { state_type }, failing);
+        }
     }
 
     /// Aborts what a branch or iteration is doing, inner ones first. One that has finished has nothing to abort.
@@ -178,14 +195,15 @@ impl Runner<'_, '_> {
             | Phase::Task(_)
             | Phase::Backoff { .. }
             | Phase::Parallel
-            | Phase::Map(_) => true,
+            | Phase::Map(_)
+            | Phase::MapRun(_) => true,
         };
+        if matches!(&frame.phase, Phase::MapRun(run) if run.open) {
+            self.emit(Detail::MapRunAborted, failing);
+        }
         self.abandon(path);
-        let state_type = state_type(&state);
-        if entered
-            && matches!(state_type, StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map)
-        {
-            self.emit(Detail::StateAborted { state_type }, failing);
+        if entered {
+            self.record_abort(state_type(&state), failing);
         }
         if let Some(aborted) = self.map_iteration(path) {
             self.emit(Detail::MapIterationAborted(aborted), failing);

@@ -13,6 +13,8 @@ pub(crate) struct StateError {
     pub(crate) fault: Fault,
     /// The name that Retry and Catch are matched with, where it isn't the one the user reads.
     pub(crate) matched_as: Option<&'static str>,
+    /// Whether it is the failure of a task attempt, which the attempt's `…Failed` tells of.
+    pub(crate) of_task: bool,
     /// That it is a failed evaluation which the history doesn't tell of yet.
     pub(crate) evaluation: Option<Evaluation>,
 }
@@ -34,6 +36,7 @@ impl StateError {
         Self {
             fault: Fault { error: Some(error::TIMEOUT.into()), cause: None },
             matched_as: Some(matched_as),
+            of_task: true,
             evaluation: None,
         }
     }
@@ -48,15 +51,19 @@ impl StateError {
         )
     }
 
-    /// The name that Retry and Catch are matched with.
-    pub(crate) fn name(&self) -> &str {
-        self.matched_as.or(self.fault.error.as_deref()).unwrap_or_default()
+    /// Whether the `ErrorEquals` of a retrier or catcher matches it.
+    pub(crate) fn is_matched_by(&self, error_equals: &[Str]) -> bool {
+        let name = self.matched_as.or(self.fault.error.as_deref()).unwrap_or_default();
+        // Recorded: the wildcard catches that a task's result is too large, though it catches no state's output that is.
+        let result_too_large = self.of_task && name == error::DATA_LIMIT_EXCEEDED;
+        error::matches(error_equals, name)
+            || result_too_large && error_equals.iter().any(|pattern| &**pattern == error::ALL)
     }
 }
 
 impl From<Fault> for StateError {
     fn from(fault: Fault) -> Self {
-        Self { fault, matched_as: None, evaluation: None }
+        Self { fault, matched_as: None, of_task: false, evaluation: None }
     }
 }
 

@@ -135,6 +135,7 @@ impl Frame {
             | Phase::Backoff { .. }
             | Phase::Parallel
             | Phase::Map(_)
+            | Phase::MapRun(_)
             | Phase::Finished { .. } => None,
         }
     }
@@ -144,7 +145,9 @@ impl Frame {
         match &self.phase {
             Phase::Waiting { until } | Phase::Backoff { until } => Some(*until),
             Phase::Task(attempt) => [attempt.deadline, attempt.heartbeat_due].into_iter().flatten().min(),
-            Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::Finished { .. } => None,
+            Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::MapRun(_) | Phase::Finished { .. } => {
+                None
+            }
         }
     }
 }

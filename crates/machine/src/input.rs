@@ -6,6 +6,7 @@ use newel_value::{Payload, Str};
 
 use crate::event::{Event, Fault};
 use crate::execution::FramePath;
+use crate::map_run::{MapRunKey, MapRunOrder, MapRunReport};
 use crate::world::TaskKey;
 
 /// Something that happened to an execution.
@@ -24,6 +25,8 @@ pub enum Input {
     },
     /// A worker reports on a task attempt.
     Task(TaskKey, TaskReport),
+    /// A map run has ended.
+    MapRun(MapRunKey, MapRunReport),
     /// A task token came back. The secret shows that it is the open attempt's.
     Token(TaskKey, [u8; 16], TaskReport),
 }
@@ -82,6 +85,22 @@ pub enum Effect {
         external_ref: Option<Str>,
         /// Whether the pattern is one that has a job to stop.
         job: bool,
+    },
+    /// Begin a map run.
+    StartMapRun(Box<MapRunOrder>),
+    /// A map run isn't waited for any more: it is to end.
+    AbortMapRun {
+        /// Which.
+        key: MapRunKey,
+        /// How often it has been redriven: which of its lives isn't waited for.
+        redrives: u64,
+    },
+    /// Have the children of a map run that ended badly, or hadn't begun, go on.
+    RedriveMapRun {
+        /// Which.
+        key: MapRunKey,
+        /// How often it has been redriven, this time included.
+        redrives: u64,
     },
 }
 

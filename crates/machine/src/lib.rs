@@ -23,6 +23,7 @@ mod frames;
 mod input;
 mod intrinsic;
 mod jsonata;
+mod map_run;
 mod probe;
 mod redrive;
 mod size;
@@ -33,9 +34,13 @@ mod turn;
 mod variables;
 mod world;
 
-pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource};
+pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, StateType, TaskResource, Told};
 pub use execution::{Attempt, Execution, Frame, FramePath, Info, Iterations, Outcome, Phase};
 pub use input::{Effect, Input, Reply, ScheduledTask, TaskReport, Turn};
+pub use map_run::{
+    Batch, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings, child_input,
+    result_too_large,
+};
 pub use probe::Stage;
 pub use redrive::Redrives;
 pub use state_test::{Inspection, Progress, Setup, StateTest, TestStatus, TestedState};

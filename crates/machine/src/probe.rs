@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use newel_asl::error;
 use newel_asl::plan::{Catcher, QueryLanguage, Retrier};
 use newel_value::{Object, Payload, Str, Value};
 
@@ -97,6 +96,8 @@ pub(crate) struct Probe {
     pub(crate) retries: u32,
     /// What the branches of a Parallel or the iterations of a Map gave.
     pub(crate) branches: Option<Result<Payload, Fault>>,
+    /// What the reader of a Map read.
+    pub(crate) read_items: Option<Payload>,
     /// How many iterations of a Map failed.
     pub(crate) failed_iterations: Option<u64>,
     pub(crate) notes: RefCell<Notes>,
@@ -112,7 +113,7 @@ pub(crate) struct Notes {
     pub(crate) failure: Option<Failure>,
     pub(crate) left: Option<Left>,
     /// Why the test itself makes no sense.
-    pub(crate) senseless: Option<String>,
+    pub(crate) senseless: Option<&'static str>,
 }
 
 /// How the state failed, and who would care for it.
@@ -139,10 +140,23 @@ impl Probe {
 
     /// Notes that the state failed.
     pub(crate) fn failed(&self, retriers: &[Retrier], catchers: &[Catcher], error: &StateError) {
-        let matches = |names: &[Str]| error::matches(names, error.name());
-        let retrier = (0..).zip(retriers).find(|(_, r)| matches(&r.error_equals)).map(|(index, _)| index);
-        let catcher = (0..).zip(catchers).find(|(_, c)| matches(&c.error_equals)).map(|(index, _)| index);
+        let retrier = (0..).zip(retriers).find(|(_, r)| error.is_matched_by(&r.error_equals));
+        let catcher = (0..).zip(catchers).find(|(_, c)| error.is_matched_by(&c.error_equals));
+        let (retrier, catcher) = (retrier.map(|(index, _)| index), catcher.map(|(index, _)| index));
         self.notes.borrow_mut().failure = Some(Failure { fault: error.fault.clone(), retrier, catcher });
+    }
+
+    /// Notes the limits of a Map.
+    pub(crate) fn limited(&self, concurrency: u64, count: Option<u64>, percentage: Option<f64>) {
+        let mut notes = self.notes.borrow_mut();
+        notes.max_concurrency = Some(concurrency);
+        notes.tolerated_failure_count = count;
+        notes.tolerated_failure_percentage = percentage;
+    }
+
+    /// Notes that the test itself makes no sense.
+    pub(crate) fn makes_no_sense(&self, why: &'static str) {
+        self.notes.borrow_mut().senseless = Some(why);
     }
 
     /// Notes that the state was left.
@@ -159,10 +173,5 @@ impl Runner<'_, '_> {
         if let Some(stage) = stage.in_language(probe.language) {
             probe.notes.borrow_mut().stages.insert(stage, value.clone());
         }
-    }
-
-    /// What stands in for the branches of the state under test.
-    pub(crate) fn mocked_branches(&self) -> Option<&Result<Payload, Fault>> {
-        self.probe?.branches.as_ref()
     }
 }

@@ -65,9 +65,10 @@ impl Runner<'_, '_> {
             self.reopen(path, redriven);
         }
         for path in &paths {
-            // Beginning an iteration can fail, and with it all the rest.
+            // Either can fail, and with it all the rest.
             if self.execution.outcome.is_none() {
                 self.resume_iterations(path, redriven);
+                self.redrive_map_run(path, redriven);
             }
         }
         self.due_frames();
@@ -89,12 +90,20 @@ impl Runner<'_, '_> {
                 });
                 return;
             }
+            (Phase::MapRun(run), _) if run.redrivable => return,
             // Only those of its branches go on that hadn't come to their end.
             (Phase::Parallel | Phase::Map(_), _) => {
                 self.update(path, |frame| frame.retries.clear());
                 return;
             }
-            (Phase::Ready | Phase::Waiting { .. } | Phase::Task(_) | Phase::Backoff { .. }, _) => {}
+            (
+                Phase::Ready
+                | Phase::Waiting { .. }
+                | Phase::Task(_)
+                | Phase::Backoff { .. }
+                | Phase::MapRun(_),
+                _,
+            ) => {}
         }
         let until = self.world.now;
         self.update(path, |frame| {

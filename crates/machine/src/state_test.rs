@@ -33,6 +33,8 @@ pub struct Setup {
     pub mock: Option<Result<Payload, Fault>>,
     /// How often it was retried before.
     pub retries: u32,
+    /// What its item reader read.
+    pub read_items: Option<Payload>,
     /// How many of its iterations failed.
     pub failed_iterations: Option<u64>,
 }
@@ -54,7 +56,7 @@ pub enum Progress {
     /// The state is over.
     Done(Box<TestedState>),
     /// The test makes no sense with this input, for this reason.
-    Senseless(String),
+    Senseless(&'static str),
 }
 
 /// How a state under test ended.
@@ -125,13 +127,14 @@ impl StateTest {
     /// A state with what is made up around it.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { language, info, context, variables, mock, retries, failed_iterations } = setup;
+        let Setup { language, info, context, variables, mock, retries, read_items, failed_iterations } = setup;
         let probe = Probe {
             language,
             variables,
             context: Some(context),
             retries,
             branches: mock.clone(),
+            read_items,
             failed_iterations,
             notes: RefCell::default(),
         };
@@ -156,7 +159,12 @@ impl StateTest {
             let turn = probed(&mut self.execution, [input], world, Some(&self.probe));
             let scheduled = turn.effects.into_iter().find_map(|effect| match effect {
                 Effect::Schedule(task) => Some(task),
-                Effect::Watch { .. } | Effect::Settle(_) | Effect::Abandon { .. } => None,
+                Effect::Watch { .. }
+                | Effect::Settle(_)
+                | Effect::Abandon { .. }
+                | Effect::StartMapRun(_)
+                | Effect::RedriveMapRun { .. }
+                | Effect::AbortMapRun { .. } => None,
             });
             input = match (scheduled, &self.mock) {
                 (Some(task), None) => {

@@ -118,6 +118,7 @@ impl<'e, 'w> Runner<'e, 'w> {
                 Reply::Accepted
             }
             Input::Task(key, report) => self.report(&key, None, report),
+            Input::MapRun(key, report) => self.map_run_report(&key, report),
             Input::Token(key, secret, report) => self.report(&key, Some(secret), report),
         };
         self.close_if_history_is_full();
@@ -174,7 +175,14 @@ impl<'e, 'w> Runner<'e, 'w> {
                     self.attempt(&path);
                 }
                 Some(Phase::Task(attempt)) => self.time_out(&path, &attempt),
-                Some(Phase::Ready | Phase::Parallel | Phase::Map(_) | Phase::Finished { .. }) | None => {}
+                Some(
+                    Phase::Ready
+                    | Phase::Parallel
+                    | Phase::Map(_)
+                    | Phase::MapRun(_)
+                    | Phase::Finished { .. },
+                )
+                | None => {}
             }
             if self.execution.outcome.is_some() || self.history_full || self.budget_spent() {
                 break;
@@ -197,6 +205,7 @@ impl<'e, 'w> Runner<'e, 'w> {
                 | Phase::Backoff { .. }
                 | Phase::Parallel
                 | Phase::Map(_)
+                | Phase::MapRun(_)
                 | Phase::Finished { .. },
             )
             | None => {}
@@ -315,8 +324,11 @@ impl<'e, 'w> Runner<'e, 'w> {
         self.execution.outcome = Some(outcome);
     }
 
-    /// Lets the open attempt of a frame go, if there is one.
+    /// Lets the open attempt or map run of a frame go, if there is one.
     pub(crate) fn abandon(&mut self, path: &FramePath) {
+        if self.abort_map_run(path) {
+            return;
+        }
         let job = self.current(path).is_some_and(|(_, state)| match &state.kind {
             Kind::Task(task) => stops_job(&task.resource),
             Kind::Pass(_)

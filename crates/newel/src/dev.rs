@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use newel_aws_catalog::Catalog;
 use newel_integrations::Integrations;
-use newel_orchestrator::{Auth, CatalogFile, Grpc, Http, Identity, Running, Store};
+use newel_orchestrator::{
+    Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, LogOptions, Running, Store,
+};
 use newel_runtime::{Shutdown, Telemetry, config, telemetry};
 use newel_worker::{Adapter, Options as WorkerOptions};
 use serde::Deserialize;
@@ -28,10 +30,14 @@ struct Config {
     auth: Auth,
     store: Store,
     limits: newel_asl::Limits,
+    throttling: newel_api::Throttling,
     engine: newel_engine::Options,
     dispatch: newel_dispatch::Options,
+    nested: newel_orchestrator::NestedOptions,
     catalog: CatalogFile,
     telemetry: Telemetry,
+    logs: LogOptions,
+    events: EventOptions,
     worker: WorkerOptions,
 }
 
@@ -45,10 +51,14 @@ impl Config {
             auth,
             store,
             limits,
+            throttling,
             engine,
             dispatch,
+            nested,
             catalog,
             telemetry,
+            logs,
+            events,
             worker,
         } = self;
         let orchestrator = newel_orchestrator::Config {
@@ -59,10 +69,14 @@ impl Config {
             auth,
             store,
             limits,
+            throttling,
             engine,
             dispatch,
+            nested,
             catalog,
             telemetry,
+            logs,
+            events,
         };
         (orchestrator, worker)
     }
@@ -108,7 +122,8 @@ fn everything(config: Config) -> anyhow::Result<()> {
         let (catalog, tokens) =
             (orchestrator.catalog.path.clone(), orchestrator.auth.worker_tokens_dir.clone());
         let running =
-            newel_orchestrator::start(orchestrator, telemetry.spans(), orchestrator_stop.clone()).await?;
+            newel_orchestrator::start(orchestrator, Exports::of(&telemetry), orchestrator_stop.clone())
+                .await?;
         let integrations = Integrations::new(Arc::new(Catalog::find(catalog.as_deref())?));
         let mut workers = workers(&running, worker, tokens, integrations, &asked).await?;
         newel_orchestrator::cli::announce(&running);

@@ -111,7 +111,7 @@ fn unplayable(file: &Path, text: &str, case: &str, problem: &Problem) -> Failure
         | Problem::NoTask { location, .. }
         | Problem::NoMock { location, .. }
         | Problem::NoAnswer { location, .. } => location.as_str(),
-        Problem::Stuck => "",
+        Problem::MapRun { .. } | Problem::Stuck => "",
     };
     let file = file.display();
     Failure::new(BAD_INPUT, anyhow::anyhow!("{file}{}: case {case}: {problem}", place(text, location)))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use newel_runtime::{Shutdown, config, telemetry};
 
-use crate::Config;
+use crate::{Config, Exports};
 
 /// The Newel orchestrator: runs Step Functions workflows, serves their API, and hands tasks to workers.
 ///
@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = Shutdown::on_signals()?;
-        let running = crate::start(config, telemetry.spans(), shutdown).await?;
+        let running = crate::start(config, Exports::of(&telemetry), shutdown).await?;
         announce(&running);
         running.ended().await
     })

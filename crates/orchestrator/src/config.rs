@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use newel_api::Bounds;
+use newel_api::{Bounds, Throttling};
 use newel_asl::Limits;
 use newel_runtime::Telemetry;
+use newel_sinks::{EventOptions, LogOptions};
 use newel_store::SqliteOptions;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub store: Store,
     /// The limits of definitions, payloads and executions: AWS's unless raised.
     pub limits: Limits,
+    /// How often callers may call: as often as they like unless it is enabled.
+    pub throttling: Throttling,
     /// How executions are run.
     pub engine: newel_engine::Options,
     /// The conversation with workers.
@@ -37,6 +40,10 @@ pub struct Config {
     pub catalog: CatalogFile,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
+    /// Where the logs of executions go.
+    pub logs: LogOptions,
+    /// Where the status-change events of executions go.
+    pub events: EventOptions,
 }
 
 /// Section `[http]`.
@@ -173,6 +180,9 @@ impl Config {
         if let Some((key, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{key} must not be 0"));
         }
+        self.throttling.check()?;
+        self.logs.check()?;
+        self.events.check()?;
         self.dispatch.check()
     }
 }
@@ -213,5 +223,7 @@ mod tests {
         check("[identity]\nregion = 'US East'", "identity.region");
         check("[store]\nshards = 0", "store.shards");
         check("[dispatch]\nsessions = 0", "dispatch.sessions");
+        check("[events]\nwebhook_url = 'hook'", "events.webhook_url");
+        check("[logs]\nfile_bytes = 0", "logs.file_bytes");
     }
 }

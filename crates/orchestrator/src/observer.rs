@@ -6,12 +6,14 @@ use newel_engine::{Committed, Observer as EngineObserver};
 use newel_machine::Detail;
 use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
+use newel_sinks::{Events, Logs};
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
 use crate::traces::Traces;
 
-/// Counts what becomes durable, traces it where traces are exported, and tells those who wait for children.
+/// Counts what becomes durable, traces it where traces are exported, and tells those who wait for children and the
+/// sinks of logs and events.
 #[derive(Debug)]
 pub(crate) struct Observer {
     started: Counter<u64>,
@@ -19,10 +21,12 @@ pub(crate) struct Observer {
     events: Counter<u64>,
     traces: Option<Traces>,
     nested: Arc<Nested>,
+    logs: Logs,
+    statuses: Events,
 }
 
 impl Observer {
-    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>) -> Self {
+    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>, logs: Logs, statuses: Events) -> Self {
         let meter = global::meter("newel.orchestrator");
         let counter = |name, description| meter.u64_counter(name).with_description(description).build();
         Self {
@@ -31,6 +35,8 @@ impl Observer {
             events: counter("newel.history.events", "History events that became durable."),
             traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
             nested,
+            logs,
+            statuses,
         }
     }
 }
@@ -50,6 +56,8 @@ impl EngineObserver for Observer {
             traces.committed(info, execution, events);
         }
         self.nested.committed(info, events);
+        self.logs.committed(turn);
+        self.statuses.committed(turn);
     }
 }
 

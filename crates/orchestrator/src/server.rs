@@ -12,10 +12,12 @@ use newel_engine::request::Tenant;
 use newel_engine::{Dispatcher, Engine, Env, Parts, SystemEnv, Workflows};
 use newel_integrations::Integrations;
 use newel_nested::Nested;
-use newel_runtime::telemetry::Spans;
+use newel_runtime::telemetry::{self, LogExport, Spans};
 use newel_runtime::{Shutdown, failpoint};
+use newel_sinks::{Events, Logs};
 use newel_store::{SqliteStore, Store};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::observer::Observer;
 use crate::{Config, credentials};
@@ -45,13 +47,30 @@ impl Running {
     }
 }
 
+/// Where a process's telemetry takes what is told of executions.
+#[derive(Debug, Default)]
+pub struct Exports {
+    /// Their traces.
+    pub spans: Option<Spans>,
+    /// Their logs, if the configuration wants them there.
+    pub logs: Option<LogExport>,
+}
+
+impl Exports {
+    /// The exports that a process's telemetry has.
+    #[must_use]
+    pub fn of(telemetry: &telemetry::Guard) -> Self {
+        Self { spans: telemetry.spans(), logs: telemetry.logs() }
+    }
+}
+
 /// Starts an orchestrator that runs until `shutdown` is requested. When this returns, both ports are served and work is
-/// taken. `spans` is where the traces of executions go, if anywhere.
+/// taken.
 ///
 /// # Errors
 /// The configuration is wrong, a credential can't be read, the catalog or the store can't be opened, a port is taken, or
 /// other machines could reach a port that asks nobody who they are.
-pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> anyhow::Result<Running> {
+pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyhow::Result<Running> {
     config.check().map_err(anyhow::Error::msg)?;
     let tenant = Tenant {
         account: config.identity.account.as_str().into(),
@@ -65,6 +84,9 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
     newel_api::check_bind(config.grpc.listen, auth.is_secured())
         .context("`grpc.listen` needs `auth.client_token_file` or `auth.worker_tokens_dir`")?;
 
+    let (logs, log_sinks) = Logs::new(&config.logs, exports.logs).map_err(anyhow::Error::msg)?;
+    let (events, event_sinks) = Events::new(&config.events).map_err(anyhow::Error::msg)?;
+
     let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
@@ -76,7 +98,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         store,
         catalog: Arc::new(integrations),
         dispatcher: Arc::clone(&nested) as Arc<dyn Dispatcher>,
-        observer: Arc::new(Observer::new(spans, Arc::clone(&nested))),
+        observer: Arc::new(Observer::new(exports.spans, Arc::clone(&nested), logs, events)),
         limits: config.limits.clone(),
         options: config.engine,
     })
@@ -94,6 +116,7 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         credentials,
         limits: config.limits,
         bounds: config.transport,
+        throttling: config.throttling,
         token_key: engine.page_key(),
         clock,
     };
@@ -104,7 +127,38 @@ pub async fn start(config: Config, spans: Option<Spans>, shutdown: Shutdown) -> 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tracing::info!(%http, %grpc, "orchestrator ready");
-    Ok(Running { http, grpc, ended: tokio::spawn(serve(server, hub, nested, engine, shutdown)) })
+    let sinks = Sinks::run(log_sinks.into_iter().chain(event_sinks));
+    let ended = tokio::spawn(async move {
+        let result = serve(server, hub, nested, engine, shutdown).await;
+        // Nothing is told any more, so what is queued is the last.
+        sinks.stopped().await;
+        result
+    });
+    Ok(Running { http, grpc, ended })
+}
+
+/// The sinks at work.
+struct Sinks {
+    stop: CancellationToken,
+    running: JoinSet<()>,
+}
+
+impl Sinks {
+    fn run(services: impl Iterator<Item = newel_sinks::Service>) -> Self {
+        let stop = CancellationToken::new();
+        let mut running = JoinSet::new();
+        for service in services {
+            running.spawn(service.run(stop.clone().cancelled_owned()));
+        }
+        Self { stop, running }
+    }
+
+    /// Has them write what is queued, and waits until they have.
+    async fn stopped(mut self) {
+        self.stop.cancel();
+        // A panic in one was logged where it happened.
+        while self.running.join_next().await.is_some() {}
+    }
 }
 
 /// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,

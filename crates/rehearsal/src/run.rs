@@ -74,6 +74,12 @@ pub enum Problem {
         /// The answers.
         location: String,
     },
+    /// The items of a distributed Map are worked on by executions of their own, which aren't played.
+    #[error("the state '{state}' is a distributed Map, which a rehearsal doesn't run")]
+    MapRun {
+        /// The state.
+        state: Str,
+    },
     /// Nothing is due and nothing is answered any more.
     #[error("the execution waits for something that never comes")]
     Stuck,
@@ -191,7 +197,8 @@ impl<'a> Play<'a> {
                 Effect::Settle(task) | Effect::Abandon { task, .. } => {
                     self.answers.retain(|_, (of, _)| *of != task);
                 }
-                Effect::Watch { .. } => {}
+                Effect::StartMapRun(order) => return Err(Problem::MapRun { state: order.state }),
+                Effect::Watch { .. } | Effect::RedriveMapRun { .. } | Effect::AbortMapRun { .. } => {}
             }
         }
         Ok(())

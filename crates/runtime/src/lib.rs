@@ -13,6 +13,7 @@
 
 pub mod config;
 pub mod failpoint;
+mod logs;
 pub mod metrics;
 pub mod propagation;
 pub mod secret;

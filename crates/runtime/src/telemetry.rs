@@ -1,17 +1,21 @@
 //! Logs, traces and metrics of a process, set up once at the top of `main`.
 //!
 //! Logs go to standard error, as text or as one JSON object a line. When an OTLP endpoint is set, spans of Newel's own
-//! crates and all metrics are exported to it over gRPC; sampling, headers and batch sizes follow the standard `OTEL_*`
+//! crates and all metrics are exported to it over gRPC, and log records that aren't the process's own ([`LogExport`]); sampling, headers and batch sizes follow the standard `OTEL_*`
 //! variables. Metrics can be read as Prometheus text in any case, see [`crate::metrics`].
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use opentelemetry::global;
+use opentelemetry::logs::LoggerProvider as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _, WithTonicConfig as _};
+use opentelemetry_otlp::{
+    LogExporter, MetricExporter, SpanExporter, WithExportConfig as _, WithTonicConfig as _,
+};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
@@ -21,6 +25,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterFn};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub use crate::logs::LogExport;
 pub use crate::metrics::prometheus_text;
 pub use crate::spans::{FinishedSpan, Spans};
 
@@ -107,14 +112,16 @@ pub fn init(program: &'static str, options: &Telemetry) -> Result<Guard, Error> 
         otlp_endpoint(options, std::env::var(opentelemetry_otlp::OTEL_EXPORTER_OTLP_ENDPOINT).ok());
     let (meters, export) = match endpoint {
         Some(endpoint) => {
-            let exporters = Exporters::build(&endpoint)?;
+            let exporters = Exporters::build(&endpoint, &resource)?;
             let meters = meters.with_periodic_exporter(exporters.metrics).build();
             let spans = Spans::new(exporters.spans, &resource);
             let tracers = SdkTracerProvider::builder()
                 .with_resource(resource)
                 .with_span_processor(spans.clone())
                 .build();
-            let export = Export { tracers, spans, meters: meters.clone(), _runtime: exporters.runtime };
+            let loggers = exporters.loggers;
+            let export =
+                Export { tracers, spans, loggers, meters: meters.clone(), _runtime: exporters.runtime };
             (meters, Some(export))
         }
         None => (meters.build(), None),
@@ -179,30 +186,36 @@ where
     tracing_opentelemetry::layer().with_tracer(tracer).with_filter(own)
 }
 
-/// The two OTLP exporters and the runtime that their connections live on.
+/// The OTLP exporters and the runtime that their connections live on.
 struct Exporters {
     runtime: Background,
     spans: SpanExporter,
     metrics: MetricExporter,
+    loggers: SdkLoggerProvider,
 }
 
 impl Exporters {
-    fn build(endpoint: &str) -> Result<Self, Error> {
+    fn build(endpoint: &str, resource: &Resource) -> Result<Self, Error> {
         let failed = |problem: String| Error::Export { endpoint: endpoint.to_owned(), problem };
         let runtime = Background::start().map_err(|error| failed(error.to_string()))?;
-        let (spans, metrics) = {
+        let (spans, metrics, logs) = {
             let _entered = runtime.0.as_ref().map(Runtime::enter);
             let mut spans = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
             let mut metrics = MetricExporter::builder().with_tonic().with_endpoint(endpoint);
+            let mut logs = LogExporter::builder().with_tonic().with_endpoint(endpoint);
             if endpoint.starts_with("https://") {
                 spans = spans.with_tls_config(ClientTlsConfig::new().with_native_roots());
                 metrics = metrics.with_tls_config(ClientTlsConfig::new().with_native_roots());
+                logs = logs.with_tls_config(ClientTlsConfig::new().with_native_roots());
             }
-            (spans.build(), metrics.build())
+            (spans.build(), metrics.build(), logs.build())
         };
         let spans = spans.map_err(|error| failed(error.to_string()))?;
         let metrics = metrics.map_err(|error| failed(error.to_string()))?;
-        Ok(Self { runtime, spans, metrics })
+        let logs = logs.map_err(|error| failed(error.to_string()))?;
+        let loggers =
+            SdkLoggerProvider::builder().with_resource(resource.clone()).with_batch_exporter(logs).build();
+        Ok(Self { runtime, spans, metrics, loggers })
     }
 }
 
@@ -231,6 +244,7 @@ impl Drop for Background {
 struct Export {
     tracers: SdkTracerProvider,
     spans: Spans,
+    loggers: SdkLoggerProvider,
     meters: SdkMeterProvider,
     _runtime: Background,
 }
@@ -241,6 +255,12 @@ impl Guard {
     pub fn spans(&self) -> Option<Spans> {
         self.export.as_ref().map(|export| export.spans.clone())
     }
+
+    /// Where log records go that aren't the process's own; none if nothing is exported.
+    #[must_use]
+    pub fn logs(&self) -> Option<LogExport> {
+        self.export.as_ref().map(|export| LogExport::new(export.loggers.logger("newel")))
+    }
 }
 
 impl Drop for Guard {
@@ -248,6 +268,9 @@ impl Drop for Guard {
         let Some(export) = &self.export else { return };
         if let Err(error) = export.tracers.shutdown_with_timeout(FLUSH_TIMEOUT) {
             tracing::warn!(%error, "the last spans were not exported");
+        }
+        if let Err(error) = export.loggers.shutdown_with_timeout(FLUSH_TIMEOUT) {
+            tracing::warn!(%error, "the last log records were not exported");
         }
         if let Err(error) = export.meters.shutdown_with_timeout(FLUSH_TIMEOUT) {
             tracing::warn!(%error, "the last metrics were not exported");
@@ -290,7 +313,9 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_is_none_is_refused() {
-        let error = Exporters::build("not an endpoint").err().map(|error| error.to_string());
+        let error = Exporters::build("not an endpoint", &Resource::builder().build())
+            .err()
+            .map(|error| error.to_string());
         let message = error.unwrap_or_default();
         assert!(
             message.starts_with("cannot export to `telemetry.otlp_endpoint` \"not an endpoint\":"),

@@ -5,6 +5,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
     MetricsService, MetricsServiceServer,
 };
@@ -30,6 +32,18 @@ const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 struct Collector {
     traces: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
     metrics: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
+    logs: Arc<Mutex<Vec<ExportLogsServiceRequest>>>,
+}
+
+#[tonic::async_trait]
+impl LogsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.logs.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
 }
 
 #[tonic::async_trait]
@@ -70,6 +84,7 @@ async fn spans_and_metrics_leave_before_the_process_does() {
     let server = tonic::transport::Server::builder()
         .add_service(TraceServiceServer::new(collector.clone()))
         .add_service(MetricsServiceServer::new(collector.clone()))
+        .add_service(LogsServiceServer::new(collector.clone()))
         .serve_with_incoming(TcpListenerStream::new(listener));
     tokio::spawn(server);
 
@@ -102,6 +117,7 @@ async fn spans_and_metrics_leave_before_the_process_does() {
         error: Some("E".to_owned()),
     };
     guard.spans().unwrap().export(finished);
+    guard.logs().unwrap().emit(UNIX_EPOCH + Duration::from_secs(2), true, "{}", &[("of", "an execution")]);
     assert!(telemetry::prometheus_text().contains("newel_test_things_total 3"));
     drop(guard);
 
@@ -121,6 +137,16 @@ async fn spans_and_metrics_leave_before_the_process_does() {
     assert_eq!(told.status.as_ref().unwrap().message, "E");
     let trace_id: String = spans[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(trace_id, REMOTE[3..35]);
+
+    let logs = collector.logs.lock().unwrap();
+    let resources: Vec<_> = logs.iter().flat_map(|request| &request.resource_logs).collect();
+    assert_eq!(service_name(resources[0].resource.as_ref()).as_deref(), Some("otlp-test"));
+    let records: Vec<_> =
+        resources.iter().flat_map(|logs| &logs.scope_logs).flat_map(|scope| &scope.log_records).collect();
+    let body = records[0].body.as_ref().unwrap().value.as_ref().unwrap();
+    assert_eq!((records.len(), body), (1, &Value::StringValue("{}".to_owned())));
+    assert_eq!((records[0].time_unix_nano, &*records[0].severity_text), (2_000_000_000, "ERROR"));
+    assert_eq!(records[0].attributes[0].key, "of");
 
     let metrics = collector.metrics.lock().unwrap();
     let sent: Vec<_> = metrics

@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    ArnKey, Commit, EntitiesPage, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow,
-    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Rejection,
-    Result, RevisionRow, ShardId, Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage,
+    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
+    Rejection, Result, RevisionRow, ShardId, Store, TagRow,
 };
 
 /// One thing that goes wrong.
@@ -245,6 +245,16 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>> {
         self.before_read().await?;
         self.inner.machines(page).await
+    }
+
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64> {
+        self.before_read().await?;
+        self.inner.machine_count(account, region).await
+    }
+
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64> {
+        self.before_read().await?;
+        self.inner.entity_count(kind, list).await
     }
 
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {

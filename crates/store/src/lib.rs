@@ -66,6 +66,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// State machines of an account and region by creation, newest last, strictly after `page.after`.
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>>;
 
+    /// How many state machines an account has in a region.
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64>;
+
     /// A revision of a state machine.
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>>;
 
@@ -74,6 +77,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Entities of a kind and list by creation, strictly after `page.after`.
     async fn entities(&self, page: EntitiesPage) -> Result<Vec<EntityRow>>;
+
+    /// How many entities of a kind a list has.
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64>;
 
     /// The execution of that id.
     async fn execution(&self, id: Id) -> Result<Option<ExecutionRow>>;

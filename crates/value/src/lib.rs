@@ -16,6 +16,7 @@ mod parse;
 mod payload;
 mod print;
 mod value;
+mod write;
 
 pub use number::Number;
 pub use object::{Object, ObjectBuilder};
@@ -23,6 +24,7 @@ pub use parse::{ParseError, ParseErrorKind};
 pub use payload::{Measure, Payload};
 pub use print::write_string;
 pub use value::{Array, Kind, Str, Value};
+pub use write::{Members, object};
 
 /// How deep arrays and objects may nest, the same bound as the parser behind AWS's API (Jackson's 1,000 levels).
 pub const MAX_DEPTH: usize = 1_000;

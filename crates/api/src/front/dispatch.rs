@@ -40,6 +40,13 @@ pub(crate) async fn dispatch(
             render::execution(&execution, data)
         }
         Operation::StopExecution => render::stopped(service.stop_execution(tenant, input).await?),
+        Operation::RedriveExecution => render::redriven(service.redrive_execution(tenant, input).await?),
+        Operation::DescribeMapRun => render::map_run(&service.describe_map_run(tenant, input).await?),
+        Operation::ListMapRuns => render::map_runs(&service.list_map_runs(tenant, input).await?),
+        Operation::UpdateMapRun => {
+            service.update_map_run(tenant, input).await?;
+            render::nothing()
+        }
         Operation::ListExecutions => render::executions(&service.list_executions(tenant, input).await?),
         Operation::GetExecutionHistory => {
             render::history(&service.get_execution_history(tenant, input).await?)
@@ -72,25 +79,41 @@ pub(crate) async fn dispatch(
             render::nothing()
         }
         Operation::ListTagsForResource => render::tags(&service.list_tags_for_resource(tenant, input).await?),
-        Operation::CreateActivity
-        | Operation::CreateStateMachineAlias
-        | Operation::DeleteActivity
-        | Operation::DeleteStateMachineAlias
-        | Operation::DeleteStateMachineVersion
-        | Operation::DescribeActivity
-        | Operation::DescribeMapRun
-        | Operation::DescribeStateMachineAlias
-        | Operation::GetActivityTask
-        | Operation::ListActivities
-        | Operation::ListMapRuns
-        | Operation::ListStateMachineAliases
-        | Operation::ListStateMachineVersions
-        | Operation::PublishStateMachineVersion
-        | Operation::RedriveExecution
-        | Operation::UpdateMapRun
-        | Operation::UpdateStateMachineAlias => {
-            let message = format!("Newel does not serve {} yet", operation.name());
-            return Err(Refusal::new("UnknownOperationException", message));
+        Operation::PublishStateMachineVersion => {
+            render::published(&service.publish_state_machine_version(tenant, input).await?)
+        }
+        Operation::ListStateMachineVersions => {
+            render::versions(&service.list_state_machine_versions(tenant, input).await?)
+        }
+        Operation::DeleteStateMachineVersion => {
+            service.delete_state_machine_version(tenant, input).await?;
+            render::nothing()
+        }
+        Operation::CreateStateMachineAlias => {
+            render::created_alias(&service.create_state_machine_alias(tenant, input).await?)
+        }
+        Operation::UpdateStateMachineAlias => {
+            render::changed(service.update_state_machine_alias(tenant, input).await?)
+        }
+        Operation::DescribeStateMachineAlias => {
+            render::alias(&service.describe_state_machine_alias(tenant, input).await?)
+        }
+        Operation::DeleteStateMachineAlias => {
+            service.delete_state_machine_alias(tenant, input).await?;
+            render::nothing()
+        }
+        Operation::ListStateMachineAliases => {
+            render::aliases(&service.list_state_machine_aliases(tenant, input).await?)
+        }
+        Operation::CreateActivity => render::created_activity(&service.create_activity(tenant, input).await?),
+        Operation::DescribeActivity => render::activity(&service.describe_activity(tenant, input).await?),
+        Operation::DeleteActivity => {
+            service.delete_activity(tenant, input).await?;
+            render::nothing()
+        }
+        Operation::ListActivities => render::activities(&service.list_activities(tenant, input).await?),
+        Operation::GetActivityTask => {
+            render::activity_task(service.get_activity_task(tenant, input).await?.as_ref())
         }
     })
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod dispatch;
 mod history;
-mod json;
+mod instant;
 mod render;
 
 use std::convert::Infallible;
@@ -127,8 +127,9 @@ impl Inner {
         let operation = operation.ok_or_else(unknown_operation)?;
         let input = Input::new(operation, members(&body)?, self.service.limits())?;
         drop(body);
-        // Those that wait for an execution's end are bounded by the engine, and must not keep others out.
-        let _permit = (!operation.waits_for_end()).then_some(permit);
+        self.service.admit(&tenant, operation, &input).await?;
+        // Those that wait are bounded by the engine, and must not keep others out.
+        let _permit = (!operation.waits()).then_some(permit);
         dispatch::dispatch(&self.service, operation, &tenant, &input).await
     }
 }

@@ -2,17 +2,16 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    Configuration, CreatedStateMachine, Execution, ExecutionItem, Page, StartedExecution, StateMachine,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
+    MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
     StateMachineItem, SyncExecution, Tag, TestedState, UpdatedStateMachine,
 };
 use newel_machine::Inspection;
-use newel_value::{Number, Payload};
+use newel_value::{Members, Number, Object, Payload, Str, Value, object};
 
 use super::history::write_event;
-use super::json::{Members, object};
-use crate::service::{
-    EncryptionView, History, InspectionLevel, LoggingView, TracingView, Verdict, redrive,
-};
+use super::instant::Instants as _;
+use crate::service::{EncryptionView, History, InspectionLevel, LoggingView, TracingView, Verdict};
 
 /// The answer of operations that have nothing to tell.
 pub(super) fn nothing() -> String {
@@ -29,13 +28,15 @@ pub(super) fn created(created: &CreatedStateMachine) -> String {
     written(|m| {
         m.text("stateMachineArn", &created.arn);
         m.instant("creationDate", created.created_at);
+        m.optional("stateMachineVersionArn", created.version_arn.as_deref());
     })
 }
 
 pub(super) fn updated(updated: &UpdatedStateMachine) -> String {
     written(|m| {
         m.instant("updateDate", updated.updated_at);
-        m.text("revisionId", &updated.revision_id);
+        m.optional("revisionId", updated.revision_id.as_deref());
+        m.optional("stateMachineVersionArn", updated.version_arn.as_deref());
     })
 }
 
@@ -51,7 +52,21 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         m.instant("creationDate", machine.created_at);
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
+        m.optional("description", machine.description.as_deref());
+        references(m, machine, definition);
     })
+}
+
+/// `variableReferences`, where there are any; they are part of the definition, and told with it.
+fn references(m: &mut Members<'_>, machine: &StateMachine, definition: bool) {
+    if !definition || machine.variable_references.is_empty() {
+        return;
+    }
+    // The states' names are the user's, so this object is written as a value is.
+    let names = |names: &Vec<Str>| Value::from(names.iter().cloned().map(Value::from).collect::<Vec<_>>());
+    let states: Object =
+        machine.variable_references.iter().map(|(state, of)| (state.clone(), names(of))).collect();
+    m.value("variableReferences", &states.into());
 }
 
 pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> String {
@@ -61,8 +76,13 @@ pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> 
         m.text("definition", if definition { &machine.definition } else { "" });
         m.text("roleArn", &machine.role_arn);
         m.instant("updateDate", machine.updated_at);
+        if let Some(map) = &machine.map {
+            m.text("label", &map.label);
+            m.text("mapRunArn", &map.map_run_arn);
+        }
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
+        references(m, machine, definition);
     })
 }
 
@@ -91,6 +111,101 @@ pub(super) fn machines(page: &Page<StateMachineItem>) -> String {
         });
         m.optional("nextToken", page.next.as_deref());
     })
+}
+
+pub(super) fn published(version: &PublishedVersion) -> String {
+    written(|m| write_version(version, m))
+}
+
+fn write_version(version: &PublishedVersion, m: &mut Members<'_>) {
+    m.text("stateMachineVersionArn", &version.arn);
+    m.instant("creationDate", version.created_at);
+}
+
+pub(super) fn versions(page: &Page<PublishedVersion>) -> String {
+    written(|m| {
+        m.array("stateMachineVersions", &page.items, |version, out| {
+            object(out, |m| write_version(version, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> String {
+    written(|m| write_alias_item(alias, m))
+}
+
+fn write_alias_item(alias: &AliasItem, m: &mut Members<'_>) {
+    m.text("stateMachineAliasArn", &alias.arn);
+    m.instant("creationDate", alias.created_at);
+}
+
+pub(super) fn aliases(page: &Page<AliasItem>) -> String {
+    written(|m| {
+        m.array("stateMachineAliases", &page.items, |alias, out| {
+            object(out, |m| write_alias_item(alias, m));
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn alias(alias: &Alias) -> String {
+    written(|m| {
+        m.text("stateMachineAliasArn", &alias.arn);
+        m.text("name", &alias.name);
+        m.optional("description", alias.description.as_deref());
+        m.array("routingConfiguration", &alias.routing, |route, out| {
+            object(out, |m| {
+                m.text("stateMachineVersionArn", &route.version_arn);
+                m.number("weight", route.weight.into());
+            });
+        });
+        m.instant("creationDate", alias.created_at);
+        m.instant("updateDate", alias.updated_at);
+    })
+}
+
+pub(super) fn created_activity(activity: &Activity) -> String {
+    written(|m| {
+        m.text("activityArn", &activity.arn);
+        m.instant("creationDate", activity.created_at);
+    })
+}
+
+pub(super) fn activity(activity: &Activity) -> String {
+    written(|m| {
+        write_activity(activity, m);
+        m.object("encryptionConfiguration", |m| m.text("type", "AWS_OWNED_KEY"));
+    })
+}
+
+fn write_activity(activity: &Activity, m: &mut Members<'_>) {
+    m.text("activityArn", &activity.arn);
+    m.text("name", &activity.name);
+    m.instant("creationDate", activity.created_at);
+}
+
+pub(super) fn activities(page: &Page<Activity>) -> String {
+    written(|m| {
+        m.array("activities", &page.items, |activity, out| object(out, |m| write_activity(activity, m)));
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+/// A task for a worker; without one the token is `null`, as AWS has it.
+pub(super) fn activity_task(task: Option<&ActivityTask>) -> String {
+    written(|m| match task {
+        Some(task) => {
+            m.text("taskToken", &task.token);
+            m.text("input", task.input.text());
+        }
+        None => m.null("taskToken"),
+    })
+}
+
+/// The answer of operations that tell when they changed something.
+pub(super) fn changed(at: Timestamp) -> String {
+    written(|m| m.instant("updateDate", at))
 }
 
 pub(super) fn started(started: &StartedExecution) -> String {
@@ -150,13 +265,15 @@ pub(super) fn execution(execution: &Execution, data: bool) -> String {
             }
             m.object("outputDetails", |m| m.flag("included", data));
         }
+        m.optional("mapRunArn", execution.map_run_arn.as_deref());
         m.optional("traceHeader", execution.trace_header.as_deref());
         m.optional("error", execution.fault.error.as_deref());
         m.optional("cause", execution.fault.cause.as_deref());
-        m.number("redriveCount", 0);
-        let (status, reason) = redrive(execution.status);
-        m.text("redriveStatus", status);
-        m.optional("redriveStatusReason", reason);
+        m.optional("stateMachineVersionArn", execution.version_arn.as_deref());
+        m.optional("stateMachineAliasArn", execution.alias_arn.as_deref());
+        redrives(m, execution.redrive_count, execution.redriven_at);
+        m.text("redriveStatus", execution.redrivable.name());
+        m.optional("redriveStatusReason", execution.redrivable.reason());
     })
 }
 
@@ -172,11 +289,82 @@ pub(super) fn executions(page: &Page<ExecutionItem>) -> String {
                 if let Some(at) = item.stopped_at {
                     m.instant("stopDate", at);
                 }
-                m.number("redriveCount", 0);
+                m.optional("stateMachineVersionArn", item.version_arn.as_deref());
+                m.optional("stateMachineAliasArn", item.alias_arn.as_deref());
+                m.optional("mapRunArn", item.map_run_arn.as_deref());
+                if let Some(count) = item.item_count {
+                    m.number("itemCount", count);
+                }
+                redrives(m, item.redrive_count, item.redriven_at);
             });
         });
         m.optional("nextToken", page.next.as_deref());
     })
+}
+
+fn redrives(m: &mut Members<'_>, count: u64, last: Option<Timestamp>) {
+    m.number("redriveCount", count);
+    if let Some(at) = last {
+        m.instant("redriveDate", at);
+    }
+}
+
+pub(super) fn map_run(run: &MapRun) -> String {
+    let redriven = run.redrive_count > 0;
+    written(|m| {
+        m.text("mapRunArn", &run.arn);
+        m.text("executionArn", &run.execution_arn);
+        m.text("status", run.status.name());
+        m.instant("startDate", run.started_at);
+        if let Some(at) = run.stopped_at {
+            m.instant("stopDate", at);
+        }
+        m.number("maxConcurrency", run.max_concurrency);
+        m.float("toleratedFailurePercentage", run.tolerated_failure_percentage);
+        m.number("toleratedFailureCount", run.tolerated_failure_count);
+        m.object("itemCounts", |m| counts(m, &run.items, redriven));
+        m.object("executionCounts", |m| counts(m, &run.executions, redriven));
+        if redriven {
+            redrives(m, run.redrive_count, run.redriven_at);
+        }
+    })
+}
+
+/// Counts of a map run; what a redrive adds is there once there was one, as recordings have it.
+fn counts(m: &mut Members<'_>, counts: &MapRunCounts, redriven: bool) {
+    m.number("pending", counts.pending);
+    m.number("running", counts.running);
+    m.number("succeeded", counts.succeeded);
+    m.number("failed", counts.failed);
+    m.number("timedOut", counts.timed_out);
+    m.number("aborted", counts.aborted);
+    m.number("total", counts.total);
+    m.number("resultsWritten", counts.results_written);
+    if redriven {
+        m.number("failuresNotRedrivable", counts.failures_not_redrivable);
+        m.number("pendingRedrive", counts.pending_redrive);
+    }
+}
+
+pub(super) fn map_runs(page: &Page<MapRunItem>) -> String {
+    written(|m| {
+        m.array("mapRuns", &page.items, |item, out| {
+            object(out, |m| {
+                m.text("executionArn", &item.execution_arn);
+                m.text("mapRunArn", &item.arn);
+                m.text("stateMachineArn", &item.state_machine_arn);
+                m.instant("startDate", item.started_at);
+                if let Some(at) = item.stopped_at {
+                    m.instant("stopDate", at);
+                }
+            });
+        });
+        m.optional("nextToken", page.next.as_deref());
+    })
+}
+
+pub(super) fn redriven(at: Timestamp) -> String {
+    written(|m| m.instant("redriveDate", at))
 }
 
 pub(super) fn stopped(at: Timestamp) -> String {

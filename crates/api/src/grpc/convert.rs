@@ -2,15 +2,16 @@
 
 use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, Execution, ExecutionItem, Page, StateMachine, StateMachineItem, SyncExecution, Tag,
-    TestedState,
+    Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem,
+    MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
+    Tag, TestedState,
 };
 use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
-use newel_value::Payload;
+use newel_value::{Payload, Str};
 
-use crate::service::{EncryptionView, InspectionLevel, LoggingView, TracingView, Verdict, redrive};
+use crate::service::{EncryptionView, InspectionLevel, LoggingView, TracingView, Verdict};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -35,6 +36,10 @@ const fn status(status: ExecutionStatus) -> pb::ExecutionStatus {
         ExecutionStatus::Aborted => pb::ExecutionStatus::Aborted,
         ExecutionStatus::PendingRedrive => pb::ExecutionStatus::PendingRedrive,
     }
+}
+
+fn count(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn logging(configuration: &Configuration) -> pb::LoggingConfiguration {
@@ -87,7 +92,18 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         tracing_configuration: Some(tracing(&machine.configuration)),
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
+        description: machine.description.as_deref().map(str::to_owned),
+        variable_references: references(machine, told),
     }
+}
+
+/// The variables that states refer to are part of the definition, and told with it.
+fn references(machine: &StateMachine, told: bool) -> Vec<pb::VariableReferences> {
+    let of_state = |(state, names): &(Str, Vec<Str>)| pb::VariableReferences {
+        state_name: state.to_string(),
+        variables: names.iter().map(ToString::to_string).collect(),
+    };
+    machine.variable_references.iter().filter(|_| told).map(of_state).collect()
 }
 
 pub(super) fn machine_of_execution(
@@ -104,6 +120,9 @@ pub(super) fn machine_of_execution(
         tracing_configuration: Some(tracing(&machine.configuration)),
         encryption_configuration: Some(encryption(&machine.configuration)),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
+        label: machine.map.as_ref().map(|map| map.label.to_string()),
+        map_run_arn: machine.map.as_ref().map(|map| map.map_run_arn.to_string()),
+        variable_references: references(machine, told),
     }
 }
 
@@ -116,6 +135,57 @@ pub(super) fn machines(page: Page<StateMachineItem>) -> pb::ListStateMachinesRes
     };
     pb::ListStateMachinesResponse {
         state_machines: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
+pub(super) fn published(version: &PublishedVersion) -> pb::PublishStateMachineVersionResponse {
+    pb::PublishStateMachineVersionResponse {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    }
+}
+
+pub(super) fn versions(page: Page<PublishedVersion>) -> pb::ListStateMachineVersionsResponse {
+    let item = |version: &PublishedVersion| pb::StateMachineVersionListItem {
+        state_machine_version_arn: version.arn.to_string(),
+        creation_date: Some(instant(version.created_at)),
+    };
+    pb::ListStateMachineVersionsResponse {
+        state_machine_versions: page.items.iter().map(item).collect(),
+        next_token: page.next,
+    }
+}
+
+pub(super) fn created_alias(alias: &AliasItem) -> pb::CreateStateMachineAliasResponse {
+    pb::CreateStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    }
+}
+
+pub(super) fn alias(alias: Alias) -> pb::DescribeStateMachineAliasResponse {
+    let route = |route: &Route| pb::RoutingConfiguration {
+        state_machine_version_arn: route.version_arn.to_string(),
+        weight: route.weight.into(),
+    };
+    pb::DescribeStateMachineAliasResponse {
+        state_machine_alias_arn: alias.arn.to_string(),
+        name: alias.name.to_string(),
+        description: alias.description.as_deref().map(str::to_owned),
+        routing_configuration: alias.routing.iter().map(route).collect(),
+        creation_date: Some(instant(alias.created_at)),
+        update_date: Some(instant(alias.updated_at)),
+    }
+}
+
+pub(super) fn aliases(page: Page<AliasItem>) -> pb::ListStateMachineAliasesResponse {
+    let item = |alias: &AliasItem| pb::StateMachineAliasListItem {
+        state_machine_alias_arn: alias.arn.to_string(),
+        creation_date: Some(instant(alias.created_at)),
+    };
+    pb::ListStateMachineAliasesResponse {
+        state_machine_aliases: page.items.iter().map(item).collect(),
         next_token: page.next,
     }
 }
@@ -139,11 +209,28 @@ pub(super) fn sync(execution: SyncExecution, data: bool) -> pb::StartSyncExecuti
     }
 }
 
+pub(super) fn activity(activity: &Activity) -> pb::DescribeActivityResponse {
+    pb::DescribeActivityResponse {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    }
+}
+
+pub(super) fn activities(page: Page<Activity>) -> pb::ListActivitiesResponse {
+    let item = |activity: &Activity| pb::ActivityListItem {
+        activity_arn: activity.arn.to_string(),
+        name: activity.name.to_string(),
+        creation_date: Some(instant(activity.created_at)),
+    };
+    pb::ListActivitiesResponse { activities: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
 pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecutionResponse {
-    let (redrivable, reason) = redrive(execution.status);
-    let redrive_status = match redrivable {
-        "REDRIVABLE" => pb::RedriveStatus::Redrivable,
-        _ => pb::RedriveStatus::NotRedrivable,
+    let redrive_status = match execution.redrivable {
+        Redrivable::Yes => pb::RedriveStatus::Redrivable,
+        Redrivable::No(_) => pb::RedriveStatus::NotRedrivable,
+        Redrivable::ByMapRun => pb::RedriveStatus::RedrivableByMapRun,
     };
     pb::DescribeExecutionResponse {
         execution_arn: execution.arn.to_string(),
@@ -157,9 +244,13 @@ pub(super) fn execution(execution: &Execution, data: bool) -> pb::DescribeExecut
         error: execution.fault.error.as_deref().map(str::to_owned),
         cause: execution.fault.cause.as_deref().map(str::to_owned),
         trace_header: execution.trace_header.as_deref().map(str::to_owned),
-        redrive_count: 0,
+        redrive_count: count(execution.redrive_count),
         redrive_status: redrive_status.into(),
-        redrive_status_reason: reason.map(str::to_owned),
+        redrive_status_reason: execution.redrivable.reason().map(ToString::to_string),
+        redrive_date: execution.redriven_at.map(instant),
+        map_run_arn: execution.map_run_arn.as_deref().map(str::to_owned),
+        state_machine_version_arn: execution.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: execution.alias_arn.as_deref().map(str::to_owned),
     }
 }
 
@@ -171,6 +262,12 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         status: status(item.status).into(),
         start_date: Some(instant(item.started_at)),
         stop_date: item.stopped_at.map(instant),
+        state_machine_version_arn: item.version_arn.as_deref().map(str::to_owned),
+        state_machine_alias_arn: item.alias_arn.as_deref().map(str::to_owned),
+        redrive_count: count(item.redrive_count),
+        redrive_date: item.redriven_at.map(instant),
+        map_run_arn: item.map_run_arn.as_deref().map(str::to_owned),
+        item_count: item.item_count,
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
 }
@@ -227,6 +324,55 @@ pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionRes
         diagnostics: verdict.diagnostics.into_iter().map(diagnostic).collect(),
         truncated: verdict.truncated,
     }
+}
+
+pub(super) fn map_run(run: &MapRun) -> pb::DescribeMapRunResponse {
+    let status = match run.status {
+        MapRunStatus::Running => pb::MapRunStatus::Running,
+        MapRunStatus::Succeeded => pb::MapRunStatus::Succeeded,
+        MapRunStatus::Failed => pb::MapRunStatus::Failed,
+        MapRunStatus::Aborted => pb::MapRunStatus::Aborted,
+    };
+    pb::DescribeMapRunResponse {
+        map_run_arn: run.arn.to_string(),
+        execution_arn: run.execution_arn.to_string(),
+        status: status.into(),
+        start_date: Some(instant(run.started_at)),
+        stop_date: run.stopped_at.map(instant),
+        max_concurrency: run.max_concurrency,
+        tolerated_failure_percentage: run.tolerated_failure_percentage,
+        tolerated_failure_count: run.tolerated_failure_count,
+        item_counts: Some(counts(&run.items)),
+        execution_counts: Some(counts(&run.executions)),
+        redrive_count: count(run.redrive_count),
+        redrive_date: run.redriven_at.map(instant),
+    }
+}
+
+const fn counts(counts: &MapRunCounts) -> pb::MapRunCounts {
+    pb::MapRunCounts {
+        pending: counts.pending,
+        running: counts.running,
+        succeeded: counts.succeeded,
+        failed: counts.failed,
+        timed_out: counts.timed_out,
+        aborted: counts.aborted,
+        total: counts.total,
+        results_written: counts.results_written,
+        failures_not_redrivable: counts.failures_not_redrivable,
+        pending_redrive: counts.pending_redrive,
+    }
+}
+
+pub(super) fn map_runs(page: Page<MapRunItem>) -> pb::ListMapRunsResponse {
+    let item = |item: &MapRunItem| pb::MapRunListItem {
+        execution_arn: item.execution_arn.to_string(),
+        map_run_arn: item.arn.to_string(),
+        state_machine_arn: item.state_machine_arn.to_string(),
+        start_date: Some(instant(item.started_at)),
+        stop_date: item.stopped_at.map(instant),
+    };
+    pb::ListMapRunsResponse { map_runs: page.items.iter().map(item).collect(), next_token: page.next }
 }
 
 pub(super) fn tags(tags: Vec<Tag>) -> pb::ListTagsForResourceResponse {

@@ -90,6 +90,14 @@ fn tag(tag: pb::Tag) -> Value {
     builder().optional("key", Some(tag.key)).optional("value", Some(tag.value)).build().into()
 }
 
+fn route(route: pb::RoutingConfiguration) -> Value {
+    builder()
+        .text("stateMachineVersionArn", route.state_machine_version_arn)
+        .optional("weight", Some(i64::from(route.weight)))
+        .build()
+        .into()
+}
+
 impl Members for pb::CreateStateMachineRequest {
     fn members(self) -> Object {
         builder()
@@ -104,6 +112,8 @@ impl Members for pb::CreateStateMachineRequest {
             .optional("tracingConfiguration", self.tracing_configuration.map(tracing))
             .optional("encryptionConfiguration", self.encryption_configuration.map(encryption))
             .list("tags", self.tags, tag)
+            .optional("publish", Some(self.publish))
+            .optional("versionDescription", self.version_description)
             .build()
     }
 }
@@ -117,7 +127,115 @@ impl Members for pb::UpdateStateMachineRequest {
             .optional("loggingConfiguration", self.logging_configuration.map(logging))
             .optional("tracingConfiguration", self.tracing_configuration.map(tracing))
             .optional("encryptionConfiguration", self.encryption_configuration.map(encryption))
+            .optional("publish", Some(self.publish))
+            .optional("versionDescription", self.version_description)
             .build()
+    }
+}
+
+impl Members for pb::PublishStateMachineVersionRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("revisionId", self.revision_id)
+            .optional("description", self.description)
+            .build()
+    }
+}
+
+impl Members for pb::ListStateMachineVersionsRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::DeleteStateMachineVersionRequest {
+    fn members(self) -> Object {
+        builder().text("stateMachineVersionArn", self.state_machine_version_arn).build()
+    }
+}
+
+impl Members for pb::CreateStateMachineAliasRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("name", self.name)
+            .optional("description", self.description)
+            .list("routingConfiguration", self.routing_configuration, route)
+            .build()
+    }
+}
+
+impl Members for pb::UpdateStateMachineAliasRequest {
+    fn members(self) -> Object {
+        let routing: Vec<_> = self.routing_configuration.into_iter().map(route).collect();
+        builder()
+            .text("stateMachineAliasArn", self.state_machine_alias_arn)
+            .optional("description", self.description)
+            .optional("routingConfiguration", Some(routing).filter(|routing| !routing.is_empty()))
+            .build()
+    }
+}
+
+impl Members for pb::DescribeStateMachineAliasRequest {
+    fn members(self) -> Object {
+        builder().text("stateMachineAliasArn", self.state_machine_alias_arn).build()
+    }
+}
+
+impl Members for pb::DeleteStateMachineAliasRequest {
+    fn members(self) -> Object {
+        builder().text("stateMachineAliasArn", self.state_machine_alias_arn).build()
+    }
+}
+
+impl Members for pb::ListStateMachineAliasesRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("stateMachineArn", self.state_machine_arn)
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::CreateActivityRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("name", self.name)
+            .list("tags", self.tags, tag)
+            .optional("encryptionConfiguration", self.encryption_configuration.map(encryption))
+            .build()
+    }
+}
+
+impl Members for pb::DescribeActivityRequest {
+    fn members(self) -> Object {
+        builder().text("activityArn", self.activity_arn).build()
+    }
+}
+
+impl Members for pb::DeleteActivityRequest {
+    fn members(self) -> Object {
+        builder().text("activityArn", self.activity_arn).build()
+    }
+}
+
+impl Members for pb::ListActivitiesRequest {
+    fn members(self) -> Object {
+        builder()
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::GetActivityTaskRequest {
+    fn members(self) -> Object {
+        builder().text("activityArn", self.activity_arn).optional("workerName", self.worker_name).build()
     }
 }
 
@@ -244,6 +362,39 @@ impl Members for pb::DescribeStateMachineForExecutionRequest {
     }
 }
 
+impl Members for pb::DescribeMapRunRequest {
+    fn members(self) -> Object {
+        builder().text("mapRunArn", self.map_run_arn).build()
+    }
+}
+
+impl Members for pb::ListMapRunsRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("executionArn", self.execution_arn)
+            .optional("maxResults", integer(self.max_results))
+            .optional("nextToken", self.next_token)
+            .build()
+    }
+}
+
+impl Members for pb::UpdateMapRunRequest {
+    fn members(self) -> Object {
+        builder()
+            .text("mapRunArn", self.map_run_arn)
+            .optional("maxConcurrency", self.max_concurrency.map(i64::from))
+            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage)
+            .optional("toleratedFailureCount", self.tolerated_failure_count)
+            .build()
+    }
+}
+
+impl Members for pb::RedriveExecutionRequest {
+    fn members(self) -> Object {
+        builder().text("executionArn", self.execution_arn).optional("clientToken", self.client_token).build()
+    }
+}
+
 impl Members for pb::StopExecutionRequest {
     fn members(self) -> Object {
         builder()
@@ -342,7 +493,7 @@ mod tests {
         };
         assert_eq!(
             Value::from(request.members()).to_json(),
-            r#"{"name":"m","definition":"{}","type":"EXPRESS","loggingConfiguration":{"level":"ALL","includeExecutionData":true,"destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":"arn"}}]},"tags":[{"key":"k","value":""}]}"#
+            r#"{"name":"m","definition":"{}","type":"EXPRESS","loggingConfiguration":{"level":"ALL","includeExecutionData":true,"destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":"arn"}}]},"tags":[{"key":"k","value":""}],"publish":false}"#
         );
     }
 

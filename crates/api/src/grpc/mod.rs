@@ -63,6 +63,7 @@ impl Workflows {
         }
         let answered = async {
             let input = Input::new(operation, members, self.service.limits())?;
+            self.service.admit(&tenant, operation, &input).await?;
             let limit = self.service.call_timeout(Some(operation), self.call_timeout);
             let Ok(result) = timeout(limit, call(&self.service, &tenant, &input)).await else {
                 return Err(Refusal::new("RequestTimeoutException", "The request took too long"));
@@ -105,6 +106,7 @@ impl WorkflowsService for Workflows {
             pb::CreateStateMachineResponse {
                 state_machine_arn: created.arn.to_string(),
                 creation_date: Some(convert::instant(created.created_at)),
+                state_machine_version_arn: created.version_arn.as_deref().map(str::to_owned),
             }
         })
     }
@@ -117,7 +119,8 @@ impl WorkflowsService for Workflows {
             let updated = service.update_state_machine(tenant, input).await?;
             pb::UpdateStateMachineResponse {
                 update_date: Some(convert::instant(updated.updated_at)),
-                revision_id: updated.revision_id.to_string(),
+                revision_id: updated.revision_id.as_deref().map(str::to_owned),
+                state_machine_version_arn: updated.version_arn.as_deref().map(str::to_owned),
             }
         })
     }
@@ -139,6 +142,135 @@ impl WorkflowsService for Workflows {
         unary!(self, request, DeleteStateMachine, |service, tenant, input| {
             service.delete_state_machine(tenant, input).await?;
             pb::DeleteStateMachineResponse {}
+        })
+    }
+
+    async fn publish_state_machine_version(
+        &self,
+        request: Request<pb::PublishStateMachineVersionRequest>,
+    ) -> Result<Response<pb::PublishStateMachineVersionResponse>, Status> {
+        unary!(self, request, PublishStateMachineVersion, |service, tenant, input| {
+            convert::published(&service.publish_state_machine_version(tenant, input).await?)
+        })
+    }
+
+    async fn list_state_machine_versions(
+        &self,
+        request: Request<pb::ListStateMachineVersionsRequest>,
+    ) -> Result<Response<pb::ListStateMachineVersionsResponse>, Status> {
+        unary!(self, request, ListStateMachineVersions, |service, tenant, input| {
+            convert::versions(service.list_state_machine_versions(tenant, input).await?)
+        })
+    }
+
+    async fn delete_state_machine_version(
+        &self,
+        request: Request<pb::DeleteStateMachineVersionRequest>,
+    ) -> Result<Response<pb::DeleteStateMachineVersionResponse>, Status> {
+        unary!(self, request, DeleteStateMachineVersion, |service, tenant, input| {
+            service.delete_state_machine_version(tenant, input).await?;
+            pb::DeleteStateMachineVersionResponse {}
+        })
+    }
+
+    async fn create_state_machine_alias(
+        &self,
+        request: Request<pb::CreateStateMachineAliasRequest>,
+    ) -> Result<Response<pb::CreateStateMachineAliasResponse>, Status> {
+        unary!(self, request, CreateStateMachineAlias, |service, tenant, input| {
+            convert::created_alias(&service.create_state_machine_alias(tenant, input).await?)
+        })
+    }
+
+    async fn update_state_machine_alias(
+        &self,
+        request: Request<pb::UpdateStateMachineAliasRequest>,
+    ) -> Result<Response<pb::UpdateStateMachineAliasResponse>, Status> {
+        unary!(self, request, UpdateStateMachineAlias, |service, tenant, input| {
+            let at = service.update_state_machine_alias(tenant, input).await?;
+            pb::UpdateStateMachineAliasResponse { update_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn describe_state_machine_alias(
+        &self,
+        request: Request<pb::DescribeStateMachineAliasRequest>,
+    ) -> Result<Response<pb::DescribeStateMachineAliasResponse>, Status> {
+        unary!(self, request, DescribeStateMachineAlias, |service, tenant, input| {
+            convert::alias(service.describe_state_machine_alias(tenant, input).await?)
+        })
+    }
+
+    async fn delete_state_machine_alias(
+        &self,
+        request: Request<pb::DeleteStateMachineAliasRequest>,
+    ) -> Result<Response<pb::DeleteStateMachineAliasResponse>, Status> {
+        unary!(self, request, DeleteStateMachineAlias, |service, tenant, input| {
+            service.delete_state_machine_alias(tenant, input).await?;
+            pb::DeleteStateMachineAliasResponse {}
+        })
+    }
+
+    async fn list_state_machine_aliases(
+        &self,
+        request: Request<pb::ListStateMachineAliasesRequest>,
+    ) -> Result<Response<pb::ListStateMachineAliasesResponse>, Status> {
+        unary!(self, request, ListStateMachineAliases, |service, tenant, input| {
+            convert::aliases(service.list_state_machine_aliases(tenant, input).await?)
+        })
+    }
+
+    async fn create_activity(
+        &self,
+        request: Request<pb::CreateActivityRequest>,
+    ) -> Result<Response<pb::CreateActivityResponse>, Status> {
+        unary!(self, request, CreateActivity, |service, tenant, input| {
+            let activity = service.create_activity(tenant, input).await?;
+            pb::CreateActivityResponse {
+                activity_arn: activity.arn.to_string(),
+                creation_date: Some(convert::instant(activity.created_at)),
+            }
+        })
+    }
+
+    async fn describe_activity(
+        &self,
+        request: Request<pb::DescribeActivityRequest>,
+    ) -> Result<Response<pb::DescribeActivityResponse>, Status> {
+        unary!(self, request, DescribeActivity, |service, tenant, input| {
+            convert::activity(&service.describe_activity(tenant, input).await?)
+        })
+    }
+
+    async fn delete_activity(
+        &self,
+        request: Request<pb::DeleteActivityRequest>,
+    ) -> Result<Response<pb::DeleteActivityResponse>, Status> {
+        unary!(self, request, DeleteActivity, |service, tenant, input| {
+            service.delete_activity(tenant, input).await?;
+            pb::DeleteActivityResponse {}
+        })
+    }
+
+    async fn list_activities(
+        &self,
+        request: Request<pb::ListActivitiesRequest>,
+    ) -> Result<Response<pb::ListActivitiesResponse>, Status> {
+        unary!(self, request, ListActivities, |service, tenant, input| {
+            convert::activities(service.list_activities(tenant, input).await?)
+        })
+    }
+
+    async fn get_activity_task(
+        &self,
+        request: Request<pb::GetActivityTaskRequest>,
+    ) -> Result<Response<pb::GetActivityTaskResponse>, Status> {
+        unary!(self, request, GetActivityTask, |service, tenant, input| {
+            let task = service.get_activity_task(tenant, input).await?;
+            pb::GetActivityTaskResponse {
+                task_token: task.as_ref().map(|task| task.token.to_string()),
+                input: task.map(|task| task.input.text().to_owned()),
+            }
         })
     }
 
@@ -220,6 +352,44 @@ impl WorkflowsService for Workflows {
         unary!(self, request, StopExecution, |service, tenant, input| {
             let at = service.stop_execution(tenant, input).await?;
             pb::StopExecutionResponse { stop_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn redrive_execution(
+        &self,
+        request: Request<pb::RedriveExecutionRequest>,
+    ) -> Result<Response<pb::RedriveExecutionResponse>, Status> {
+        unary!(self, request, RedriveExecution, |service, tenant, input| {
+            let at = service.redrive_execution(tenant, input).await?;
+            pb::RedriveExecutionResponse { redrive_date: Some(convert::instant(at)) }
+        })
+    }
+
+    async fn describe_map_run(
+        &self,
+        request: Request<pb::DescribeMapRunRequest>,
+    ) -> Result<Response<pb::DescribeMapRunResponse>, Status> {
+        unary!(self, request, DescribeMapRun, |service, tenant, input| {
+            convert::map_run(&service.describe_map_run(tenant, input).await?)
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        request: Request<pb::ListMapRunsRequest>,
+    ) -> Result<Response<pb::ListMapRunsResponse>, Status> {
+        unary!(self, request, ListMapRuns, |service, tenant, input| {
+            convert::map_runs(service.list_map_runs(tenant, input).await?)
+        })
+    }
+
+    async fn update_map_run(
+        &self,
+        request: Request<pb::UpdateMapRunRequest>,
+    ) -> Result<Response<pb::UpdateMapRunResponse>, Status> {
+        unary!(self, request, UpdateMapRun, |service, tenant, input| {
+            service.update_map_run(tenant, input).await?;
+            pb::UpdateMapRunResponse {}
         })
     }
 

@@ -71,19 +71,32 @@ impl Checker<'_> {
                 }
             }
             (Shape::Boolean, Value::Bool(_)) => {}
-            (Shape::List(member), Value::Array(items)) => {
-                for (i, item) in items.iter().enumerate() {
-                    let segment = format!("{}.member", i + 1);
-                    match item {
-                        Value::Null => {
-                            self.within(&segment, |c| c.breaks("Value null", "Member must not be null"))
-                        }
-                        item => self.within(&segment, |c| c.value(item, member))?,
-                    }
+            (Shape::List(member), Value::Array(items)) => self.items(items, member)?,
+            (Shape::Bounded { member: (name, member), min, max }, Value::Array(items)) => {
+                let rule = if items.len() < *min {
+                    Some(format!("Member must have length greater than or equal to {min}"))
+                } else {
+                    (items.len() > *max)
+                        .then(|| format!("Member must have length less than or equal to {max}"))
+                };
+                match rule {
+                    Some(rule) => self.breaks(&quoted(&shown_list(name, items)), &rule),
+                    None => self.items(items, member)?,
                 }
             }
             (Shape::Structure(members), Value::Object(object)) => self.structure(object, members)?,
             (shape, value) => return Err(unreadable(shape, value)),
+        }
+        Ok(())
+    }
+
+    fn items(&mut self, items: &[Value], member: &Shape) -> Result<(), Refusal> {
+        for (i, item) in items.iter().enumerate() {
+            let segment = format!("{}.member", i + 1);
+            match item {
+                Value::Null => self.within(&segment, |c| c.breaks("Value null", "Member must not be null")),
+                item => self.within(&segment, |c| c.value(item, member))?,
+            }
         }
         Ok(())
     }
@@ -109,8 +122,8 @@ impl Checker<'_> {
         if length < text.min {
             self.breaks(&shown, &format!("Member must have length greater than or equal to {}", text.min));
         }
-        if text.ascii && !s.is_ascii() {
-            self.breaks(&shown, "Member must satisfy regular expression pattern: \\p{ASCII}*");
+        if let Some(pattern) = text.pattern.filter(|pattern| !(pattern.fits)(s)) {
+            self.breaks(&shown, &format!("Member must satisfy regular expression pattern: {}", pattern.text));
         }
     }
 
@@ -148,6 +161,24 @@ fn characters(s: &str) -> usize {
     if s.is_ascii() { s.len() } else { s.encode_utf16().count() }
 }
 
+/// A list of structures as AWS's messages repeat it: `[Name(member=value, …), …]`.
+fn shown_list(name: &str, items: &[Value]) -> String {
+    let member = |(name, value): (&newel_value::Str, &Value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={}", other.to_json()),
+    };
+    let shown = |item: &Value| match item {
+        Value::Object(object) => {
+            let members: Vec<_> = object.iter().map(member).collect();
+            format!("{name}({})", members.join(", "))
+        }
+        other => other.to_json(),
+    };
+    // One more than are shown of a value that is too long anyway.
+    let items: Vec<_> = items.iter().take(QUOTED).map(shown).collect();
+    format!("[{}]", items.join(", "))
+}
+
 fn quoted(value: &str) -> String {
     let shown = value.char_indices().nth(QUOTED).map_or(value, |(end, _)| &value[..end]);
     format!("Value '{shown}'")
@@ -160,7 +191,7 @@ fn unreadable(shape: &Shape, value: &Value) -> Refusal {
         Shape::Integer { .. } => "an Integer",
         Shape::Float { .. } => "a Float",
         Shape::Boolean => "a Boolean",
-        Shape::List(_) => "a List",
+        Shape::List(_) | Shape::Bounded { .. } => "a List",
         Shape::Structure(_) => "a Structure",
     };
     let found = match value {
@@ -229,6 +260,41 @@ mod tests {
             r#"{"resourceArn":"a","tags":[{"key":"k"},{"key":""}]}"#,
             "1 validation error detected: Value '' at 'tags.2.member.key' failed to satisfy constraint: \
              Member must have length greater than or equal to 1",
+        );
+    }
+
+    #[test]
+    fn aliases_have_names_and_one_or_two_routes() {
+        let alias =
+            |name: &str, routes: &str| format!(r#"{{"name":"{name}","routingConfiguration":[{routes}]}}"#);
+        let route = r#"{"stateMachineVersionArn":"a:1","weight":50}"#;
+        valid(Operation::CreateStateMachineAlias, &alias("v1", &format!("{route},{route}")));
+        invalid(
+            Operation::CreateStateMachineAlias,
+            &alias("12", route),
+            "1 validation error detected: Value '12' at 'name' failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: ^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$",
+        );
+        let item = "RoutingConfigurationListItem(stateMachineVersionArn=a:1, weight=50)";
+        invalid(
+            Operation::CreateStateMachineAlias,
+            &alias("a", &format!("{route},{route},{route}")),
+            &format!(
+                "1 validation error detected: Value '[{item}, {item}, {item}]' at 'routingConfiguration' failed to satisfy \
+                 constraint: Member must have length less than or equal to 2"
+            ),
+        );
+        invalid(
+            Operation::CreateStateMachineAlias,
+            &alias("a", ""),
+            "1 validation error detected: Value '[]' at 'routingConfiguration' failed to satisfy constraint: Member must \
+             have length greater than or equal to 1",
+        );
+        invalid(
+            Operation::CreateStateMachineAlias,
+            &alias("a", r#"{"stateMachineVersionArn":"a:1","weight":101}"#),
+            "1 validation error detected: Value '101' at 'routingConfiguration.1.member.weight' failed to satisfy \
+             constraint: Member must have value less than or equal to 100",
         );
     }
 

@@ -40,6 +40,11 @@ impl Input {
         self.0.get(name).and_then(Value::as_i64)
     }
 
+    /// A number with a fraction that may be absent.
+    pub(crate) fn float(&self, name: &str) -> Option<f64> {
+        self.0.get(name).and_then(Value::as_f64)
+    }
+
     /// A structure that may be absent.
     pub(crate) fn structure(&self, name: &str) -> Option<&Object> {
         self.0.get(name).and_then(Value::as_object)

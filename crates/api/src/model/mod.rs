@@ -8,4 +8,4 @@ mod shape;
 pub(crate) use check::check;
 pub(crate) use input::Input;
 pub(crate) use operation::Operation;
-pub(crate) use shape::{Max, Member, Shape, Text};
+pub(crate) use shape::{Max, Member, Pattern, Shape, Text};

@@ -1,6 +1,6 @@
 //! The operations and their members, from the model of the API (version 2016-11-23).
 
-use super::{Max, Member, Shape, Text};
+use super::{Max, Member, Pattern, Shape, Text};
 
 /// One operation a row: its name and the members of its request.
 macro_rules! operations {
@@ -30,13 +30,13 @@ operations! {
     CreateStateMachineAlias: CREATE_ALIAS,
     DeleteActivity: ACTIVITY,
     DeleteStateMachine: STATE_MACHINE,
-    DeleteStateMachineAlias: ALIAS,
+    DeleteStateMachineAlias: ALIAS_ARN,
     DeleteStateMachineVersion: VERSION,
     DescribeActivity: ACTIVITY,
     DescribeExecution: DESCRIBE_EXECUTION,
     DescribeMapRun: MAP_RUN,
     DescribeStateMachine: DESCRIBE_STATE_MACHINE,
-    DescribeStateMachineAlias: ALIAS,
+    DescribeStateMachineAlias: ALIAS_ARN,
     DescribeStateMachineForExecution: DESCRIBE_EXECUTION,
     GetActivityTask: GET_ACTIVITY_TASK,
     GetExecutionHistory: GET_EXECUTION_HISTORY,
@@ -75,9 +75,9 @@ impl Operation {
         self.model().0
     }
 
-    /// Whether its answer comes when an execution has ended, which may take as long as an Express execution may be open.
-    pub(crate) const fn waits_for_end(self) -> bool {
-        matches!(self, Self::StartSyncExecution)
+    /// Whether its answer waits for something to happen: an Express execution's end, an activity's task.
+    pub(crate) const fn waits(self) -> bool {
+        matches!(self, Self::StartSyncExecution | Self::GetActivityTask)
     }
 
     /// The members of its request.
@@ -108,7 +108,8 @@ const PAGE_SIZE: Shape = Shape::Integer { min: 0, max: 1_000 };
 const PAGE_TOKEN: Shape = Shape::Text(Text::sized(1, 1_024));
 const LONG_PAGE_TOKEN: Shape = Shape::Text(Text::sized(1, 3_096));
 const VERSION_DESCRIPTION: Shape = Shape::Text(Text::sensitive(0, Max::Characters(256)));
-const TRACE_HEADER: Shape = Shape::Text(Text { ascii: true, ..Text::sized(0, 256) });
+const ASCII: Pattern = Pattern { text: "\\p{ASCII}*", fits: str::is_ascii };
+const TRACE_HEADER: Shape = Shape::Text(Text { pattern: Some(&ASCII), ..Text::sized(0, 256) });
 const MACHINE_TYPE: Shape = Shape::Text(Text::one_of(&["STANDARD", "EXPRESS"]));
 const INCLUDED_DATA: Shape = Shape::Text(Text::one_of(&["ALL_DATA", "METADATA_ONLY"]));
 const REDRIVE_FILTER: Shape = Shape::Text(Text::one_of(&["REDRIVEN", "NOT_REDRIVEN"]));
@@ -137,10 +138,19 @@ const ENCRYPTION: Shape = Shape::Structure(&[
     required("type", &Shape::Text(Text::one_of(&["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"]))),
 ]);
 
-const ROUTING: Shape = Shape::List(&Shape::Structure(&[
+const ROUTE: Shape = Shape::Structure(&[
     required("stateMachineVersionArn", &ARN),
     required("weight", &Shape::Integer { min: 0, max: 100 }),
-]));
+]);
+const ROUTING: Shape = Shape::Bounded { member: ("RoutingConfigurationListItem", &ROUTE), min: 1, max: 2 };
+const ALIAS: Pattern = Pattern {
+    text: "^(?=.*[a-zA-Z_\\-\\.])[a-zA-Z0-9_\\-\\.]+$",
+    fits: |name| {
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+            && !name.bytes().all(|b| b.is_ascii_digit())
+    },
+};
+const ALIAS_NAME: Shape = Shape::Text(Text { pattern: Some(&ALIAS), ..Text::sized(1, 80) });
 const INSPECTION_LEVEL: Shape = Shape::Text(Text::one_of(&["INFO", "DEBUG", "TRACE"]));
 const MOCK: Shape = Shape::Structure(&[
     optional("result", &OUTPUT),
@@ -204,7 +214,7 @@ const PUBLISH_VERSION: &[Member] = &[
 const VERSION: &[Member] = &[required("stateMachineVersionArn", &LONG_ARN)];
 const CREATE_ALIAS: &[Member] = &[
     optional("description", &VERSION_DESCRIPTION),
-    required("name", &NAME),
+    required("name", &ALIAS_NAME),
     required("routingConfiguration", &ROUTING),
 ];
 const UPDATE_ALIAS: &[Member] = &[
@@ -212,7 +222,7 @@ const UPDATE_ALIAS: &[Member] = &[
     optional("description", &VERSION_DESCRIPTION),
     optional("routingConfiguration", &ROUTING),
 ];
-const ALIAS: &[Member] = &[required("stateMachineAliasArn", &ARN)];
+const ALIAS_ARN: &[Member] = &[required("stateMachineAliasArn", &ARN)];
 const CREATE_ACTIVITY: &[Member] =
     &[required("name", &NAME), optional("tags", &TAGS), optional("encryptionConfiguration", &ENCRYPTION)];
 const ACTIVITY: &[Member] = &[required("activityArn", &ARN)];

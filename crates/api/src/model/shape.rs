@@ -34,6 +34,15 @@ pub(crate) enum Shape {
     Boolean,
     /// An array of these.
     List(&'static Self),
+    /// An array of so many of these.
+    Bounded {
+        /// What each is; the name is what AWS calls the structure where a message repeats the array.
+        member: (&'static str, &'static Self),
+        /// At least.
+        min: usize,
+        /// At most.
+        max: usize,
+    },
     /// An object with these members, and others that nobody looks at.
     Structure(&'static [Member]),
 }
@@ -45,12 +54,21 @@ pub(crate) struct Text {
     pub(crate) min: usize,
     /// At most.
     pub(crate) max: Max,
-    /// Only ASCII; AWS's pattern `\p{ASCII}*`.
-    pub(crate) ascii: bool,
+    /// What else it must be like.
+    pub(crate) pattern: Option<&'static Pattern>,
     /// Only one of these, unless empty.
     pub(crate) values: &'static [&'static str],
     /// Never repeated in a message.
     pub(crate) sensitive: bool,
+}
+
+/// A regular expression of the API's model.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// As the model, and so a message, has it.
+    pub(crate) text: &'static str,
+    /// Whether a string is like it.
+    pub(crate) fits: fn(&str) -> bool,
 }
 
 /// How long a string may be.
@@ -69,16 +87,16 @@ pub(crate) enum Max {
 impl Text {
     /// A string of that many characters.
     pub(crate) const fn sized(min: usize, max: usize) -> Self {
-        Self { min, max: Max::Characters(max), ascii: false, values: &[], sensitive: false }
+        Self { min, max: Max::Characters(max), pattern: None, values: &[], sensitive: false }
     }
 
     /// A string that is never repeated.
     pub(crate) const fn sensitive(min: usize, max: Max) -> Self {
-        Self { min, max, ascii: false, values: &[], sensitive: true }
+        Self { min, max, pattern: None, values: &[], sensitive: true }
     }
 
     /// One of these strings.
     pub(crate) const fn one_of(values: &'static [&'static str]) -> Self {
-        Self { min: 0, max: Max::Unchecked, ascii: false, values, sensitive: false }
+        Self { min: 0, max: Max::Unchecked, pattern: None, values, sensitive: false }
     }
 }

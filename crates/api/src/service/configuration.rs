@@ -33,7 +33,7 @@ fn check_logging(logging: &Object) -> Result<(), Refusal> {
 }
 
 /// Only the service's own key is there. To accept another and not use it would be a lie about where data is safe.
-fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
+pub(super) fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
     let kind = encryption.get("type").and_then(Value::as_str);
     let has_key = encryption.get("kmsKeyId").is_some_and(|key| !key.is_null());
     let why = match kind {

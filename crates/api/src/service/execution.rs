@@ -2,8 +2,8 @@
 
 use newel_asl::Timestamp;
 use newel_engine::request::{
-    EventBatch, Execution, ExecutionItem, GetHistory, Page, StartExecution, StartedExecution, SyncExecution,
-    Tenant,
+    EventBatch, Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, Page, StartExecution,
+    StartedExecution, SyncExecution, Tenant,
 };
 use newel_machine::{Event, EventId, Fault};
 use newel_store::ExecutionStatus;
@@ -11,7 +11,7 @@ use newel_value::{Payload, Str};
 use tokio::sync::mpsc;
 
 use super::machine::checked_name;
-use super::{Named, Service, list, metadata_only, no_resource, own};
+use super::{Named, Service, list, metadata_only, own};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 
@@ -87,34 +87,53 @@ impl Service {
         Ok(self.engine.stop_execution(tenant, &arn, fault).await?)
     }
 
+    /// `RedriveExecution`
+    pub(crate) async fn redrive_execution(
+        &self,
+        tenant: &Tenant,
+        input: &Input,
+    ) -> Result<Timestamp, Refusal> {
+        let arn = input.text("executionArn");
+        own(tenant, &arn, Named::Execution)?;
+        Ok(self.engine.redrive_execution(tenant, &arn, input.optional_text("clientToken")).await?)
+    }
+
     /// `ListExecutions`
     pub(crate) async fn list_executions(
         &self,
         tenant: &Tenant,
         input: &Input,
     ) -> Result<Page<ExecutionItem>, Refusal> {
-        let arn = match (input.optional_text("stateMachineArn"), input.optional_text("mapRunArn")) {
-            (Some(arn), None) => arn,
-            // There are no map runs, so none is found.
-            (None, Some(map_run)) => return Err(no_resource(&map_run)),
+        let (arn, of) = match (input.optional_text("stateMachineArn"), input.optional_text("mapRunArn")) {
+            (Some(arn), None) => {
+                own(tenant, &arn, Named::StateMachine)?;
+                (arn.clone(), ExecutionsOf::StateMachine(arn))
+            }
+            (None, Some(arn)) => {
+                own(tenant, &arn, Named::Resource)?;
+                (arn.clone(), ExecutionsOf::MapRun(arn))
+            }
             _ => {
                 return Err(Refusal::validation(
                     "Must specify either stateMachineArn or mapRunArn, and not both",
                 ));
             }
         };
-        own(tenant, &arn, Named::StateMachine)?;
         let status = input.optional_text("statusFilter");
         let redriven = input.optional_text("redriveFilter");
         let filter = [&*arn, status.as_deref().unwrap_or_default(), redriven.as_deref().unwrap_or_default()];
         let list = list(Operation::ListExecutions, tenant, &filter);
         let (limit, after) = self.page(input, list)?;
         let status = status.as_deref().and_then(ExecutionStatus::from_name);
-        let page = self.engine.list_executions(tenant, &arn, status, limit, after.as_deref()).await?;
-        if redriven.as_deref() == Some("REDRIVEN") {
-            // Redrive isn't served, so no execution has been redriven.
-            return Ok(Page { items: Vec::new(), next: None });
-        }
+        let request = ListExecutions {
+            tenant: tenant.clone(),
+            of,
+            status,
+            redriven: redriven.as_deref().map(|filter| filter == "REDRIVEN"),
+            limit,
+            after,
+        };
+        let page = self.engine.list_executions(request).await?;
         Ok(self.sealed(page, list))
     }
 
@@ -146,21 +165,5 @@ impl Service {
     ) -> Result<mpsc::Receiver<Result<EventBatch, newel_engine::Error>>, Refusal> {
         own(tenant, arn, Named::Execution)?;
         Ok(self.engine.watch_execution(tenant, arn, after).await?)
-    }
-}
-
-/// `redriveStatus` and its reason, as AWS words them.
-pub(crate) const fn redrive(status: ExecutionStatus) -> (&'static str, Option<&'static str>) {
-    match status {
-        ExecutionStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        ExecutionStatus::Succeeded => {
-            ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven"))
-        }
-        ExecutionStatus::PendingRedrive => {
-            ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven"))
-        }
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
-            ("REDRIVABLE", None)
-        }
     }
 }

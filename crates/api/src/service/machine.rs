@@ -6,6 +6,7 @@ use newel_engine::request::{
     CreateStateMachine, CreatedStateMachine, Page, StateMachine, StateMachineItem, Tenant,
     UpdateStateMachine, UpdatedStateMachine,
 };
+use newel_value::Str;
 
 use super::configuration::checked;
 use super::tags::checked_tags;
@@ -20,6 +21,7 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<CreatedStateMachine, Refusal> {
+        let (publish, version_description) = published(input)?;
         let request = CreateStateMachine {
             tenant: tenant.clone(),
             name: checked_name(input.text("name"))?,
@@ -31,9 +33,10 @@ impl Service {
                 .unwrap_or_default(),
             configuration: checked(input)?,
             tags: checked_tags(input)?,
+            publish,
+            version_description,
         };
         check_role(&request.role_arn)?;
-        unpublished(input)?;
         Ok(self.engine.create_state_machine(request).await?)
     }
 
@@ -43,12 +46,15 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<UpdatedStateMachine, Refusal> {
+        let (publish, version_description) = published(input)?;
         let request = UpdateStateMachine {
             tenant: tenant.clone(),
             arn: input.text("stateMachineArn"),
             definition: input.optional_text("definition"),
             role_arn: input.optional_text("roleArn"),
             configuration: checked(input)?,
+            publish,
+            version_description,
         };
         own(tenant, &request.arn, Named::StateMachine)?;
         let configuration = &request.configuration;
@@ -65,7 +71,6 @@ impl Service {
             ));
         }
         request.role_arn.as_deref().map_or(Ok(()), check_role)?;
-        unpublished(input)?;
         Ok(self.engine.update_state_machine(request).await?)
     }
 
@@ -113,7 +118,7 @@ impl Service {
 }
 
 /// A name without the characters that AWS forbids; its length has been checked.
-pub(super) fn checked_name(name: newel_value::Str) -> Result<newel_value::Str, Refusal> {
+pub(super) fn checked_name(name: Str) -> Result<Str, Refusal> {
     match name::check_resource(&name) {
         Ok(()) => Ok(name),
         Err(_) => Err(Refusal::new("InvalidName", format!("Invalid Name: '{name}'"))),
@@ -127,15 +132,12 @@ pub(super) fn check_role(arn: &str) -> Result<(), Refusal> {
     Err(Refusal::new("InvalidArn", format!("Invalid Arn: 'Invalid ARN prefix: {arn}'")))
 }
 
-/// Versions aren't served, so nothing can be published: better said than ignored.
-fn unpublished(input: &Input) -> Result<(), Refusal> {
-    if input.flag("publish", false) {
-        return Err(Refusal::validation(
-            "Newel does not serve state machine versions: publish must not be true",
-        ));
-    }
-    if input.optional_text("versionDescription").is_some() {
+/// Whether a request publishes a version, and that version's description.
+fn published(input: &Input) -> Result<(bool, Option<Str>), Refusal> {
+    let publish = input.flag("publish", false);
+    let description = input.optional_text("versionDescription");
+    if description.is_some() && !publish {
         return Err(Refusal::validation("Version description can only be set when publish is true"));
     }
-    Ok(())
+    Ok((publish, description))
 }

@@ -1,17 +1,20 @@
 //! The operations, whichever door they came in by: what only the API knows is checked, and the engine is asked.
 
+mod activity;
 mod configuration;
 mod execution;
 mod machine;
+mod map_run;
 mod tags;
 mod task;
 mod test_state;
 mod validate;
+mod version;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use newel_asl::{Limits, Timestamp};
+use newel_asl::{Limits, MachineType, Timestamp};
 use newel_engine::Workflows;
 use newel_engine::request::{Page, Tenant};
 
@@ -19,12 +22,15 @@ use crate::Clock;
 use crate::model::{Input, Operation};
 use crate::page_token::{List, PageTokens};
 use crate::refusal::Refusal;
+use crate::throttle::Throttle;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
-pub(crate) use execution::{History, redrive};
+pub(crate) use execution::History;
 pub(crate) use test_state::InspectionLevel;
 pub(crate) use validate::Verdict;
 
+/// How long a poll for an activity's task waits, and what it takes to give the task.
+const LONG_POLL: Duration = Duration::from_secs(70);
 /// Items of a page when the client doesn't say.
 const PAGE: usize = 100;
 
@@ -35,6 +41,7 @@ pub(crate) struct Service {
     limits: Arc<Limits>,
     tokens: PageTokens,
     clock: Clock,
+    throttle: Throttle,
 }
 
 impl Service {
@@ -44,7 +51,34 @@ impl Service {
         token_key: &[u8; 32],
         clock: Clock,
     ) -> Self {
-        Self { engine, limits: Arc::new(limits), tokens: PageTokens::new(token_key), clock }
+        let (limits, tokens) = (Arc::new(limits), PageTokens::new(token_key));
+        Self { engine, limits, tokens, clock, throttle: Throttle::off() }
+    }
+
+    /// The same service for callers who are throttled.
+    pub(crate) fn throttled(self, throttle: Throttle) -> Self {
+        Self { throttle, ..self }
+    }
+
+    /// Lets a call through, or refuses it because there have been too many.
+    pub(crate) async fn admit(
+        &self,
+        tenant: &Tenant,
+        operation: Operation,
+        input: &Input,
+    ) -> Result<(), Refusal> {
+        if !self.throttle.is_on() {
+            return Ok(());
+        }
+        let express = operation == Operation::StartExecution && self.is_express(tenant, input).await;
+        self.throttle.admit(tenant, operation, express, self.now())
+    }
+
+    /// Whether a start is of an Express execution: those have a bucket of their own.
+    async fn is_express(&self, tenant: &Tenant, input: &Input) -> bool {
+        let arn = input.text("stateMachineArn");
+        let machine = self.engine.describe_state_machine(tenant, &arn).await;
+        machine.is_ok_and(|machine| machine.machine_type == MachineType::Express)
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn Workflows> {
@@ -57,10 +91,11 @@ impl Service {
 
     /// How long a call may take that may take `usual` by itself; one of an unknown operation is a call like others.
     pub(crate) fn call_timeout(&self, operation: Option<Operation>, usual: Duration) -> Duration {
-        if operation.is_some_and(Operation::waits_for_end) {
-            return usual.saturating_add(Duration::from_secs(self.limits.express_seconds));
-        }
-        usual
+        usual.saturating_add(match operation {
+            Some(Operation::StartSyncExecution) => Duration::from_secs(self.limits.express_seconds),
+            Some(Operation::GetActivityTask) => LONG_POLL,
+            _ => Duration::ZERO,
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -92,6 +127,8 @@ fn list<'a>(operation: Operation, tenant: &'a Tenant, filter: &'a [&'a str]) -> 
 enum Named {
     StateMachine,
     Execution,
+    Activity,
+    Version,
     Resource,
 }
 
@@ -112,6 +149,10 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Execution => {
             Refusal::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+        }
+        Named::Activity => Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
+        Named::Version => {
+            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
         }
         Named::Resource => no_resource(arn),
     })

@@ -1,10 +1,11 @@
 //! Every operation by AWS JSON: what the engine is asked, what the client reads, and how refusals read.
 
+use newel_api::Rate;
 use newel_engine::ErrorKind;
 use serde_json::json;
 
 use crate::client::{Api, clock, options};
-use crate::fake::{AT, EXECUTION, MACHINE};
+use crate::fake::{ACTIVITY, ALIAS, AT, EXECUTION, MACHINE, VERSION};
 
 const TIME: f64 = 1_700_000_000.25;
 
@@ -49,8 +50,10 @@ async fn state_machines_are_created_changed_described_and_deleted() {
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
         "tracingConfiguration": {"enabled": true},
         "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+        "variableReferences": {"S": ["x", "y"]},
     });
     assert_eq!(described, expect);
+    expect.as_object_mut().unwrap().remove("variableReferences");
     expect["definition"] = "".into();
     let metadata = api.ok("DescribeStateMachine", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
     assert_eq!(metadata, expect);
@@ -61,6 +64,87 @@ async fn state_machines_are_created_changed_described_and_deleted() {
     assert_eq!(of_execution.get("status"), None);
 
     assert_eq!(api.ok("DeleteStateMachine", &with_machine("")).await, json!({}));
+}
+
+#[tokio::test]
+async fn versions_are_published_listed_and_deleted() {
+    let api = Api::start().await;
+    let publishing = CREATE.replacen("{", r#"{"publish":true,"versionDescription":"first","#, 1);
+    let created = api.ok("CreateStateMachine", &publishing).await;
+    assert_eq!(created["stateMachineVersionArn"], VERSION);
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"publish: true, version_description: Some("first")"#), "{call}");
+    let updated = api.ok("UpdateStateMachine", &with_machine(r#","definition":"{}","publish":true"#)).await;
+    assert_eq!(updated["stateMachineVersionArn"], VERSION);
+    for body in [
+        CREATE.replacen("{", r#"{"versionDescription":"first","#, 1),
+        CREATE.replacen("{", r#"{"versionDescription":"","#, 1),
+    ] {
+        let refused = api.refused("CreateStateMachine", &body).await;
+        let message = "Version description can only be set when publish is true";
+        assert_eq!(refused, (400, "ValidationException".to_owned(), message.to_owned()));
+    }
+
+    let published =
+        api.ok("PublishStateMachineVersion", &with_machine(r#","revisionId":"r1","description":"d""#)).await;
+    assert_eq!(published, json!({"stateMachineVersionArn": VERSION, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(call.contains(r#"revision_id: Some("r1"), description: Some("d")"#), "{call}");
+
+    let first = api.ok("ListStateMachineVersions", &with_machine(r#","maxResults":2"#)).await;
+    assert_eq!(
+        first["stateMachineVersions"][0],
+        json!({"stateMachineVersionArn": VERSION, "creationDate": TIME})
+    );
+    let token = first["nextToken"].as_str().unwrap();
+    let rest = with_machine(&format!(r#","nextToken":"{token}""#));
+    let second = api.ok("ListStateMachineVersions", &rest).await;
+    assert_eq!(
+        (second["stateMachineVersions"].as_array().unwrap().len(), second.get("nextToken")),
+        (1, None)
+    );
+
+    let version = format!(r#"{{"stateMachineVersionArn":"{VERSION}"}}"#);
+    assert_eq!(api.ok("DeleteStateMachineVersion", &version).await, json!({}));
+}
+
+#[tokio::test]
+async fn aliases_are_created_changed_described_listed_and_deleted() {
+    let api = Api::start().await;
+    let route = format!(r#"{{"stateMachineVersionArn":"{VERSION}","weight":100}}"#);
+    let create = format!(r#"{{"name":"PROD","description":"d","routingConfiguration":[{route}]}}"#);
+    let created = api.ok("CreateStateMachineAlias", &create).await;
+    assert_eq!(created, json!({"stateMachineAliasArn": ALIAS, "creationDate": TIME}));
+    let call = api.engine.last_call();
+    assert!(
+        call.contains(r#"description: Some("d"), routing: [Route"#) && call.contains("weight: 100"),
+        "{call}"
+    );
+
+    let with_alias = |rest: &str| format!(r#"{{"stateMachineAliasArn":"{ALIAS}"{rest}}}"#);
+    let update = with_alias(&format!(r#","routingConfiguration":[{route}]"#));
+    assert_eq!(api.ok("UpdateStateMachineAlias", &update).await, json!({"updateDate": TIME}));
+    let (_, name, _) = api.refused("UpdateStateMachineAlias", &with_alias("")).await;
+    assert_eq!(name, "ValidationException");
+
+    let described = api.ok("DescribeStateMachineAlias", &with_alias("")).await;
+    let expect = json!({
+        "stateMachineAliasArn": ALIAS, "name": "PROD", "creationDate": TIME, "updateDate": TIME,
+        "routingConfiguration": [{"stateMachineVersionArn": VERSION, "weight": 100}],
+    });
+    assert_eq!(described, expect);
+    let listed = api.ok("ListStateMachineAliases", &with_machine(r#","maxResults":1"#)).await;
+    assert_eq!(listed["stateMachineAliases"][0]["creationDate"], TIME);
+    assert!(listed["nextToken"].is_string());
+    assert_eq!(api.ok("DeleteStateMachineAlias", &with_alias("")).await, json!({}));
+
+    // What lives elsewhere doesn't exist, in the words that versions and aliases have.
+    let foreign = with_alias("").replace("000000000000", "999999999999");
+    let (_, name, message) = api.refused("DescribeStateMachineAlias", &foreign).await;
+    assert_eq!(
+        (&*name, &*message),
+        ("ResourceNotFound", "Request references a resource that does not exist.")
+    );
 }
 
 #[tokio::test]
@@ -132,6 +216,59 @@ async fn a_test_that_contradicts_itself_is_refused() {
 }
 
 #[tokio::test]
+async fn activities_are_created_described_polled_listed_and_deleted() {
+    let api = Api::start().await;
+    let arn = format!("{ACTIVITY}a");
+    let created = api.ok("CreateActivity", r#"{"name":"a","tags":[{"key":"k","value":"v"}]}"#).await;
+    assert_eq!(created, json!({"activityArn": arn, "creationDate": TIME}));
+    assert!(api.engine.last_call().contains("key: \"k\""));
+    let refused = api.refused("CreateActivity", r#"{"name":"a b"}"#).await;
+    assert_eq!(refused, (400, "InvalidName".to_owned(), "Invalid Name: 'a b'".to_owned()));
+    let key = r#"{"name":"a","encryptionConfiguration":{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}}"#;
+    assert_eq!(api.refused("CreateActivity", key).await.1, "InvalidEncryptionConfiguration");
+
+    let with_activity = |rest: &str| format!(r#"{{"activityArn":"{arn}"{rest}}}"#);
+    let described = api.ok("DescribeActivity", &with_activity("")).await;
+    let expect = json!({
+        "activityArn": arn, "name": "a", "creationDate": TIME,
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    });
+    assert_eq!(described, expect);
+    let listed = api.ok("ListActivities", r#"{"maxResults":2}"#).await;
+    assert_eq!(
+        listed["activities"][0],
+        json!({"activityArn": format!("{ACTIVITY}a1"), "name": "a1", "creationDate": TIME})
+    );
+    assert!(listed["nextToken"].is_string());
+    let task = api.ok("GetActivityTask", &with_activity(r#","workerName":"w""#)).await;
+    assert_eq!(task, json!({"taskToken": "t", "input": "{ }"}));
+    assert_eq!(api.ok("GetActivityTask", &with_activity("")).await, json!({"taskToken": null}));
+    assert_eq!(api.ok("DeleteActivity", &with_activity("")).await, json!({}));
+    let foreign = with_activity("").replace("000000000000", "999999999999");
+    assert_eq!(api.refused("GetActivityTask", &foreign).await.1, "ActivityDoesNotExist");
+}
+
+#[tokio::test]
+async fn callers_are_throttled_only_if_that_is_enabled() {
+    let mut options = options();
+    let rate = Rate { bucket: 2, refill: 1 };
+    options.throttling.operations.insert("ListActivities".to_owned(), rate);
+    let unthrottled = Api::with(options.clone()).await;
+    for _ in 0..5 {
+        unthrottled.ok("ListActivities", "{}").await;
+    }
+    options.throttling.enabled = true;
+    let api = Api::with(options).await;
+    for _ in 0..2 {
+        api.ok("ListActivities", "{}").await;
+    }
+    let refused = api.refused("ListActivities", "{}").await;
+    assert_eq!(refused, (400, "ThrottlingException".to_owned(), "Rate exceeded".to_owned()));
+    api.ok("ListStateMachines", "{}").await;
+    assert_eq!(api.engine.calls(), 3, "what is refused reaches nobody");
+}
+
+#[tokio::test]
 async fn executions_are_started_described_and_stopped() {
     let api = Api::start().await;
     let body = with_machine(r#","name":"e","input":"{ \"a\" : 1 }","traceHeader":"Root=1""#);
@@ -148,6 +285,7 @@ async fn executions_are_started_described_and_stopped() {
         "startDate": TIME, "stopDate": TIME, "input": "{ }", "inputDetails": {"included": true}, "output": "1",
         "outputDetails": {"included": true}, "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
         "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+        "stateMachineVersionArn": VERSION, "stateMachineAliasArn": ALIAS,
     });
     assert_eq!(described, expect);
     let metadata = api.ok("DescribeExecution", &with_execution(r#","includedData":"METADATA_ONLY""#)).await;

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use newel_api::{Bounds, Clock, Credentials, Error, GrpcAuth, Options, Server};
+use newel_api::{Bounds, Clock, Credentials, Error, GrpcAuth, Options, Server, Throttling};
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::Tenant;
 use tokio::sync::oneshot;
@@ -44,6 +44,7 @@ pub(crate) fn options() -> Options {
         credentials: Credentials::default(),
         limits: Limits::default(),
         bounds: Bounds::default(),
+        throttling: Throttling::default(),
         token_key: [7; 32],
         clock: Clock::new(|| AT),
     }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use newel_asl::{Code, Diagnostic, Diagnostics, MachineType, Severity, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetHistory,
-    Page, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
-    TestState, TestedState, TokenReport, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    Activity, ActivityTask, Alias, AliasItem, Configuration, CreateActivity, CreateAlias, CreateStateMachine,
+    CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
+    MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, PublishVersion, PublishedVersion, Redrivable,
+    Route, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
+    TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
@@ -16,7 +18,12 @@ use newel_value::{Payload, Str, Value};
 use tokio::sync::mpsc;
 
 pub(crate) const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
+pub(crate) const VERSION: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m:1";
+pub(crate) const ALIAS: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m:PROD";
+/// Without its name.
+pub(crate) const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:";
 pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+pub(crate) const MAP_RUN: &str = "arn:aws:states:us-east-1:000000000000:mapRun:m/l:r";
 pub(crate) const AT: Timestamp = Timestamp::from_millis(1_700_000_000_250);
 
 #[derive(Debug, Default)]
@@ -67,11 +74,18 @@ fn machine() -> StateMachine {
         created_at: AT,
         updated_at: AT,
         revision_id: None,
+        map: None,
         configuration: Configuration {
             tracing: Some(Value::parse(r#"{"enabled":true}"#).unwrap()),
             ..Configuration::default()
         },
+        description: None,
+        variable_references: vec![("S".into(), vec!["x".into(), "y".into()])],
     }
+}
+
+fn activity(name: &str) -> Activity {
+    Activity { arn: format!("{ACTIVITY}{name}").into(), name: name.into(), created_at: AT }
 }
 
 fn event(id: EventId) -> Event {
@@ -104,12 +118,14 @@ fn page<T>(limit: usize, after: Option<&str>, item: impl Fn(u64) -> T) -> Page<T
 impl Workflows for Fake {
     async fn create_state_machine(&self, request: CreateStateMachine) -> Result<CreatedStateMachine, Error> {
         self.asked(format!("{request:?}")).await?;
-        Ok(CreatedStateMachine { arn: MACHINE.into(), created_at: AT })
+        let version_arn = request.publish.then(|| VERSION.into());
+        Ok(CreatedStateMachine { arn: MACHINE.into(), created_at: AT, version_arn })
     }
 
     async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<UpdatedStateMachine, Error> {
         self.asked(format!("{request:?}")).await?;
-        Ok(UpdatedStateMachine { updated_at: AT, revision_id: "r2".into() })
+        let version_arn = request.publish.then(|| VERSION.into());
+        Ok(UpdatedStateMachine { updated_at: AT, revision_id: Some("r2".into()), version_arn })
     }
 
     async fn describe_state_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
@@ -134,6 +150,63 @@ impl Workflows for Fake {
             machine_type: MachineType::Express,
             created_at: AT,
         }))
+    }
+
+    async fn publish_version(&self, request: PublishVersion) -> Result<PublishedVersion, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(PublishedVersion { arn: VERSION.into(), created_at: AT })
+    }
+
+    async fn list_versions(
+        &self,
+        tenant: &Tenant,
+        state_machine_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<PublishedVersion>, Error> {
+        self.asked(format!("versions {tenant:?} {state_machine_arn} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| PublishedVersion { arn: format!("{MACHINE}:{i}").into(), created_at: AT }))
+    }
+
+    async fn delete_version(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        self.asked(format!("delete version {tenant:?} {arn}")).await
+    }
+
+    async fn create_alias(&self, request: CreateAlias) -> Result<AliasItem, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(AliasItem { arn: ALIAS.into(), created_at: AT })
+    }
+
+    async fn update_alias(&self, request: UpdateAlias) -> Result<Timestamp, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(AT)
+    }
+
+    async fn describe_alias(&self, tenant: &Tenant, arn: &str) -> Result<Alias, Error> {
+        self.asked(format!("describe alias {tenant:?} {arn}")).await?;
+        Ok(Alias {
+            arn: ALIAS.into(),
+            name: "PROD".into(),
+            description: None,
+            routing: vec![Route { version_arn: VERSION.into(), weight: 100 }],
+            created_at: AT,
+            updated_at: AT,
+        })
+    }
+
+    async fn delete_alias(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        self.asked(format!("delete alias {tenant:?} {arn}")).await
+    }
+
+    async fn list_aliases(
+        &self,
+        tenant: &Tenant,
+        arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<AliasItem>, Error> {
+        self.asked(format!("aliases {tenant:?} {arn} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| AliasItem { arn: format!("{MACHINE}:a{i}").into(), created_at: AT }))
     }
 
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
@@ -172,6 +245,36 @@ impl Workflows for Fake {
         })
     }
 
+    async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(activity(&request.name))
+    }
+
+    async fn describe_activity(&self, tenant: &Tenant, arn: &str) -> Result<Activity, Error> {
+        self.asked(format!("describe activity {tenant:?} {arn}")).await?;
+        Ok(activity("a"))
+    }
+
+    async fn delete_activity(&self, tenant: &Tenant, arn: &str) -> Result<(), Error> {
+        self.asked(format!("delete activity {tenant:?} {arn}")).await
+    }
+
+    async fn list_activities(
+        &self,
+        tenant: &Tenant,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<Activity>, Error> {
+        self.asked(format!("activities {tenant:?} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| activity(&format!("a{i}"))))
+    }
+
+    async fn get_activity_task(&self, request: GetActivityTask) -> Result<Option<ActivityTask>, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let input = Payload::parse("{ }").unwrap();
+        Ok(request.worker_name.is_some().then(|| ActivityTask { token: "t".into(), input }))
+    }
+
     async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution, Error> {
         self.asked(format!("{request:?}")).await?;
         Ok(StartedExecution { arn: EXECUTION.into(), started_at: AT })
@@ -208,6 +311,12 @@ impl Workflows for Fake {
             output: Some(Payload::parse("1").unwrap()),
             fault: Fault::default(),
             trace_header: None,
+            alias_arn: Some(ALIAS.into()),
+            version_arn: Some(VERSION.into()),
+            redrive_count: 0,
+            redriven_at: None,
+            map_run_arn: None,
+            redrivable: Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()),
         })
     }
 
@@ -225,23 +334,71 @@ impl Workflows for Fake {
         Ok(AT)
     }
 
-    async fn list_executions(
+    async fn redrive_execution(
         &self,
         tenant: &Tenant,
-        state_machine_arn: &str,
-        status: Option<ExecutionStatus>,
-        limit: usize,
-        after: Option<&str>,
-    ) -> Result<Page<ExecutionItem>, Error> {
-        self.asked(format!("list {tenant:?} {state_machine_arn} {status:?} {limit} {after:?}")).await?;
-        Ok(page(limit, after, |i| ExecutionItem {
+        arn: &str,
+        client_token: Option<Str>,
+    ) -> Result<Timestamp, Error> {
+        self.asked(format!("redrive {tenant:?} {arn} {client_token:?}")).await?;
+        Ok(AT)
+    }
+
+    async fn list_executions(&self, request: ListExecutions) -> Result<Page<ExecutionItem>, Error> {
+        self.asked(format!("{request:?}")).await?;
+        Ok(page(request.limit, request.after.as_deref(), |i| ExecutionItem {
             arn: format!("{EXECUTION}{i}").into(),
             name: format!("e{i}").into(),
             state_machine_arn: MACHINE.into(),
             status: ExecutionStatus::Running,
             started_at: AT,
             stopped_at: None,
+            alias_arn: (i == 1).then(|| ALIAS.into()),
+            version_arn: (i == 1).then(|| VERSION.into()),
+            redrive_count: 0,
+            redriven_at: None,
+            map_run_arn: None,
+            item_count: None,
         }))
+    }
+
+    async fn describe_map_run(&self, tenant: &Tenant, arn: &str) -> Result<MapRun, Error> {
+        self.asked(format!("describe map run {tenant:?} {arn}")).await?;
+        Ok(MapRun {
+            arn: MAP_RUN.into(),
+            execution_arn: EXECUTION.into(),
+            status: MapRunStatus::Running,
+            started_at: AT,
+            stopped_at: None,
+            max_concurrency: 7,
+            tolerated_failure_percentage: 2.5,
+            tolerated_failure_count: 3,
+            items: MapRunCounts { pending: 1, running: 2, total: 3, ..MapRunCounts::default() },
+            executions: MapRunCounts::default(),
+            redrive_count: 0,
+            redriven_at: None,
+        })
+    }
+
+    async fn list_map_runs(
+        &self,
+        tenant: &Tenant,
+        execution_arn: &str,
+        limit: usize,
+        after: Option<&str>,
+    ) -> Result<Page<MapRunItem>, Error> {
+        self.asked(format!("list map runs {tenant:?} {execution_arn} {limit} {after:?}")).await?;
+        Ok(page(limit, after, |i| MapRunItem {
+            execution_arn: EXECUTION.into(),
+            arn: format!("{MAP_RUN}{i}").into(),
+            state_machine_arn: format!("{MACHINE}/l").into(),
+            started_at: AT,
+            stopped_at: None,
+        }))
+    }
+
+    async fn update_map_run(&self, tenant: &Tenant, arn: &str, update: UpdateMapRun) -> Result<(), Error> {
+        self.asked(format!("update map run {tenant:?} {arn} {update:?}")).await
     }
 
     async fn get_history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

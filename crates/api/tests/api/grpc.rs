@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::client::Api;
-use crate::fake::{EXECUTION, MACHINE};
+use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, VERSION};
 
 async fn connected(api: &Api) -> WorkflowsServiceClient<Channel> {
     WorkflowsServiceClient::new(api.channel().await)
@@ -40,7 +40,10 @@ async fn state_machines() {
         definition: Some("{}".into()),
         ..Default::default()
     };
-    assert_eq!(client.update_state_machine(update).await.unwrap().into_inner().revision_id, "r2");
+    assert_eq!(
+        client.update_state_machine(update).await.unwrap().into_inner().revision_id.as_deref(),
+        Some("r2")
+    );
     let describe = pb::DescribeStateMachineRequest { state_machine_arn: arn(), included_data: 0 };
     let described = client.describe_state_machine(describe).await.unwrap().into_inner();
     assert_eq!(
@@ -59,6 +62,50 @@ async fn state_machines() {
     let list = pb::ListStateMachinesRequest { max_results: 2, next_token: first.next_token };
     let second = client.list_state_machines(list).await.unwrap().into_inner();
     assert_eq!((first.state_machines.len(), second.state_machines.len(), second.next_token), (2, 1, None));
+}
+
+#[tokio::test]
+async fn versions_and_aliases() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let machine = || MACHINE.to_owned();
+    let publish = pb::PublishStateMachineVersionRequest {
+        state_machine_arn: machine(),
+        revision_id: Some("r1".into()),
+        description: None,
+    };
+    let published = client.publish_state_machine_version(publish).await.unwrap().into_inner();
+    assert_eq!((&*published.state_machine_version_arn, published.creation_date), (VERSION, time()));
+    let list = pb::ListStateMachineVersionsRequest { state_machine_arn: machine(), ..Default::default() };
+    let versions = client.list_state_machine_versions(list).await.unwrap().into_inner();
+    assert_eq!(versions.state_machine_versions.len(), 3);
+    let delete = pb::DeleteStateMachineVersionRequest { state_machine_version_arn: VERSION.into() };
+    client.delete_state_machine_version(delete).await.unwrap();
+
+    let routing = vec![pb::RoutingConfiguration { state_machine_version_arn: VERSION.into(), weight: 100 }];
+    let create = pb::CreateStateMachineAliasRequest {
+        name: "PROD".into(),
+        description: None,
+        routing_configuration: routing.clone(),
+    };
+    let created = client.create_state_machine_alias(create).await.unwrap().into_inner();
+    assert_eq!((&*created.state_machine_alias_arn, created.creation_date), (ALIAS, time()));
+    let alias = || ALIAS.to_owned();
+    let update = pb::UpdateStateMachineAliasRequest {
+        state_machine_alias_arn: alias(),
+        description: Some("d".into()),
+        routing_configuration: Vec::new(),
+    };
+    assert_eq!(client.update_state_machine_alias(update).await.unwrap().into_inner().update_date, time());
+    assert!(api.engine.last_call().contains("routing: None"), "{}", api.engine.last_call());
+    let describe = pb::DescribeStateMachineAliasRequest { state_machine_alias_arn: alias() };
+    let described = client.describe_state_machine_alias(describe).await.unwrap().into_inner();
+    assert_eq!((&*described.name, described.routing_configuration), ("PROD", routing));
+    let list = pb::ListStateMachineAliasesRequest { state_machine_arn: machine(), ..Default::default() };
+    let aliases = client.list_state_machine_aliases(list).await.unwrap().into_inner();
+    assert_eq!(aliases.state_machine_aliases.len(), 3);
+    let delete = pb::DeleteStateMachineAliasRequest { state_machine_alias_arn: alias() };
+    client.delete_state_machine_alias(delete).await.unwrap();
 }
 
 #[tokio::test]
@@ -97,6 +144,27 @@ async fn a_state_is_tested() {
     let inspection = tested.inspection_data.unwrap();
     assert_eq!((&*inspection.input, &*inspection.stages["afterInputPath"]), ("{}", "[ 1 ]"));
     assert_eq!(inspection.error_details.unwrap().retry_index, Some(1));
+}
+
+#[tokio::test]
+async fn activities() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let create = pb::CreateActivityRequest { name: "a".into(), ..Default::default() };
+    let created = client.create_activity(create).await.unwrap().into_inner();
+    assert_eq!((&*created.activity_arn, created.creation_date), (&*format!("{ACTIVITY}a"), time()));
+    let arn = || created.activity_arn.clone();
+    let describe = pb::DescribeActivityRequest { activity_arn: arn() };
+    assert_eq!(client.describe_activity(describe).await.unwrap().into_inner().name, "a");
+    let list = pb::ListActivitiesRequest { max_results: 2, next_token: None };
+    let page = client.list_activities(list).await.unwrap().into_inner();
+    assert_eq!((page.activities.len(), page.next_token.is_some()), (2, true));
+    let poll = pb::GetActivityTaskRequest { activity_arn: arn(), worker_name: Some("w".into()) };
+    let task = client.get_activity_task(poll).await.unwrap().into_inner();
+    assert_eq!((task.task_token.as_deref(), task.input.as_deref()), (Some("t"), Some("{ }")));
+    let poll = pb::GetActivityTaskRequest { activity_arn: arn(), worker_name: None };
+    assert_eq!(client.get_activity_task(poll).await.unwrap().into_inner(), Default::default());
+    client.delete_activity(pb::DeleteActivityRequest { activity_arn: arn() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! The Map state.
 
+use std::mem;
 use std::sync::Arc;
-
-use newel_value::Value;
 
 use super::Compiler;
 use super::jsonata::{Field, Sees};
 use super::node::{self, Node};
 use crate::diagnostic::Code;
+use crate::machine_type::MachineType;
 use crate::name::{self, NameError};
 use crate::plan::{Map, Scope, Setting, Template};
 
@@ -21,15 +21,18 @@ impl Compiler<'_> {
         }
         let field = if node.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
         let processor = self.object(node, field)?;
-        if is_distributed(&processor) {
-            self.unsupported("Mode 'DISTRIBUTED'", format!("{}/ProcessorConfig/Mode", processor.location));
-            return None;
-        }
-        for field in DISTRIBUTED.iter().filter(|field| node.has(field)) {
-            self.fault_in(node, format!("Field '{field}' is not supported"));
-        }
+        let distributed = self.mode(&processor) == Mode::Distributed;
         self.label(node);
-        let processor = self.processor(&processor);
+        let extra = if distributed {
+            self.distributed(node, &processor).map(Box::new).map(Some)
+        } else {
+            for field in DISTRIBUTED.iter().filter(|field| node.has(field)) {
+                self.fault_in(node, format!("Field '{field}' is not supported"));
+            }
+            Some(None)
+        };
+        let processor = self
+            .processor(&processor, extra.as_ref().and_then(Option::as_ref).map(|extra| extra.execution_type));
         let items_path = self.reference(node, "ItemsPath");
         let items = self.items(node);
         self.at_most_one(node, &["ItemSelector", "Parameters"]);
@@ -46,6 +49,7 @@ impl Compiler<'_> {
         let retry = self.retry(node);
         let catch = self.catch(node);
         let transition = self.transition(node)?;
+        let distributed = extra?;
         Some(Map {
             processor: processor?,
             items_path,
@@ -59,15 +63,30 @@ impl Compiler<'_> {
             retry,
             catch,
             transition,
+            distributed,
         })
     }
 
-    fn processor(&mut self, node: &Node<'_>) -> Option<Arc<Scope>> {
-        if let Some(config) = self.object(node, "ProcessorConfig") {
-            self.known_fields(&config, &[&["Mode"]]);
-            self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]);
+    /// The states that each item goes through. Those of a distributed Map are another execution's: they may do what its type
+    /// may, and see no variables from outside.
+    fn processor(&mut self, node: &Node<'_>, child: Option<MachineType>) -> Option<Arc<Scope>> {
+        let Some(child) = child else { return self.inner_scope(node, &["ProcessorConfig"]) };
+        let machine_type = mem::replace(&mut self.machine_type, child);
+        let variables = mem::take(&mut self.variables);
+        let scope = self.inner_scope(node, &["ProcessorConfig"]);
+        self.machine_type = machine_type;
+        self.variables = variables;
+        scope
+    }
+
+    /// `ProcessorConfig.Mode`
+    fn mode(&mut self, processor: &Node<'_>) -> Mode {
+        let Some(config) = self.object(processor, "ProcessorConfig") else { return Mode::Inline };
+        self.known_fields(&config, &[&["Mode", "ExecutionType"]]);
+        match self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]).as_deref() {
+            Some("DISTRIBUTED") => Mode::Distributed,
+            _ => Mode::Inline,
         }
-        self.inner_scope(node, &["ProcessorConfig"])
     }
 
     /// `Items` of a JSONata state.
@@ -102,7 +121,9 @@ impl Compiler<'_> {
     }
 }
 
-fn is_distributed(processor: &Node<'_>) -> bool {
-    let mode = processor.get("ProcessorConfig").and_then(|config| config.get("Mode"));
-    mode.and_then(Value::as_str) == Some("DISTRIBUTED")
+/// How the items of a Map are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Inline,
+    Distributed,
 }

@@ -5,6 +5,7 @@
 //! state that couldn't be read says nothing about where it leads.
 
 mod choice;
+mod distributed;
 mod fields;
 mod graph;
 mod intrinsic;
@@ -19,7 +20,8 @@ mod task;
 mod template;
 mod variable;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use newel_value::{Object, ParseErrorKind, Str, Value};
 
@@ -27,7 +29,7 @@ use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::Limits;
 use crate::machine_type::MachineType;
-use crate::plan::{Plan, QueryLanguage};
+use crate::plan::{Plan, QueryLanguage, State};
 use node::Node;
 
 /// How deep scopes, choice rules and templates may each be nested. AWS has such a limit (`TOO_DEEPLY_NESTED`) and
@@ -66,7 +68,7 @@ pub fn compile_state(
     catalog: &dyn ResourceCatalog,
     limits: &Limits,
 ) -> Result<Plan, Diagnostics> {
-    let mut compiler = Compiler::new(MachineType::Standard, catalog);
+    let mut compiler = Compiler::new(state, MachineType::Standard, catalog);
     let plan = compiler.read(state, limits).and_then(|state| {
         if state.as_object().is_none() {
             compiler.not_an_object();
@@ -101,7 +103,7 @@ fn read(
     catalog: &dyn ResourceCatalog,
     limits: &Limits,
 ) -> (Option<Plan>, Diagnostics) {
-    let mut compiler = Compiler::new(machine_type, catalog);
+    let mut compiler = Compiler::new(definition, machine_type, catalog);
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
     if !found.is_refusal() {
@@ -122,9 +124,13 @@ struct Compiler<'a> {
     /// Where the state being read leads.
     targets: Vec<Target>,
     /// The variables assigned in each scope around the state being read, outermost first.
-    variables: Vec<HashSet<Str>>,
+    variables: Vec<variable::Assigned>,
     /// How many scopes are around the state being read.
     depth: usize,
+    /// The distributed Maps so far.
+    distributed: HashMap<Str, Arc<State>>,
+    /// What tells the definition from others.
+    fingerprint: u128,
     /// The language that states have unless they say another. It is the machine's even in a Map or Parallel that says
     /// another.
     machine_language: QueryLanguage,
@@ -148,7 +154,7 @@ struct Target {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(machine_type: MachineType, catalog: &'a dyn ResourceCatalog) -> Self {
+    fn new(text: &str, machine_type: MachineType, catalog: &'a dyn ResourceCatalog) -> Self {
         Self {
             catalog,
             machine_type,
@@ -160,6 +166,8 @@ impl<'a> Compiler<'a> {
             depth: 0,
             machine_language: QueryLanguage::JsonPath,
             here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
+            distributed: HashMap::new(),
+            fingerprint: distributed::fingerprint(text.bytes(), distributed::FINGERPRINT),
         }
     }
 }
@@ -200,7 +208,7 @@ impl Compiler<'_> {
             return None;
         }
         let root = self.scope(&node)?;
-        Some(Plan { root, timeout_seconds })
+        Some(Plan { root, timeout_seconds, distributed: Arc::new(std::mem::take(&mut self.distributed)) })
     }
 
     fn json(&mut self, definition: &str) -> Option<Value> {

@@ -8,10 +8,11 @@ use newel_value::Str;
 
 use super::graph::Vertex;
 use super::node::Node;
+use super::variable::Assigned;
 use super::{Compiler, MAX_NESTING};
 use crate::diagnostic::Code;
 use crate::name;
-use crate::plan::Scope;
+use crate::plan::{Kind, Scope};
 
 impl Compiler<'_> {
     /// The scope of an object that has `StartAt` and `States`.
@@ -36,12 +37,15 @@ impl Compiler<'_> {
             self.fault("Value cannot be empty", members.location);
             return None;
         }
-        self.variables.push(super::variable::assigned(members.object));
+        self.variables.push(Assigned::of(members.object));
         let mut states = HashMap::with_capacity(members.object.len());
         let mut vertices = Vec::with_capacity(members.object.len());
         for (name, value) in members.object.iter() {
             let location = members.at(name);
             self.state_name(name, &location);
+            if let Some(scope) = self.variables.last_mut() {
+                scope.reading = Some(name.clone());
+            }
             let state = self.state(name, value, location.clone());
             let terminal = state.as_ref().is_some_and(|state| state.kind.is_terminal());
             vertices.push(Vertex {
@@ -50,8 +54,11 @@ impl Compiler<'_> {
                 terminal,
                 targets: mem::take(&mut self.targets),
             });
-            if let Some(state) = state {
-                states.insert(name.clone(), Arc::new(state));
+            if let Some(state) = state.map(Arc::new) {
+                if matches!(&state.kind, Kind::Map(map) if map.distributed.is_some()) {
+                    self.distributed.insert(name.clone(), state.clone());
+                }
+                states.insert(name.clone(), state);
             }
         }
         self.variables.pop();

@@ -1,6 +1,6 @@
 //! `Assign`: which variables a state sets.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use newel_value::{Object, Str, Value};
 
@@ -45,7 +45,7 @@ impl Compiler<'_> {
             }
         }
         let outer = self.variables.split_last().map_or(&[][..], |(_, outer)| outer);
-        if outer.iter().any(|scope| scope.contains(variable)) {
+        if outer.iter().any(|scope| scope.has(variable)) {
             let message =
                 format!("Variable '{variable}' is assigned in an outer scope and can't be assigned here");
             self.fault_in(written, message);
@@ -54,15 +54,33 @@ impl Compiler<'_> {
 }
 
 /// The variables that the states of a `States` map assign, their choice rules and catchers included.
-pub(super) fn assigned(states: &Object) -> HashSet<Str> {
-    let mut names = HashSet::new();
-    for state in states.values() {
-        let lists = ["Choices", "Catch"].into_iter().filter_map(|field| state.get(field)?.as_array());
-        for holder in std::iter::once(state).chain(lists.flatten()) {
-            let assign = holder.get("Assign").and_then(Value::as_object);
-            let keys = assign.into_iter().flat_map(|assign| assign.keys());
-            names.extend(keys.map(|key| Str::from(key.strip_suffix(COMPUTED).unwrap_or(key))));
+pub(super) struct Assigned {
+    /// Each with the one state that assigns it; `None` if several do.
+    by: HashMap<Str, Option<Str>>,
+    /// The state being read.
+    pub(super) reading: Option<Str>,
+}
+
+impl Assigned {
+    pub(super) fn of(states: &Object) -> Self {
+        let mut by: HashMap<Str, Option<Str>> = HashMap::new();
+        for (name, state) in states.iter() {
+            let lists = ["Choices", "Catch"].into_iter().filter_map(|field| state.get(field)?.as_array());
+            for holder in std::iter::once(state).chain(lists.flatten()) {
+                let assign = holder.get("Assign").and_then(Value::as_object);
+                for key in assign.into_iter().flat_map(|assign| assign.keys()) {
+                    by.entry(key.strip_suffix(COMPUTED).unwrap_or(key).into())
+                        .and_modify(|state| *state = state.take().filter(|state| state == name))
+                        .or_insert_with(|| Some(name.clone()));
+                }
+            }
         }
+        Self { by, reading: None }
     }
-    names
+
+    /// Whether a state other than the one being read assigns it: what that one assigns is set once its branches are
+    /// over.
+    fn has(&self, variable: &str) -> bool {
+        self.by.get(variable).is_some_and(|state| state.is_none() || *state != self.reading)
+    }
 }

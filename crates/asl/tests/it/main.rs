@@ -4,6 +4,8 @@ mod catalog;
 mod conformance;
 mod diagnostics;
 mod graph;
+mod jsonata;
 mod plans;
+mod references;
 mod robustness;
 mod rules;

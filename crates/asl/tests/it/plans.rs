@@ -159,10 +159,10 @@ fn wait_and_fail_states() {
         Kind::Wait(wait) => wait.until,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(until(r#""Seconds":3.0"#), WaitUntil::Seconds(3)));
-    assert!(matches!(until(r#""SecondsPath":"$.s""#), WaitUntil::SecondsPath(_)));
-    assert!(matches!(until(r#""TimestampPath":"$.t""#), WaitUntil::TimestampPath(_)));
-    let WaitUntil::Timestamp(at) = until(r#""Timestamp":"1970-01-01T00:00:01Z""#) else {
+    assert!(matches!(until(r#""Seconds":3.0"#), WaitUntil::Seconds(Setting::Value(3))));
+    assert!(matches!(until(r#""SecondsPath":"$.s""#), WaitUntil::Seconds(Setting::Path(_))));
+    assert!(matches!(until(r#""TimestampPath":"$.t""#), WaitUntil::Timestamp(Setting::Path(_))));
+    let WaitUntil::Timestamp(Setting::Value(at)) = until(r#""Timestamp":"1970-01-01T00:00:01Z""#) else {
         panic!("no timestamp")
     };
     assert_eq!(at, Timestamp::from_millis(1_000));

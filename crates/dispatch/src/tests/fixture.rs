@@ -38,6 +38,7 @@ pub(crate) fn dispatch(n: u64, kind: DispatchKind) -> Dispatch {
         traceparent: None,
         scheduled_at: Default::default(),
         submitted_at: None,
+        token: None,
     }
 }
 

@@ -10,8 +10,8 @@ use super::Room;
 use crate::codec::{ExpressRecord, OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{express_key, new_id, shard_of};
-use crate::machines::Snapshot;
 use crate::request::{StartExecution, StartedExecution};
+use crate::versions::Target;
 use crate::{Error, ErrorKind};
 
 /// How long to wait before a row is read or taken away again when that couldn't be done.
@@ -22,17 +22,18 @@ impl Inner {
     pub(crate) async fn start_express(
         self: &Arc<Self>,
         request: StartExecution,
-        machine: &Snapshot,
+        target: &Target,
     ) -> Result<StartedExecution, Error> {
         let room = self.express.admit(request.input.text().len())?;
         let trace_header = request.trace_header.clone();
-        let info = self.express_info(request, machine);
+        let plan = self.plan(target.machine.row.id, target.revision).await?;
+        let info = self.express_info(request, target, &plan);
         let started = StartedExecution { arn: info.arn.clone(), started_at: info.started_at };
         let shard = shard_of(&info.arn, self.store.shard_count());
         let record = ExpressRecord {
             row: new_id(&*self.env, shard, info.started_at),
-            machine: machine.row.id,
-            revision: machine.record.revision,
+            machine: target.machine.row.id,
+            revision: target.revision,
             arn: info.arn,
             name: info.name,
             machine_arn: info.machine_arn,

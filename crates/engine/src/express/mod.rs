@@ -30,12 +30,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::Error;
 use crate::engine::Inner;
 use crate::ids::uuid;
-use crate::machines::{Snapshot, refuse_deleting};
+use crate::machines::refuse_deleting;
 use crate::mail::{Mail, What};
 use crate::options::Options;
 use crate::plans::Compiled;
 use crate::request::{MachineType, StartExecution, SyncExecution};
 use crate::task::{Dispatch, TaskId};
+use crate::versions::Target;
 
 use run::Run;
 
@@ -166,16 +167,17 @@ impl Inner {
         self: &Arc<Self>,
         request: StartExecution,
     ) -> Result<SyncExecution, Error> {
-        let machine = self.machine(&request.tenant, &request.state_machine_arn).await?;
-        refuse_deleting(&machine)?;
+        let target = self.target(&request.tenant, &request.state_machine_arn).await?;
+        let machine = &target.machine;
+        refuse_deleting(machine)?;
         if machine.record.machine_type != MachineType::Express {
             return Err(Error::wrong_type());
         }
         let room = self.express.admit(request.input.text().len())?;
-        let plan = self.plan(machine.row.id, machine.record.revision).await?;
+        let plan = self.plan(machine.row.id, target.revision).await?;
         let trace_header = request.trace_header.clone();
-        let info = self.express_info(request, &machine);
-        drop(machine);
+        let info = self.express_info(request, &target, &plan);
+        drop(target);
         let run = self.express_run(info, plan, room);
         let (run, turn) = self.express_turn(run, vec![Input::Start]).await?;
         if run.is_closed() {
@@ -193,7 +195,8 @@ impl Inner {
     }
 
     /// What is fixed of a new execution.
-    fn express_info(&self, request: StartExecution, machine: &Snapshot) -> Info {
+    fn express_info(&self, request: StartExecution, target: &Target, plan: &Compiled) -> Info {
+        let machine = &target.machine;
         let StartExecution { tenant, name, input, .. } = request;
         let name = name.unwrap_or_else(|| uuid(&*self.env).into());
         let arn: Str = format!(
@@ -209,13 +212,13 @@ impl Inner {
             name,
             machine_arn: machine.record.arn.clone(),
             machine_name: machine.record.name.clone(),
-            role_arn: machine.revision.role_arn.clone(),
+            role_arn: plan.role_arn.clone(),
             account: tenant.account,
             region: tenant.region,
             started_at: self.env.now(),
             input,
-            alias_arn: None,
-            version_arn: None,
+            alias_arn: target.alias_arn.clone(),
+            version_arn: target.version_arn.clone(),
         }
     }
 

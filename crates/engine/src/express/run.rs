@@ -136,7 +136,7 @@ impl Inner {
             .await?;
         if let Some(last) = turn.events.last() {
             run.stopped_at = last.timestamp;
-            self.observe(&run.execution.info, run.id, &run.plan, &turn.events);
+            self.observe(run.id, &run.execution, &run.plan, &turn.events);
         }
         if !run.is_closed() {
             run.weigh(&turn);
@@ -249,6 +249,8 @@ impl Inner {
                     give.retain(|before| before.task != task);
                     forget.push(task);
                 }
+                // No Express machine has a distributed Map.
+                Effect::StartMapRun(_) | Effect::AbortMapRun { .. } | Effect::RedriveMapRun { .. } => {}
             }
         }
         drop(orders);

@@ -120,9 +120,13 @@ fn check_branches(branches: usize, result: &Payload) -> Result<(), Error> {
     }
 }
 
-fn check_iterations(_map: &Map, result: &Payload) -> Result<(), Error> {
-    match result.value() {
-        Value::Array(_) => Ok(()),
-        _ => Err(invalid("Mocked result must be an array.")),
+/// A Map gives an array, or where its results were written to, which is an object.
+fn check_iterations(map: &Map, result: &Payload) -> Result<(), Error> {
+    let writer = map.distributed.as_deref().and_then(|distributed| distributed.writer.as_ref());
+    let writes = writer.is_some_and(|writer| writer.destination.is_some());
+    match (result.value(), writes) {
+        (Value::Array(_), false) | (Value::Object(_), true) => Ok(()),
+        (_, false) => Err(invalid("Mocked result must be an array.")),
+        (_, true) => Err(invalid("Mocked result must be a JSON object.")),
     }
 }

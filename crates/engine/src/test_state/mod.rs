@@ -94,6 +94,7 @@ impl Inner {
             variables: request.variables,
             mock: request.mock.map(|mock| mock.outcome),
             retries: request.retries.unwrap_or(0),
+            read_items: request.read_items,
             failed_iterations: request.failed_iterations,
         });
         Ok(Tested { info, test, plan, token })

@@ -107,7 +107,7 @@ async fn executions_are_listed_newest_first_and_by_status() {
             loop {
                 let page = fixture
                     .engine
-                    .list_executions(&tenant(), &machine_arn("m"), status, limit, after.as_deref())
+                    .list_executions(Fixture::listing("m", status, limit, after))
                     .await
                     .unwrap();
                 names.extend(page.items.iter().map(|item| item.name.to_string()));

@@ -133,7 +133,8 @@ async fn a_loop_ends_by_its_time_limit_and_lets_others_work() {
     let limits = Limits { express_seconds: 1, ..Limits::default() };
     let store = Arc::new(MemoryStore::new(2));
     let fixture = Fixture::with(store, limits, Options { turn_events: 50, ..Options::default() }).await;
-    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"W"},"W":{"Type":"Wait","Seconds":0,"Next":"A"}}}"#;
+    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},"E":{"Type":"Succeed"},
+        "C":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"E"}],"Default":"A"}}}"#;
     create(&fixture, "loop", text).await;
     let engine = fixture.engine.clone();
     let asked = tokio::spawn(async move { engine.start_sync_execution(request("loop", None, "{}")).await });

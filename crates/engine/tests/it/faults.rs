@@ -63,6 +63,8 @@ async fn a_shard_lost_by_a_change_of_a_machine_is_taken_again() {
             definition: Some(pass(2).into()),
             role_arn: None,
             configuration: Configuration::default(),
+            publish: false,
+            version_description: None,
         };
         let lost = fixture.engine.update_state_machine(update()).await.unwrap_err();
         assert_eq!(lost.kind, ErrorKind::Unavailable);
@@ -167,7 +169,7 @@ async fn a_damaged_row_fails_alone() {
         let engine = &fixture.engine;
         assert_eq!(engine.report(sound, Report::Succeeded(json("1"))).await.unwrap(), Settled::Durable);
         assert_eq!(fixture.describe(&good).await.status, ExecutionStatus::Succeeded, "{damage}");
-        let listed = engine.list_executions(&tenant(), &machine_arn("m"), None, 9, None).await.unwrap();
+        let listed = engine.list_executions(Fixture::listing("m", None, 9, None)).await.unwrap();
         assert_eq!(listed.items.len(), if damage == "execution" { 1 } else { 2 }, "{damage}");
         let stopped = engine.stop_execution(&tenant(), &bad, Reason::default()).await;
         if damage == "outbox" {

@@ -15,6 +15,8 @@ fn update(name: &str, definition: Option<&str>) -> UpdateStateMachine {
         definition: definition.map(Str::from),
         role_arn: None,
         configuration: Configuration::default(),
+        publish: false,
+        version_description: None,
     }
 }
 
@@ -46,7 +48,7 @@ async fn creation_is_repeated_only_by_the_same_request() {
         (
             "another type",
             CreateStateMachine { machine_type: MachineType::Express, ..base() },
-            Err(ErrorKind::StateMachineTypeNotSupported),
+            Err(ErrorKind::StateMachineAlreadyExists),
         ),
         ("no definition", Fixture::creation("n", "{}"), Err(ErrorKind::InvalidDefinition)),
     ] {
@@ -69,7 +71,7 @@ async fn an_update_is_for_later_executions() {
     let updated = fixture.engine.update_state_machine(update("m", Some(&pass(1)))).await.unwrap();
     let after = fixture.start("m", "after", "{}").await;
     let now = fixture.engine.describe_state_machine(&tenant(), &arn).await.unwrap();
-    assert_eq!((&*now.definition, now.revision_id), (&*pass(1), Some(updated.revision_id)));
+    assert_eq!((&*now.definition, now.revision_id), (&*pass(1), updated.revision_id));
     let fixture = fixture.restart().await;
     for (execution, definition) in [(&before, wait.to_owned()), (&after, pass(1))] {
         let revision =

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "in tests a panic is how a failure shows")]
 
+mod activities;
 mod deletion;
 mod executions;
 mod express;
 mod faults;
 mod limits;
 mod machines;
+mod map_runs;
 mod neighbours;
+mod redrive;
 mod sim;
 mod support;
 mod tasks;
+mod versions;
 mod watching;

@@ -26,7 +26,8 @@ impl Evaluator<'_> {
         env: Env,
     ) -> Result<Item, EvalError> {
         let (function, arguments) = self.prepare(call, position, first, input, env)?;
-        self.call(&function, arguments, input).map_err(|error| self.placed(error, call, position))
+        // Evaluating the call's node has counted the level.
+        self.call_here(&function, arguments, input).map_err(|error| self.placed(error, call, position))
     }
 
     /// The function that a call means and its arguments.

@@ -10,7 +10,7 @@ mod transform;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use newel_value::{Str, Value};
+use newel_value::Value;
 
 use crate::budget::Budget;
 use crate::error::OVER_DEPTH;
@@ -83,10 +83,6 @@ impl<'e> Evaluator<'e> {
     /// The time of this evaluation, in milliseconds since 1970.
     pub(crate) fn now(&mut self) -> i64 {
         *self.now.get_or_insert_with(|| self.world.now_millis())
-    }
-
-    pub(crate) fn name(&self, sym: Sym) -> Option<&'e Str> {
-        self.program.names.get(sym as usize)
     }
 
     // ---- variables

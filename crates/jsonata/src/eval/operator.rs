@@ -102,7 +102,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Strict equality with an element: scalars by value, arrays and objects never.
+    /// Strict equality with an element: scalars by value, arrays and objects by identity.
     fn is_in(&mut self, left: &Item, right: &Item) -> Result<bool, EvalError> {
         if left.is_undefined() || right.is_undefined() {
             return Ok(false);
@@ -110,7 +110,12 @@ impl Evaluator<'_> {
         let is_scalar = |item: &Item| item.elements().is_none() && item.members().is_none();
         for element in right.elements_or_self().iter() {
             self.budget.charge_steps(1)?;
-            if is_scalar(left) && is_scalar(&element) && left.equals(&element, &mut self.budget)? {
+            let equal = if is_scalar(left) && is_scalar(&element) {
+                left.equals(&element, &mut self.budget)?
+            } else {
+                left.is(&element)
+            };
+            if equal {
                 return Ok(true);
             }
         }
@@ -176,8 +181,8 @@ impl Evaluator<'_> {
         let size = size.clamp(0.0, MAX_RANGE) as usize;
         self.budget.charge_steps(size / 4)?;
         // The list is charged again when it is made; what is asked for must not be allocated before.
-        if self.budget.bytes < u64::try_from(size).unwrap_or(u64::MAX).saturating_mul(40) {
-            self.budget.charge_bytes(size * 40)?;
+        if self.budget.bytes < u64::try_from(size).unwrap_or(u64::MAX).saturating_mul(24) {
+            self.budget.charge_bytes(size * 24)?;
         }
         let mut next = start;
         let mut items = Vec::with_capacity(size);

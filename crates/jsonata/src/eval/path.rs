@@ -387,10 +387,9 @@ impl Evaluator<'_> {
         for (at, item) in elements.iter().enumerate() {
             let result = self.eval(predicate, &item, env)?;
             let times = self.selects(&result, at, length)?;
-            if !item.is_undefined() {
-                self.budget.charge_bytes(times * 40)?;
-                kept.extend(std::iter::repeat_n(item, times));
-            }
+            // Nothing at all can be selected too, as in the reference implementation: it is `null` in an array.
+            self.budget.charge_bytes(times * 40)?;
+            kept.extend(std::iter::repeat_n(item, times));
         }
         Item::list(kept, Flags::SEQUENCE, &mut self.budget)
     }

@@ -2,6 +2,7 @@
 
 mod array;
 mod aws;
+mod date;
 mod encoding;
 mod higher_order;
 mod number;
@@ -20,6 +21,7 @@ use crate::eval::Evaluator;
 use crate::function::{Function, Native, Row};
 use crate::item::{Elements, Item};
 
+pub(crate) use number::round_to;
 pub(crate) use pattern::{next_match, regex_match};
 
 /// The function of that name (without the `$`).
@@ -63,7 +65,10 @@ const TABLE: &[Row] = &[
     ("round", "<n-n?:n>", 2, number::round),
     ("power", "<n-n:n>", 2, number::power),
     ("sqrt", "<n-:n>", 1, number::sqrt),
+    ("formatNumber", "<n-so?:s>", 3, number::format_number),
     ("formatBase", "<n-n?:s>", 2, number::format_base),
+    ("formatInteger", "<n-s:s>", 2, number::format_integer),
+    ("parseInteger", "<s-s:n>", 2, number::parse_integer),
     ("sum", "<a<n>:n>", 1, number::sum),
     ("max", "<a<n>:n>", 1, number::max),
     ("min", "<a<n>:n>", 1, number::min),
@@ -97,6 +102,10 @@ const TABLE: &[Row] = &[
     ("single", "<af?>", 2, higher_order::single),
     ("reduce", "<afj?:j>", 3, higher_order::reduce),
     // Dates
+    ("now", "<s?s?:s>", 2, date::now),
+    ("millis", "<:n>", 0, date::millis),
+    ("fromMillis", "<n-s?s?:s>", 3, date::from_millis),
+    ("toMillis", "<s-s?:n>", 2, date::to_millis),
     // What AWS adds
     ("partition", "<an:a<a>>", 2, aws::partition),
     ("range", "<nnn:a<n>>", 3, aws::range),
@@ -122,7 +131,7 @@ impl Arguments {
         self.0.get_mut(at).map_or(Item::Undefined, |item| std::mem::replace(item, Item::Undefined))
     }
 
-    fn mismatch<T>(&self, at: usize) -> Result<T, EvalError> {
+    pub(crate) fn mismatch<T>(&self, at: usize) -> Result<T, EvalError> {
         let index = i64::try_from(at + 1).unwrap_or(i64::MAX);
         Err(EvalError::new("T0410").with_value(self.get(at).quoted()).with("index", Some(Value::from(index))))
     }

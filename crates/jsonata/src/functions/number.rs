@@ -5,6 +5,7 @@ use newel_value::Value;
 use super::Arguments;
 use crate::eval::Evaluator;
 use crate::item::{Item, number_value};
+use crate::picture::{integer, number as picture};
 use crate::{EvalError, text};
 
 pub(super) fn number(_: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
@@ -126,14 +127,19 @@ fn total(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |sum, number| sum + number)
 }
 
+/// The first of two by `better`; not a number if one of them isn't.
+fn chosen(a: f64, b: f64, better: fn(f64, f64) -> f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { better(a, b) }
+}
+
 pub(super) fn max(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
     let numbers = numbers(evaluator, &arguments)?.unwrap_or_default();
-    Ok(numbers.into_iter().reduce(f64::max).map_or(Item::Undefined, Item::Number))
+    Ok(numbers.into_iter().reduce(|a, b| chosen(a, b, f64::max)).map_or(Item::Undefined, Item::Number))
 }
 
 pub(super) fn min(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
     let numbers = numbers(evaluator, &arguments)?.unwrap_or_default();
-    Ok(numbers.into_iter().reduce(f64::min).map_or(Item::Undefined, Item::Number))
+    Ok(numbers.into_iter().reduce(|a, b| chosen(a, b, f64::min)).map_or(Item::Undefined, Item::Number))
 }
 
 pub(super) fn average(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
@@ -188,4 +194,26 @@ fn in_base(number: f64, radix: f64) -> String {
         digits.push('-');
     }
     digits.into_iter().rev().collect()
+}
+
+pub(super) fn format_number(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(number) = arguments.number(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let options = picture::Symbols::new(arguments.get(2), &arguments)?;
+    picture::format(number, &pattern, &options, &mut evaluator.budget).map(Item::string)
+}
+
+pub(super) fn format_integer(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(number) = arguments.number(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let format = integer::Format::parse(&pattern, &mut evaluator.budget)?;
+    format.format(number.floor(), &mut evaluator.budget).map(Item::string)
+}
+
+pub(super) fn parse_integer(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
+    let Some(text) = arguments.text(0)? else { return Ok(Item::Undefined) };
+    let Some(pattern) = arguments.text(1)? else { return arguments.mismatch(1) };
+    let format = integer::Format::parse(&pattern, &mut evaluator.budget)?;
+    evaluator.budget.charge_reading(text.len().saturating_mul(4))?;
+    format.parse_text(&text).map(Item::Number)
 }

@@ -84,7 +84,7 @@ pub(super) fn merge(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Resu
     let mut record = RecordBuilder::default();
     for item in elements.iter() {
         let Some(members) = item.members() else { continue };
-        evaluator.budget.charge_steps(1 + members.len())?;
+        evaluator.budget.charge_steps(1 + 4 * members.len())?;
         for (name, member) in members.iter() {
             record.insert(Arc::clone(name), member);
         }

@@ -225,8 +225,8 @@ pub(super) fn find_all(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> R
     let mut count = 0;
     // Counting units from the last match on keeps this linear.
     let (mut counted, mut units) = (0, 0);
-    while below(count, limit) {
-        let Some(found) = search.next(evaluator, &text)? else { break };
+    let mut next = if below(0, limit) { search.next(evaluator, &text)? } else { None };
+    while let Some(found) = next.take_if(|_| below(count, limit)) {
         if found.start >= counted {
             units += text[counted..found.start].encode_utf16().count();
             counted = found.start;
@@ -236,6 +236,8 @@ pub(super) fn find_all(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> R
         record.push("index".into(), Item::count(units));
         record.push("groups".into(), Item::list(found.groups, Flags::PLAIN, &mut evaluator.budget)?);
         results.push(record.build(&mut evaluator.budget)?);
+        // The next match is looked for even if it isn't asked for, as in the reference implementation: it may fail.
+        next = search.next(evaluator, &text)?;
         count += 1;
     }
     Item::list(results, Flags::SEQUENCE, &mut evaluator.budget)
@@ -275,11 +277,12 @@ pub(super) fn split(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Resu
             let mut search = Search::new(Rc::clone(function));
             let (mut start, mut count) = (0, 0);
             let mut rest = below(0, limit);
-            while below(count, limit) {
-                let Some(found) = search.next(evaluator, &text)? else { break };
+            let mut next = if rest { search.next(evaluator, &text)? } else { None };
+            while let Some(found) = next.take_if(|_| below(count, limit)) {
                 evaluator.budget.charge_text(found.start.saturating_sub(start))?;
                 parts.push(Item::string(text.get(start..found.start).unwrap_or_default()));
                 start = found.end;
+                next = search.next(evaluator, &text)?;
                 count += 1;
                 rest = below(count, limit);
             }
@@ -303,10 +306,11 @@ pub(super) fn replace(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Re
         return Ok(Item::string(text));
     }
     match arguments.get(1) {
-        Item::Value(Value::String(pattern)) => {
-            let Some(replacement) = arguments.text(2).ok().flatten() else { return arguments.mismatch(2) };
-            replace_text(evaluator, &text, pattern, &replacement, limit)
-        }
+        Item::Value(Value::String(pattern)) => match arguments.text(2) {
+            Ok(Some(replacement)) => replace_text(evaluator, &text, pattern, &replacement, limit),
+            _ if !text.contains(&**pattern) => Ok(Item::string(text)),
+            _ => arguments.mismatch(2),
+        },
         Item::Function(function) => replace_matches(evaluator, &arguments, &text, function, limit),
         _ => arguments.mismatch(1),
     }
@@ -345,8 +349,8 @@ fn replace_matches(
     let mut search = Search::new(Rc::clone(function));
     let mut out = String::with_capacity(text.len());
     let (mut position, mut count) = (0, 0);
-    while below(count, limit) {
-        let Some(found) = search.next(evaluator, text)? else { break };
+    let mut next = search.next(evaluator, text)?;
+    while let Some(found) = next.take_if(|_| below(count, limit)) {
         out.push_str(text.get(position..found.start).unwrap_or_default());
         match arguments.get(2) {
             Item::Value(Value::String(template)) => {
@@ -354,7 +358,6 @@ fn replace_matches(
             }
             Item::Function(replacer) => {
                 let replacer = Rc::clone(replacer);
-                let end = found.start + found.text.as_str().map_or(0, str::len);
                 let object = replacer_argument(evaluator, text, &found)?;
                 let replaced = evaluator.call(&replacer, vec![object], &Item::Value(Value::Null))?;
                 let Some(replaced) = replaced.as_str() else {
@@ -362,13 +365,11 @@ fn replace_matches(
                 };
                 evaluator.budget.charge_text(replaced.len())?;
                 out.push_str(replaced);
-                position = end;
-                count += 1;
-                continue;
             }
             _ => return arguments.mismatch(2),
         }
         position = found.start + found.text.as_str().map_or(0, str::len);
+        next = search.next(evaluator, text)?;
         count += 1;
     }
     out.push_str(text.get(position..).unwrap_or_default());

@@ -1,11 +1,14 @@
 //! History events, as AWS words them
 //! (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html>).
 
+mod json;
 mod payloads;
 
 use newel_asl::timestamp::Timestamp;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
+
+pub use json::Told;
 
 /// The id of an event: 1 for the first of a history, dense from there.
 pub type EventId = u64;

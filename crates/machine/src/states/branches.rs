@@ -9,7 +9,7 @@ use newel_value::{Payload, Value};
 use crate::eval::{EvalResult, Scope};
 use crate::event::{Detail, EventId};
 use crate::execution::{FramePath, Iterations, Phase};
-use crate::fault::{EvalError, StateError};
+use crate::fault::EvalError;
 use crate::frames::child_path;
 use crate::probe::Stage;
 use crate::transition::Extra;
@@ -22,11 +22,6 @@ impl Runner<'_, '_> {
         }
         let effective = self.effective_input(path, state)?;
         let input = self.template_or(path, parallel.parameters.as_ref(), &effective)?;
-        self.note(Stage::AfterParameters, &input);
-        if let Some(mock) = self.mocked_branches() {
-            let raw = mock.clone()?;
-            return self.conclude_result(path, state, &Branches::of_parallel(parallel), &raw);
-        }
         self.check_size(&input, &state.name)?;
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
         let started = self.emit(Detail::ParallelStarted, frame.previous);
@@ -51,9 +46,6 @@ impl Runner<'_, '_> {
             let items = items(scope, state, map)?;
             Ok((items, concurrency(scope, &map.max_concurrency, limit)?))
         })?;
-        if self.probe.is_some() {
-            return self.mocked_map(path, state, map, &effective, &items);
-        }
         let length = items.value().as_array().map_or(0, <[Value]>::len);
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
         let started = self
@@ -230,8 +222,8 @@ impl Runner<'_, '_> {
         })
     }
 
-    /// `ResultSelector`, `ResultPath` and what follows, with the result of all branches or iterations.
-    fn conclude_result(
+    /// What follows once the raw result is there.
+    pub(super) fn conclude_result(
         &mut self,
         path: &FramePath,
         state: &State,
@@ -243,52 +235,6 @@ impl Runner<'_, '_> {
         let output = self.put(path, branches.result_path, &result)?;
         self.note(Stage::AfterResultPath, &output);
         self.conclude(path, state, output, raw, branches.transition)
-    }
-
-    /// A Map under test: its items and limits are told, and what stands in for its iterations is its result.
-    fn mocked_map(
-        &mut self,
-        path: &FramePath,
-        state: &State,
-        map: &Map,
-        effective: &Payload,
-        items: &Payload,
-    ) -> Step {
-        let Some(probe) = self.probe else { return Ok(()) };
-        self.note(Stage::AfterItemsPath, items);
-        let values = items.value().as_array().unwrap_or_default();
-        if let Some(selector) = &map.item_selector {
-            let select = |(index, item): (u32, &Value)| {
-                let extra = Extra { item: Some((index, item.clone())), ..Extra::default() };
-                self.evaluate_with(path, effective.value(), extra, |scope| scope.template(selector))
-            };
-            let selected: Value = (0..).zip(values).map(select).collect::<Result<_, _>>()?;
-            self.note(Stage::AfterItemSelector, &selected.into());
-        }
-        let limits = self.evaluate(path, effective.value(), |scope| Limits::of(scope, map))?;
-        {
-            let mut notes = probe.notes.borrow_mut();
-            notes.max_concurrency = Some(limits.concurrency);
-            notes.tolerated_failure_count = limits.tolerated_count;
-            notes.tolerated_failure_percentage = limits.tolerated_percentage;
-            if probe.failed_iterations.is_some_and(|failed| failed > length_of(items)) {
-                notes.senseless = Some(
-                    "Map iteration failure count must be less than or equal to the number of Map iterations"
-                        .to_owned(),
-                );
-            }
-        }
-        if probe.failed_iterations.is_some_and(|failed| limits.exceeded_by(failed, length_of(items))) {
-            return Err(StateError::new(
-                error::EXCEED_TOLERATED_FAILURE_THRESHOLD,
-                "The specified tolerated failure threshold was exceeded",
-            ));
-        }
-        let raw = match self.mocked_branches() {
-            Some(mock) => mock.clone()?,
-            None => return Ok(()),
-        };
-        self.conclude_result(path, state, &Branches::of_map(map), &raw)
     }
 
     /// The results of all branches or iterations in their order.
@@ -310,7 +256,7 @@ fn length(iterations: &Iterations) -> u32 {
 }
 
 /// What Parallel and Map have alike once their branches have finished.
-struct Branches<'a> {
+pub(super) struct Branches<'a> {
     succeeded: Detail,
     result_selector: Option<&'a Template>,
     result_path: &'a ResultPath,
@@ -327,7 +273,7 @@ impl<'a> Branches<'a> {
         }
     }
 
-    const fn of_map(map: &'a Map) -> Self {
+    pub(super) const fn of_map(map: &'a Map) -> Self {
         Self {
             succeeded: Detail::MapSucceeded,
             result_selector: map.result_selector.as_ref(),
@@ -346,7 +292,7 @@ fn reference(expression: &Expression) -> &str {
 }
 
 /// What a Map iterates over.
-fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
+pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
     if state.language == QueryLanguage::Jsonata {
         return jsonata_items(scope, map).map(Payload::from);
     }
@@ -378,96 +324,24 @@ fn jsonata_items(scope: &Scope<'_>, map: &Map) -> EvalResult<Value> {
 
 /// How many iterations may run at once: what the definition says, held at the limit.
 fn concurrency(scope: &Scope<'_>, setting: &Setting<u64>, limit: u64) -> EvalResult<u32> {
-    let wanted = wanted_concurrency(scope, setting)?;
-    let effective = if wanted == 0 { limit } else { wanted.min(limit) };
-    Ok(u32::try_from(effective.max(1)).unwrap_or(u32::MAX))
-}
-
-/// How many iterations the definition lets run at once; 0 means any number.
-fn wanted_concurrency(scope: &Scope<'_>, setting: &Setting<u64>) -> EvalResult<u64> {
-    count(scope, "MaxConcurrency", setting)
-}
-
-/// A count that is written, or read from the state's data.
-fn count(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<u64> {
-    let expression = match setting {
-        Setting::Value(count) => return Ok(*count),
-        Setting::Jsonata(jsonata) => return scope.jsonata_count(jsonata),
-        Setting::Path(expression) => expression,
-    };
-    let value = scope.expression(expression)?;
-    match value.as_i64() {
-        Some(count) => u64::try_from(count)
-            .map_err(|_| EvalError::runtime(format!("{field} cannot be negative."))),
-        None => Err(EvalError::runtime(format!(
-            "The {field}Path field refers to value \"{}\" which is not a valid integer: {}",
-            super::plain(&value),
-            expression.source
-        ))),
-    }
-}
-
-/// A percentage that is written, or read from the state's data.
-fn percentage(scope: &Scope<'_>, field: &str, setting: &Setting<f64>) -> EvalResult<f64> {
-    let out_of_range = || format!("{field} must be between 0 and 100.");
-    let in_range = |percentage: &f64| (0.0..=100.0).contains(percentage);
-    match setting {
-        Setting::Value(percentage) => Ok(*percentage),
-        Setting::Jsonata(jsonata) => {
-            let value = scope.jsonata_number(jsonata)?;
-            let refused = || EvalError::evaluation(Some(jsonata.field.clone()), out_of_range());
-            value.as_f64().filter(in_range).ok_or_else(refused)
-        }
+    let wanted = match setting {
+        Setting::Value(count) => *count,
+        Setting::Jsonata(jsonata) => scope.jsonata_count(jsonata)?,
         Setting::Path(expression) => {
             let value = scope.expression(expression)?;
-            let percentage = value.as_f64().ok_or_else(|| {
-                EvalError::runtime(format!(
-                    "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
-                    super::plain(&value),
-                    expression.source
-                ))
-            })?;
-            Some(percentage).filter(in_range).ok_or_else(|| EvalError::runtime(out_of_range()))
+            match value.as_i64() {
+                Some(count) => u64::try_from(count)
+                    .map_err(|_| EvalError::runtime("MaxConcurrency cannot be negative."))?,
+                None => {
+                    return Err(EvalError::runtime(format!(
+                        "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {}",
+                        super::plain(&value),
+                        expression.source
+                    )));
+                }
+            }
         }
-    }
-}
-
-fn length_of(items: &Payload) -> u64 {
-    u64::try_from(items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u64::MAX)
-}
-
-/// The limits of a Map, as its definition says them.
-struct Limits {
-    concurrency: u64,
-    tolerated_count: Option<u64>,
-    tolerated_percentage: Option<f64>,
-}
-
-impl Limits {
-    fn of(scope: &Scope<'_>, map: &Map) -> EvalResult<Self> {
-        let (count_of, percentage_of) = (&map.tolerated_failure_count, &map.tolerated_failure_percentage);
-        Ok(Self {
-            concurrency: wanted_concurrency(scope, &map.max_concurrency)?,
-            tolerated_count: count_of
-                .as_ref()
-                .map(|setting| count(scope, "ToleratedFailureCount", setting))
-                .transpose()?,
-            tolerated_percentage: percentage_of
-                .as_ref()
-                .map(|setting| percentage(scope, "ToleratedFailurePercentage", setting))
-                .transpose()?,
-        })
-    }
-
-    /// Whether so many failures are more than is tolerated: by number or by share, and not at all if neither is said.
-    #[expect(clippy::cast_precision_loss, reason = "items are fewer than 2^53")]
-    fn exceeded_by(&self, failed: u64, of: u64) -> bool {
-        let share = failed as f64 * 100.0 / (of.max(1) as f64);
-        let by_count = self.tolerated_count.map(|tolerated| failed > tolerated);
-        let by_share = self.tolerated_percentage.map(|tolerated| share > tolerated);
-        match (by_count, by_share) {
-            (None, None) => failed > 0,
-            (by_count, by_share) => by_count.unwrap_or(false) || by_share.unwrap_or(false),
-        }
-    }
+    };
+    let effective = if wanted == 0 { limit } else { wanted.min(limit) };
+    Ok(u32::try_from(effective.max(1)).unwrap_or(u32::MAX))
 }

@@ -2,7 +2,9 @@
 
 mod branches;
 mod choice;
+mod distributed;
 mod history;
+mod mocked;
 mod task;
 
 use newel_asl::plan::{
@@ -33,8 +35,13 @@ impl Runner<'_, '_> {
             Kind::Wait(wait) => self.wait(path, &state, wait),
             Kind::Succeed => self.succeed(path, &state),
             Kind::Fail(fail) => self.fail_state(path, fail),
+            Kind::Parallel(parallel) if self.probe.is_some() => self.mocked_branches(path, &state, parallel),
+            Kind::Map(map) if self.probe.is_some() => self.mocked_iterations(path, &state, map),
             Kind::Parallel(parallel) => self.start_branches(path, &state, parallel),
-            Kind::Map(map) => self.start_iterations(path, &state, map),
+            Kind::Map(map) => match map.distributed.as_deref() {
+                Some(distributed) => self.start_map_run(path, &state, map, distributed),
+                None => self.start_iterations(path, &state, map),
+            },
         }
     }
 

@@ -248,6 +248,7 @@ impl Runner<'_, '_> {
     fn task_failed(&mut self, path: &FramePath, error: StateError) {
         let Some((frame, state)) = self.current(path) else { return };
         let Kind::Task(task) = &state.kind else { return };
+        let error = StateError { of_task: true, ..error };
         let failed = self.emit(history::failed(task, error.fault.clone()), frame.previous);
         self.update(path, |frame| frame.previous = failed);
         self.fail(path, error);

@@ -4,9 +4,10 @@
 //! the machine; `name=N` lines under `--- limits` change limits. A script has one step a line:
 //!
 //! * `+1.5` moves the clock by so many seconds, `next` to when something is due;
-//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat` report on the state's oldest
-//!   open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
+//! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat`, `State started worker` report
+//!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
 //!   the step before reported on;
+//! * `run ok {json}` and `run fail Error cause` end the oldest open map run, `late-run` the one before again;
 //! * `stop Error cause` stops the execution; `start` starts it again; `redrive` redrives it.
 //!
 //! A transcript shows the events, the effects but for those that schedule, the moves of the clock and what was stale.
@@ -16,7 +17,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use newel_asl::Limits;
-use newel_machine::{Fault, Input, Reply, ScheduledTask, TaskReport};
+use newel_machine::{Fault, Input, MapRunKey, MapRunReport, Reply, ScheduledTask, TaskReport};
 use newel_value::{Payload, Value};
 
 use crate::driver::{Cut, Driver, check_history};
@@ -110,6 +111,8 @@ struct Play {
     driver: Driver,
     /// The attempt that the latest step reported on.
     latest: Option<ScheduledTask>,
+    /// The map run that the latest report was on.
+    latest_run: Option<MapRunKey>,
     shown: (usize, usize),
     transcript: String,
 }
@@ -117,7 +120,7 @@ struct Play {
 fn play(case: &Case, cut: Cut) -> String {
     let input = Some(case.input.trim_end()).filter(|input| !input.is_empty()).unwrap_or("{}");
     let driver = Driver::new(&definition(&case.definition), input, limits(&case.limits), cut);
-    let mut play = Play { driver, latest: None, shown: (0, 0), transcript: String::new() };
+    let mut play = Play { driver, latest: None, latest_run: None, shown: (0, 0), transcript: String::new() };
     play.step("start");
     for step in case.script.lines().filter(|line| !line.is_empty()) {
         play.step(step);
@@ -133,7 +136,11 @@ impl Play {
             #[expect(clippy::cast_possible_truncation, reason = "a test's few seconds")]
             self.move_to(self.driver.now + millis as i64);
         } else if step == "next" {
-            self.move_to(self.driver.next_due().expect("something is due"));
+            self.move_to(
+                self.driver
+                    .next_due()
+                    .unwrap_or_else(|| panic!("something is due after\n{}", self.transcript)),
+            );
         } else {
             let input = self.input(step);
             let reply = self.driver.give(input);
@@ -155,6 +162,19 @@ impl Play {
             "start" => Input::Start,
             "stop" => Input::Stop(fault(rest)),
             "redrive" => Input::Redrive { token: None },
+            "run" | "late-run" => {
+                let key = match first {
+                    "run" => self.driver.map_runs.first().expect("a map run is open").clone(),
+                    _ => self.latest_run.clone().expect("a map run before"),
+                };
+                self.latest_run = Some(key.clone());
+                let report = match self.report(rest) {
+                    TaskReport::Succeeded(output) => MapRunReport::Succeeded(output),
+                    TaskReport::Failed(fault) => MapRunReport::Failed(fault),
+                    other => panic!("a map run doesn't report {other:?}"),
+                };
+                Input::MapRun(key, report)
+            }
             "token" | "forged" => {
                 let (state, report) = rest.split_once(' ').expect("a state and a report");
                 let task = self.attempt(state);
@@ -185,6 +205,7 @@ impl Play {
         let json = |text: &str| Payload::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
         match report.split_once(' ').unwrap_or((report, "")) {
             ("beat", _) => TaskReport::Heartbeat,
+            ("started", name) => TaskReport::Started { worker_name: (!name.is_empty()).then(|| name.into()) },
             ("ok", output) => TaskReport::Succeeded(json(output)),
             ("fail", rest) => TaskReport::Failed(fault(rest)),
             ("submitted", rest) => {

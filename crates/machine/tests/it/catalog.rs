@@ -13,6 +13,17 @@ impl ResourceCatalog for TestCatalog {
             pointer: "/Resource".to_owned(),
             message: format!("The resource provided {arn} is not recognized."),
         };
+        if arn.contains(":function:") {
+            let lambda = || "lambda".into();
+            return Ok(Resource {
+                arn: arn.into(),
+                family: lambda(),
+                resource_type: lambda(),
+                action: lambda(),
+                pattern: Pattern::RequestResponse,
+                express: true,
+            });
+        }
         let rest = arn.strip_prefix("arn:aws:states:::").ok_or_else(unknown)?;
         let (name, generation) = rest.strip_suffix(":2").map_or((rest, 1), |name| (name, 2));
         let (resource_type, action) = name.rsplit_once(':').ok_or_else(unknown)?;

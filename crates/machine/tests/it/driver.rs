@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use newel_asl::{Limits, MachineType, Plan, Timestamp, compile};
 use newel_machine::{
-    Budget, Detail, Effect, Event, Execution, Frame, FramePath, Info, Input, Outcome, Reply, ScheduledTask,
-    StateType, TaskKey, Turn, World, turn,
+    Budget, Detail, Effect, Event, Execution, Frame, FramePath, Info, Input, MapRunKey, Outcome, Reply,
+    ScheduledTask, StateType, TaskKey, Turn, World, turn,
 };
 use newel_value::Payload;
 
@@ -42,6 +42,8 @@ pub(crate) struct Driver {
     pub(crate) effects: Vec<Effect>,
     /// Attempts that were scheduled and neither settled nor abandoned, oldest first.
     pub(crate) open: Vec<ScheduledTask>,
+    /// Map runs that were begun and are neither over nor aborted, oldest first.
+    pub(crate) map_runs: Vec<MapRunKey>,
     stored: BTreeMap<FramePath, Vec<u8>>,
 }
 
@@ -80,12 +82,16 @@ impl Driver {
             events: Vec::new(),
             effects: Vec::new(),
             open: Vec::new(),
+            map_runs: Vec::new(),
             stored: BTreeMap::new(),
         }
     }
 
     /// Gives an input and lets everything go on as far as it can at this instant.
     pub(crate) fn give(&mut self, input: Input) -> Reply {
+        if let Input::MapRun(key, _) = &input {
+            self.map_runs.retain(|open| open != key);
+        }
         let reply = self.turn(Some(input)).replies[0];
         self.settle_down();
         reply
@@ -184,6 +190,15 @@ impl Driver {
                         self.open.retain(|open| open.task != *task);
                     }
                 }
+                Effect::StartMapRun(run) => self.map_runs.push(run.key.clone()),
+                Effect::RedriveMapRun { key, .. } => {
+                    assert!(!self.map_runs.contains(key), "MAC-2: redriven while it is open: {key:?}");
+                    self.map_runs.push(key.clone());
+                }
+                Effect::AbortMapRun { key, .. } => {
+                    assert!(self.map_runs.contains(key), "MAC-2: aborted twice: {key:?}");
+                    self.map_runs.retain(|open| open != key);
+                }
                 Effect::Abandon { task, .. } => {
                     assert!(self.is_open(task), "MAC-2: abandoned twice: {task:?}");
                     self.open.retain(|open| open.task != *task);
@@ -197,6 +212,7 @@ impl Driver {
         }
         if self.execution.outcome.is_some() {
             assert!(self.open.is_empty(), "MAC-2: open in a closed execution: {:?}", self.open);
+            assert!(self.map_runs.is_empty(), "MAC-2: open in a closed execution: {:?}", self.map_runs);
         }
     }
 

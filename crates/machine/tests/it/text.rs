@@ -104,6 +104,9 @@ pub(crate) fn effect(effect: &Effect) -> Option<String> {
         Effect::Watch { task, external_ref } => {
             Some(format!("watch {}#{} {external_ref}", task.frame, task.entry))
         }
+        Effect::StartMapRun(run) => Some(format!("run {}#{} {:?}", run.key.frame, run.state, run.settings)),
+        Effect::AbortMapRun { key, redrives } => Some(format!("abort {}.{redrives}", key.frame)),
+        Effect::RedriveMapRun { key, redrives } => Some(format!("redrive {}.{redrives}", key.frame)),
         Effect::Settle(task) => Some(format!("settle {}#{}", task.frame, task.entry)),
         Effect::Abandon { task, external_ref, job } => Some(format!(
             "abandon {}#{} {}{}",

@@ -175,6 +175,32 @@ pub(super) async fn entities_are_listed_by_kind_and_list_both_ways(store: Arc<dy
     f.committed(A, [Op::InsertEntity(EntityRow { id: id(A, 102), ..changed })]).await;
 }
 
+pub(super) async fn machines_and_entities_are_counted(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let machines =
+        async |account: &str, region: &str| f.store.machine_count(account, region).await.expect("counted");
+    let row = machine(A, 0);
+    assert_eq!(machines(&row.account, &row.region).await, 0);
+    for number in 0..3 {
+        f.committed(A, [Op::InsertMachine(machine(A, number)), Op::InsertEntity(entity(A, number))]).await;
+    }
+    let elsewhere = [
+        MachineRow { account: "other".into(), ..machine(A, 3) },
+        MachineRow { region: "other".into(), ..machine(A, 4) },
+    ];
+    f.committed(A, elsewhere.map(Op::InsertMachine)).await;
+    let alias = EntityRow { kind: EntityKind::Alias, ..entity(A, 3) };
+    f.committed(A, [Op::InsertEntity(alias), Op::DeleteEntity(id(A, 1)), Op::DeleteMachine(id(A, 0))]).await;
+    assert_eq!(machines(&row.account, &row.region).await, 2);
+    assert_eq!(machines("other", &row.region).await, 1);
+    let page = entities();
+    for (kind, list, expect) in
+        [(page.kind, page.list, 2), (EntityKind::Alias, page.list, 1), (page.kind, arn(77), 0)]
+    {
+        assert_eq!(f.store.entity_count(kind, list).await.expect("counted"), expect, "{kind:?}");
+    }
+}
+
 pub(super) async fn open_executions_are_counted(store: Arc<dyn Store>) {
     let f = Fixture::new(store).await;
     let count = async |machine: Option<Id>| f.store.open_executions(machine).await.expect("counted");

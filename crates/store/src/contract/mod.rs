@@ -54,6 +54,7 @@ checks! {
     lists::machines_are_listed_by_account_and_region_in_order_of_creation,
     lists::a_deleted_machine_leaves_its_revisions_and_its_name,
     lists::entities_are_listed_by_kind_and_list_both_ways,
+    lists::machines_and_entities_are_counted,
     lists::open_executions_are_counted,
     rows::history_is_read_both_ways_from_the_middle_of_a_row,
     rows::frames_are_set_and_taken_away,

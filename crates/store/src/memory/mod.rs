@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use crate::check::refusal;
 use crate::{
-    ArnKey, Commit, EntitiesPage, EntityRow, Epoch, Error, ExecutionRow, ExecutionStatus, ExecutionsPage,
-    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
-    Result, RevisionRow, ShardId, Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionStatus,
+    ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow,
+    Outcome, Record, Result, RevisionRow, ShardId, Store, TagRow,
 };
 use tables::Tables;
 
@@ -116,6 +116,19 @@ impl Store for MemoryStore {
             let rows = t.machine_list.range((from, Bound::Included(key(LAST, Id::MAX))));
             rows.filter_map(|((.., id), ())| t.machines.get(id)).take(page.limit).cloned().collect()
         }))
+    }
+
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64> {
+        let key = |at, id| (Arc::from(account), Arc::from(region), at, id);
+        let count = self.read(|t| t.machine_list.range(key(FIRST, Id::MIN)..=key(LAST, Id::MAX)).count());
+        Ok(count as u64)
+    }
+
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64> {
+        let count = self.read(|t| {
+            t.entity_list.range((kind, list, FIRST, Id::MIN)..=(kind, list, LAST, Id::MAX)).count()
+        });
+        Ok(count as u64)
     }
 
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {

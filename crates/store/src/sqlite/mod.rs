@@ -34,9 +34,9 @@ use newel_asl::timestamp::Timestamp;
 use rusqlite::Connection;
 
 use crate::{
-    ArnKey, Commit, EntitiesPage, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage, FrameRow,
-    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record, Result,
-    RevisionRow, ShardId, Store, TagRow,
+    ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage,
+    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
+    Result, RevisionRow, ShardId, Store, TagRow,
 };
 pub use archive::Manifest;
 pub use backup::{BackupError, BackupProgress, BackupStep, backup, restore};
@@ -232,6 +232,15 @@ impl Store for SqliteStore {
 
     async fn machines(&self, page: MachinesPage) -> Result<Vec<MachineRow>> {
         self.pool.read(move |db| reads::machines(db, &page)).await
+    }
+
+    async fn machine_count(&self, account: &str, region: &str) -> Result<u64> {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        self.pool.read(move |db| reads::machine_count(db, &account, &region)).await
+    }
+
+    async fn entity_count(&self, kind: EntityKind, list: ArnKey) -> Result<u64> {
+        self.pool.read(move |db| reads::entity_count(db, kind, list)).await
     }
 
     async fn revision(&self, machine: Id, revision: Id) -> Result<Option<RevisionRow>> {

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, StatementStatus};
 
 use super::convert::{clamped, instant, maybe_instant, unsigned};
 use crate::{
-    ArnKey, EntitiesPage, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder,
-    HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
+    ArnKey, EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
+    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Record, RevisionRow,
+    ShardId, TagRow,
 };
 
 type Rows<T> = rusqlite::Result<Vec<T>>;
@@ -63,6 +64,18 @@ pub(super) fn machines(db: &Connection, page: &MachinesPage) -> Rows<MachineRow>
                ORDER BY created_at, id LIMIT ?5";
     let (at, id) = page.after.unwrap_or(BEFORE_ALL);
     many(db, sql, (&*page.account, &*page.region, at.as_millis(), id, clamped(page.limit)), machine_row)
+}
+
+pub(super) fn machine_count(db: &Connection, account: &str, region: &str) -> rusqlite::Result<u64> {
+    let sql = "SELECT COUNT(*) FROM machines WHERE account = ?1 AND region = ?2";
+    let count: i64 = db.prepare_cached(sql)?.query_row((account, region), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub(super) fn entity_count(db: &Connection, kind: EntityKind, list: ArnKey) -> rusqlite::Result<u64> {
+    let sql = "SELECT COUNT(*) FROM entities WHERE kind = ?1 AND list = ?2";
+    let count: i64 = db.prepare_cached(sql)?.query_row((kind, list), |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 pub(super) fn revision(db: &Connection, machine: Id, id: Id) -> One<RevisionRow> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use newel_asl::{Limits, Timestamp};
 use newel_engine::request::{
-    Configuration, CreateStateMachine, Execution, GetHistory, MachineType, StartExecution, StartedExecution,
-    Tenant,
+    Configuration, CreateStateMachine, Execution, ExecutionsOf, GetHistory, ListExecutions, MachineType,
+    StartExecution, StartedExecution, Tenant,
 };
 use newel_engine::{
     Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId,
@@ -168,7 +168,20 @@ impl Fixture {
             machine_type: MachineType::Standard,
             configuration: Configuration::default(),
             tags: Vec::new(),
+            publish: false,
+            version_description: None,
         }
+    }
+
+    /// A page of a machine's executions.
+    pub(crate) fn listing(
+        machine: &str,
+        status: Option<ExecutionStatus>,
+        limit: usize,
+        after: Option<String>,
+    ) -> ListExecutions {
+        let of = ExecutionsOf::StateMachine(machine_arn(machine).into());
+        ListExecutions { tenant: tenant(), of, status, redriven: None, limit, after }
     }
 
     pub(crate) async fn create(&self, name: &str, definition: &str) -> String {

@@ -1,0 +1,177 @@
+//! What a map run needs of the execution that it belongs to: its settings, and how the input of each child is made.
+//!
+//! The items of a distributed Map are worked on by executions of their own, begun a few at a time, long after the turn that
+//! began the run. So what their inputs are made of goes with the run: [`ItemScope`].
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use newel_asl::plan::{State, Transformation};
+use newel_asl::timestamp::Timestamp;
+use newel_value::{Object, Payload, Str, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::eval::{Context, Data, Scope};
+use crate::event::Fault;
+use crate::execution::{Frame, FramePath, Info};
+use crate::fault::StateError;
+use crate::frames::Frames;
+use crate::redrive::Redrives;
+use crate::size;
+use crate::transition::{Extra, state_error};
+
+/// Which map run of an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MapRunKey {
+    /// The frame in whose Map state it is.
+    pub frame: FramePath,
+    /// Its ARN.
+    pub arn: Str,
+}
+
+/// The map run that a Map state waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapRun {
+    /// Its ARN.
+    pub arn: Str,
+    /// Whether it is still to say how it ended.
+    pub open: bool,
+    /// How often it has been redriven.
+    pub redrives: u64,
+    /// Whether, having failed, it can be redriven; if not, a redrive of the execution begins another.
+    pub redrivable: bool,
+}
+
+/// How a map run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MapRunReport {
+    /// With the state's result.
+    Succeeded(Payload),
+    /// By an error.
+    Failed(Fault),
+}
+
+/// A map run to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapRunOrder {
+    /// Which.
+    pub key: MapRunKey,
+    /// The Map state.
+    pub state: Str,
+    /// `Label`, or what stands for it.
+    pub label: Str,
+    /// What children are: Express executions, or else Standard ones.
+    pub express: bool,
+    /// What it works on.
+    pub items: MapItems,
+    /// How it goes about it.
+    pub settings: MapSettings,
+    /// What the children's inputs are made of.
+    pub scope: ItemScope,
+}
+
+/// Where the items of a map run are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum MapItems {
+    /// Here: an array.
+    State(Payload),
+    /// Outside.
+    Reader {
+        /// `Resource`
+        resource: Str,
+        /// `Parameters`
+        parameters: Value,
+        /// `ReaderConfig` but for `MaxItems`.
+        config: Object,
+        /// `MaxItems`; 0 means all.
+        max_items: u64,
+    },
+}
+
+/// The settings of a map run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MapSettings {
+    /// `MaxConcurrency`; 0 means no limit of the user's.
+    pub max_concurrency: u64,
+    /// `ToleratedFailureCount`
+    pub tolerated_failure_count: Option<u64>,
+    /// `ToleratedFailurePercentage`
+    pub tolerated_failure_percentage: Option<f64>,
+    /// `ItemBatcher`
+    pub batch: Option<Batch>,
+    /// `ResultWriter`'s `Resource` and `Parameters`.
+    pub destination: Option<(Str, Value)>,
+    /// What is kept of children that succeed.
+    pub transformation: Transformation,
+}
+
+/// How many items a child gets at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// `MaxItemsPerBatch`
+    pub max_items: Option<u64>,
+    /// `MaxInputBytesPerBatch`
+    pub max_bytes: Option<u64>,
+    /// `BatchInput`
+    pub input: Option<Value>,
+}
+
+/// What the inputs of a map run's children are made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemScope {
+    /// The execution that the run belongs to.
+    pub info: Arc<Info>,
+    /// The Map state's frame, with all variables that it sees.
+    pub frame: Frame,
+    /// The state's effective input.
+    pub input: Payload,
+    /// How often the execution had been redriven.
+    pub redrives: Redrives,
+}
+
+impl ItemScope {
+    /// What `ItemSelector` makes of an item, or the item itself.
+    ///
+    /// # Errors
+    /// What the map run fails with.
+    pub fn select(
+        &self,
+        state: &State,
+        index: u32,
+        item: &Value,
+        (random, now): (&dyn Fn() -> u64, Timestamp),
+    ) -> Result<Value, Fault> {
+        let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.clone()) };
+        let Some(selector) = &map.item_selector else { return Ok(item.clone()) };
+        let extra = Extra {
+            retries: true,
+            item: Some((index, item.clone())),
+            redrives: (self.redrives.count, self.redrives.last),
+            ..Extra::default()
+        };
+        let frames = Frames::default();
+        let context = Context::new(&self.info, &frames, &self.frame, extra);
+        let budget = RefCell::new(newel_jsonata::Budget::default());
+        let data = Data::input(self.input.value());
+        let scope =
+            Scope { data, context: &context, frames: &frames, frame: &self.frame, random, now, budget };
+        scope.template(selector).map_err(|failure| state_error(&self.frame, failure).fault)
+    }
+}
+
+/// The input of a child, or of a batch, checked against the limit on payloads.
+///
+/// # Errors
+/// What the map run fails with.
+pub fn child_input(state: &str, input: Value, limit: usize) -> Result<Payload, Fault> {
+    let too_large = || StateError::too_large(state).fault;
+    size::check(&input, limit).map_err(|_| too_large())?;
+    let payload = Payload::from(input);
+    if payload.text().len() > limit { Err(too_large()) } else { Ok(payload) }
+}
+
+/// The fault of a map run whose result is larger than the limit.
+#[must_use]
+pub fn result_too_large(state: &str) -> Fault {
+    StateError::too_large(state).fault
+}
