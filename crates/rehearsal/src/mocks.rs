@@ -182,19 +182,18 @@ fn local(root: &Node<'_>, machine: Option<&str>) -> Result<Mocks, Fault> {
     let mut machines = root.each("StateMachines", |_, value, location| {
         let node = Node::new(value, location)?;
         node.known(&["TestCases"])?;
-        let cases = node.each("TestCases", |_, _, location| {
-            Ok(Case { location: location.to_owned(), ..Case::default() })
-        })?;
-        let mut cases = cases;
-        for (name, case) in &mut cases {
-            let place = node.at("TestCases");
-            let tests = Node::new(node.object.get("TestCases").unwrap_or(&Value::Null), &place)?;
-            case.states = tests.each(name, |_, value, location| match value {
-                Value::String(name) => referred(&named, name, location),
-                _ => fault(location, "must be the name of one of MockedResponses"),
-            })?;
-        }
-        Ok(cases)
+        node.each("TestCases", |_, value, location| {
+            let states = Node::new(value, location)?;
+            let states = states.object.iter().map(|(state, value)| match value {
+                Value::String(name) => {
+                    let location = states.at(state);
+                    Ok((state.clone(), referred(&named, name, &location)?))
+                }
+                _ => fault(&states.at(state), "must be the name of one of MockedResponses"),
+            });
+            let states = states.collect::<Result<_, _>>()?;
+            Ok(Case { states, location: location.to_owned(), ..Case::default() })
+        })
     })?;
     let names: Vec<&str> = machines.keys().map(|name| &**name).collect();
     let chosen: Str = match (machine, &names[..]) {
@@ -273,10 +272,12 @@ fn answer(node: &Node<'_>) -> Result<Answer, Fault> {
     Ok(Answer { outcome, delay_millis })
 }
 
+/// The statuses that can be expected.
+const STATUSES: [&str; 3] = ["SUCCEEDED", "FAILED", "TIMED_OUT"];
+
 fn expectation(node: &Node<'_>) -> Result<Expectation, Fault> {
     node.known(&["Status", "Output", "Error", "Cause", "Path", "Calls"])?;
     let status = node.text("Status")?;
-    const STATUSES: [&str; 3] = ["SUCCEEDED", "FAILED", "TIMED_OUT"];
     if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
         return fault(&node.at("Status"), format!("must be one of {}", STATUSES.join(", ")));
     }

@@ -255,7 +255,7 @@ fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResu
     })
 }
 
-fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
+pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
     let limit = |field: &str, setting: &Option<Setting<u64>>| {
         let Some(setting) = setting else { return Ok(None) };
         let number = whole(scope, field, setting)?;

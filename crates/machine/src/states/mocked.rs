@@ -2,13 +2,14 @@
 
 use newel_asl::error;
 use newel_asl::plan::{Distributed, Map, Parallel, State};
-use newel_value::{Payload, Value};
+use newel_value::{ObjectBuilder, Payload, Value};
 
 use super::branches::{Branches, items};
-use super::distributed::{percentage, whole};
+use super::distributed::{batch, percentage, whole};
 use crate::eval::{EvalResult, Scope};
 use crate::execution::FramePath;
 use crate::fault::{EvalError, StateError};
+use crate::map_run::Batch;
 use crate::probe::{Probe, Stage};
 use crate::transition::Extra;
 use crate::turn::{Runner, Step};
@@ -30,14 +31,11 @@ impl Runner<'_, '_> {
         let effective = self.effective_input(path, state)?;
         let items = self.items_under_test(path, state, map, &effective, probe)?;
         let count = u64::try_from(items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u64::MAX);
-        if let Some(selector) = &map.item_selector {
-            let select = |(index, item): (u32, &Value)| {
-                let extra = Extra { item: Some((index, item.clone())), ..Extra::default() };
-                self.evaluate_with(path, effective.value(), extra, |scope| scope.template(selector))
-            };
+        let items = self.selected(path, map, &effective, items)?;
+        if let Some(batcher) = map.distributed.as_deref().and_then(|distributed| distributed.batcher.as_ref()) {
+            let batch = self.evaluate(path, effective.value(), |scope| batch(scope, batcher))?;
             let items = items.value().as_array().unwrap_or_default();
-            let selected: Value = (0..).zip(items).map(select).collect::<Result<_, _>>()?;
-            self.note(Stage::AfterItemSelector, &selected.into());
+            self.note(Stage::AfterItemBatcher, &batches(&batch, items).into());
         }
         let limits = self.evaluate(path, effective.value(), |scope| Limits::of(scope, map))?;
         probe.limited(limits.concurrency, limits.tolerated_count, limits.tolerated_percentage);
@@ -63,12 +61,38 @@ impl Runner<'_, '_> {
         effective: &Payload,
         probe: &Probe,
     ) -> Result<Payload, StateError> {
-        if let Some(Distributed { reader: Some(_), .. }) = map.distributed.as_deref() {
-            return Ok(probe.read_items.clone().unwrap_or_default());
+        if let Some(Distributed { reader: Some(reader), .. }) = map.distributed.as_deref() {
+            let read = probe.read_items.clone().unwrap_or_default();
+            let Some(pointer) = reader.config.get("ItemsPointer").and_then(Value::as_str) else {
+                return Ok(read);
+            };
+            let items = Payload::from(read.value().pointer(pointer).cloned().unwrap_or_default());
+            self.note(Stage::AfterItemsPointer, &items);
+            return Ok(items);
         }
         let items = self.evaluate(path, effective.value(), |scope| items(scope, state, map))?;
         self.note(Stage::AfterItemsPath, &items);
         Ok(items)
+    }
+
+    /// The items after `ItemSelector`.
+    fn selected(
+        &self,
+        path: &FramePath,
+        map: &Map,
+        effective: &Payload,
+        items: Payload,
+    ) -> Result<Payload, StateError> {
+        let Some(selector) = &map.item_selector else { return Ok(items) };
+        let select = |(index, item): (u32, &Value)| {
+            let extra = Extra { item: Some((index, item.clone())), ..Extra::default() };
+            self.evaluate_with(path, effective.value(), extra, |scope| scope.template(selector))
+        };
+        let items = items.value().as_array().unwrap_or_default();
+        let selected: Value = (0..).zip(items).map(select).collect::<Result<_, _>>()?;
+        let selected = Payload::from(selected);
+        self.note(Stage::AfterItemSelector, &selected);
+        Ok(selected)
     }
 
     fn conclude_mocked(&mut self, path: &FramePath, state: &State, branches: &Branches<'_>) -> Step {
@@ -77,6 +101,27 @@ impl Runner<'_, '_> {
             None => Ok(()),
         }
     }
+}
+
+/// The inputs of the children that get so many items each.
+fn batches(batch: &Batch, items: &[Value]) -> Value {
+    let input = |items: &[Value]| -> Value {
+        let mut input = ObjectBuilder::with_capacity(2);
+        input.insert_some("BatchInput", batch.input.clone());
+        input.insert("Items", items.iter().cloned().collect::<Value>());
+        input.build().into()
+    };
+    let most = batch.max_items.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    let bytes = batch.max_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
+    let (mut made, mut begin) = (Vec::new(), 0);
+    for end in 1..=items.len() {
+        let next = items.get(begin..=end).map(|items| input(items).to_json().len());
+        if end - begin >= most || next.is_none_or(|next| next > bytes) {
+            made.push(input(&items[begin..end]));
+            begin = end;
+        }
+    }
+    made.into()
 }
 
 /// The limits of a Map, as its definition says them.
