@@ -13,7 +13,15 @@ export NEWEL_CATALOG ?= $(CURDIR)/.newel/aws-catalog.bin
 export NEWEL_CONFORMANCE ?= $(abspath $(CURDIR)/../shared/conformance)
 VENV := .venv/bin/python
 BUF := .newel/node_modules/.bin/buf
+JSONATA := .newel/node_modules/jsonata/package.json
 CASES := $(NEWEL_CONFORMANCE)/sfn
+
+# Always installed together: npm removes what it isn't asked for.
+NODE_PACKAGES := @bufbuild/buf@1.75.0 jsonata@2.0.6
+
+define npm
+@command -v npm >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq; $$sudo apt-get install -y -qq npm; }
+endef
 
 say = @printf '\n--- %s\n' '$(1)'
 
@@ -32,14 +40,19 @@ venv:
 	@tests/env.sh
 
 .PHONY: test-tools
-test-tools: venv $(BUF)
+test-tools: venv $(BUF) $(JSONATA)
 	$(call say,Python packages that only the chart needs)
 	@$(VENV) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/helm/requirements.txt
 
 $(BUF):
 	$(call say,buf (.newel/node_modules))
-	@command -v npm >/dev/null || { sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get update -qq; $$sudo apt-get install -y -qq npm; }
-	@npm install --silent --no-fund --no-audit --no-save --prefix .newel @bufbuild/buf@1.75.0
+	$(npm)
+	@npm install --silent --no-fund --no-audit --no-save --prefix .newel $(NODE_PACKAGES)
+
+$(JSONATA):
+	$(call say,the reference implementation of JSONata (.newel/node_modules))
+	$(npm)
+	@npm install --silent --no-fund --no-audit --no-save --prefix .newel $(NODE_PACKAGES)
 
 .PHONY: catalog
 catalog: .newel/aws-catalog.bin

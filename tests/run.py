@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-PYTEST_DIRECTORIES = ("fake", "emulator", "api", "conformance", "e2e", "demo", "helm", "crash")
+PYTEST_DIRECTORIES = ("jsonata", "fake", "emulator", "api", "conformance", "e2e", "demo", "helm", "crash")
 # With the named fail points that crash tests arm. One set of features for everything, so that nothing is compiled twice.
 CARGO = ["--workspace", "--features", "newel/failpoints"]
 

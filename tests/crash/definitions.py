@@ -108,6 +108,39 @@ MAP = {
     },
 }
 
+_WORK = MAP["States"]["Each"]["ItemProcessor"]["States"]["Work"]
+
+# As the Map above, but each item is an execution of its own, which knows whose it is by its input.
+SPREAD = {
+    "StartAt": "Each",
+    "States": {
+        "Each": {
+            **MAP["States"]["Each"],
+            "ItemSelector": {
+                "owner.$": "$$.Execution.Name",
+                "item.$": "$$.Map.Item.Value",
+                "index.$": "$$.Map.Item.Index",
+            },
+            "ItemProcessor": {
+                **MAP["States"]["Each"]["ItemProcessor"],
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "States": {
+                    **MAP["States"]["Each"]["ItemProcessor"]["States"],
+                    "Work": {
+                        **_WORK,
+                        # A run tells of a child's failure only that there was one, so a permitted one is tried again here.
+                        "Retry": [{"ErrorEquals": ["Batch.SdkClientException"], "IntervalSeconds": 1, "MaxAttempts": 5}],
+                        "Parameters": {
+                            **_WORK["Parameters"],
+                            "JobName.$": "States.Format('{}-map{}-{}', $.owner, $.index, $$.State.RetryCount)",
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
 CALLBACK = {
     "StartAt": "Pause",
     "States": {
@@ -139,7 +172,7 @@ class Kind:
         if self.definition is PARALLEL:
             both = [{"status": "SUCCEEDED"}, {"status": "STOPPED"}]
             return {**given, "both": both, "again": {"status": "SUCCEEDED"}}
-        if self.definition is MAP:
+        if self.definition in (MAP, SPREAD):
             return [{"sum": item + 1, "status": "SUCCEEDED"} for item in given["items"]]
         return {**given, "callback": {"answer": name}}
 
@@ -153,5 +186,6 @@ KINDS = {
     "batch": Kind(BATCH_AND_CHOICE, 4),
     "parallel": Kind(PARALLEL, 3),
     "map": Kind(MAP, 1),
+    "spread": Kind(SPREAD, 1),
     "callback": Kind(CALLBACK, 2),
 }

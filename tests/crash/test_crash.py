@@ -30,6 +30,8 @@ POINTS = [
     ("orchestrator", "before-commit", 60),
     ("orchestrator", "after-commit", 60),
     ("orchestrator", "before-ack", 20),
+    ("orchestrator", "before-map-run-commit", 6),
+    ("orchestrator", "after-map-run-commit", 6),
     ("worker-batch", "after-service-accepted", 6),
     ("worker-batch", "after-report-sent", 6),
     ("worker-glue", "after-service-accepted", 3),

@@ -15,12 +15,12 @@ pub(crate) struct Refusal {
     pub(crate) name: &'static str,
     /// What the client reads.
     pub(crate) message: String,
-    /// `reason` of a `ValidationException`.
-    pub(crate) reason: Option<&'static str>,
+    /// What AWS's exception tells beside the message: a member's name and its value.
+    pub(crate) member: Option<(&'static str, &'static str)>,
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 34] = [
+const CLASSES: [(&str, u16, tonic::Code); 36] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
     ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
     ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
@@ -35,6 +35,8 @@ const CLASSES: [(&str, u16, tonic::Code); 34] = [
     ("InternalServerError", 500, tonic::Code::Internal),
     ("InvalidSignatureException", 400, tonic::Code::Unauthenticated),
     ("MissingAuthenticationTokenException", 400, tonic::Code::Unauthenticated),
+    ("KmsAccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("KmsInvalidStateException", 400, tonic::Code::FailedPrecondition),
     ("RequestEntityTooLargeException", 413, tonic::Code::ResourceExhausted),
     ("RequestTimeoutException", 408, tonic::Code::DeadlineExceeded),
     ("ResourceNotFound", 400, tonic::Code::NotFound),
@@ -60,7 +62,7 @@ const CLASSES: [(&str, u16, tonic::Code); 34] = [
 impl Refusal {
     /// A refusal.
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, message: message.into(), reason: None }
+        Self { name, message: message.into(), member: None }
     }
 
     /// `ValidationException`
@@ -70,7 +72,7 @@ impl Refusal {
 
     /// The same refusal with a reason that programs can read.
     pub(crate) fn because(mut self, reason: &'static str) -> Self {
-        self.reason = Some(reason);
+        self.member = Some(("reason", reason));
         self
     }
 
@@ -103,9 +105,11 @@ impl Refusal {
         out.push_str(self.name);
         out.push_str("\",\"message\":");
         write_string(&self.message, &mut out);
-        if let Some(reason) = self.reason {
-            out.push_str(",\"reason\":");
-            write_string(reason, &mut out);
+        if let Some((name, value)) = self.member {
+            out.push_str(",\"");
+            out.push_str(name);
+            out.push_str("\":");
+            write_string(value, &mut out);
         }
         out.push('}');
         out
@@ -125,9 +129,12 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::ExecutionNotRedrivable => "ExecutionNotRedrivable",
             ErrorKind::InvalidArn => "InvalidArn",
             ErrorKind::InvalidDefinition => "InvalidDefinition",
+            ErrorKind::InvalidEncryptionConfiguration => "InvalidEncryptionConfiguration",
             ErrorKind::InvalidExecutionInput => "InvalidExecutionInput",
             ErrorKind::InvalidOutput => "InvalidOutput",
             ErrorKind::InvalidToken => "InvalidToken",
+            ErrorKind::KmsAccessDenied => "KmsAccessDeniedException",
+            ErrorKind::KmsInvalidState(_) => "KmsInvalidStateException",
             ErrorKind::ResourceNotFound => "ResourceNotFound",
             ErrorKind::ServiceQuotaExceeded => "ServiceQuotaExceededException",
             ErrorKind::StateMachineAlreadyExists => "StateMachineAlreadyExists",
@@ -138,7 +145,10 @@ impl From<newel_engine::Error> for Refusal {
             ErrorKind::TaskDoesNotExist => "TaskDoesNotExist",
             ErrorKind::TaskTimedOut => "TaskTimedOut",
             ErrorKind::TooManyTags => "TooManyTags",
-            ErrorKind::Validation | ErrorKind::CompletedMapRun => "ValidationException",
+            ErrorKind::Validation
+            | ErrorKind::InvalidRouting
+            | ErrorKind::LabelledArn
+            | ErrorKind::CompletedMapRun => "ValidationException",
             ErrorKind::Unavailable => "ServiceUnavailable",
             ErrorKind::Internal => {
                 // What broke is for the operator; a client learns only that something did.
@@ -148,7 +158,12 @@ impl From<newel_engine::Error> for Refusal {
         };
         let refusal = Self::new(name, error.message);
         match error.kind {
+            ErrorKind::InvalidRouting => refusal.because("INVALID_ROUTING_CONFIGURATION"),
+            ErrorKind::LabelledArn => refusal.because("API_DOES_NOT_SUPPORT_LABELED_ARNS"),
             ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
+            ErrorKind::KmsInvalidState(state) => {
+                Self { member: Some(("kmsKeyState", state.name())), ..refusal }
+            }
             _ => refusal,
         }
     }
@@ -188,6 +203,13 @@ mod tests {
             refusal.body(),
             r#"{"__type":"InternalServerError","message":"An internal error occurred"}"#
         );
+    }
+
+    #[test]
+    fn a_keys_state_is_a_member_of_its_own() {
+        let kind = ErrorKind::KmsInvalidState(newel_engine::KeyState::Disabled);
+        let body = Refusal::from(newel_engine::Error::new(kind, "m")).body();
+        assert_eq!(body, r#"{"__type":"KmsInvalidStateException","message":"m","kmsKeyState":"DISABLED"}"#);
     }
 
     #[test]

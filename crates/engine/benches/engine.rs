@@ -117,6 +117,7 @@ impl Bench {
             catalog: Arc::new(Calls),
             dispatcher: Arc::new(Orders(Mutex::new(send))),
             observer: Arc::new(NoObserver),
+            vault: Arc::default(),
             limits: Limits::default(),
             options: Options::default(),
         };

@@ -29,6 +29,8 @@ use crate::{Error, ErrorKind};
 const ROOM_RETRY: Duration = Duration::from_millis(500);
 /// When an execution is looked at again that couldn't go on for a reason that passes.
 const AGAIN_MILLIS: i64 = 1_000;
+/// And one whose key can't be used.
+const KEY_AGAIN_MILLIS: i64 = 10_000;
 /// How long a turn may take that isn't moved to a thread of its own, in milliseconds.
 const BRIEF_MILLIS: u64 = 2;
 /// The largest input of an execution whose turns are taken to be brief, in bytes.
@@ -202,7 +204,8 @@ impl Inner {
         }
         // What it was woken for is forgotten with its mail, so it is woken again.
         let now = self.env.now();
-        self.timers.arm(id, Some(now.plus_millis(AGAIN_MILLIS)), now);
+        let again = if error.kind.is_key() { KEY_AGAIN_MILLIS } else { AGAIN_MILLIS };
+        self.timers.arm(id, Some(now.plus_millis(again)), now);
     }
 
     /// The next turn of an execution, which is loaded if need be; `None` if there is no such execution.
@@ -248,6 +251,9 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        if let Some(sealing) = &loaded.plan.sealing {
+            self.seal_rows(sealing, &mut ops).map_err(NotDone::Failed)?;
+        }
         // A worker has these: nobody else may get them, not even after a crash.
         ops.extend(begun.iter().map(|task| Op::DeleteOutbox(outbox_key(task))));
         if write == Write::Update && loaded.execution.outcome.is_some() {

@@ -104,18 +104,22 @@ impl ActivityQueues {
 
     /// A task is over, or a worker has it: it is in no queue any more.
     pub(crate) fn over(&self, task: &TaskId) {
-        let mut state = self.0.lock();
-        if let Some((activity, place)) = state.places.remove(task)
-            && let Some(queue) = state.queues.get_mut(&activity)
-        {
-            queue.tasks.remove(&place);
-            state.tidy(&activity);
-        }
+        self.forget(std::slice::from_ref(task));
     }
 
-    /// Attempts are over: those that wait in a queue leave it.
+    /// Attempts are over, of whatever kind they are: those that wait in a queue leave it.
     pub(crate) fn forget(&self, tasks: &[TaskId]) {
-        tasks.iter().for_each(|task| self.over(task));
+        let mut state = self.0.lock();
+        if state.places.is_empty() {
+            return;
+        }
+        for task in tasks {
+            let Some((activity, place)) = state.places.remove(task) else { continue };
+            if let Some(queue) = state.queues.get_mut(&activity) {
+                queue.tasks.remove(&place);
+            }
+            state.tidy(&activity);
+        }
     }
 
     /// Stands in line for a task; `None` if `most` do so already.

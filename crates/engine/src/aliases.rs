@@ -192,7 +192,7 @@ fn absent_machine(error: Error) -> Error {
 fn check_routing(tenant: &Tenant, routing: &[Route]) -> Result<StateMachineArn, Error> {
     let arns = || routing.iter().map(|route| &*route.version_arn).collect::<Vec<_>>().join(", ");
     let refused = |what: &str, received: String| {
-        Error::new(ErrorKind::Validation, format!("{what}. Received: [{received}]"))
+        Error::new(ErrorKind::InvalidRouting, format!("{what}. Received: [{received}]"))
     };
     let parsed: Vec<StateMachineArn> =
         routing.iter().filter_map(|route| route.version_arn.parse().ok()).collect();
@@ -225,5 +225,5 @@ fn other_machines(routing: &[Route]) -> Error {
         "Routing configuration must contain versions of the alias's own state machine. Received: [{}]",
         arns.join(", ")
     );
-    Error::new(ErrorKind::Validation, message)
+    Error::new(ErrorKind::InvalidRouting, message)
 }

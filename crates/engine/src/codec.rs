@@ -19,13 +19,21 @@ use crate::task::Dispatch;
 
 const VERSION: u8 = 1;
 
-/// How the bytes after the header are kept. An encrypted form will be one more.
+/// How the bytes after the header are kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Codec {
     Plain = 0,
     Zstd = 1,
+    /// A whole record, encrypted: only whoever has the vault can read on.
+    Sealed = 2,
+    /// The length of a record, that record, and the encrypted rest of what it tells.
+    Joined = 3,
 }
+
+/// What a record that is sealed whole begins with.
+pub(crate) const SEALED: [u8; 2] = [VERSION, Codec::Sealed as u8];
+const JOINED: [u8; 2] = [VERSION, Codec::Joined as u8];
 
 /// Records from this size on are compressed.
 const COMPRESS_FROM: usize = 4 << 10;
@@ -69,6 +77,29 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Record {
     bytes.into()
 }
 
+/// What follows the header of a record that is sealed whole; `None` for other records.
+pub(crate) fn sealed_whole(record: &[u8]) -> Option<&[u8]> {
+    record.strip_prefix(&SEALED)
+}
+
+/// One record of a plain one and the sealed rest.
+pub(crate) fn join(plain: &[u8], sealed: &[u8]) -> Record {
+    // A record of four gigabytes is refused by every store before this could matter.
+    let length = u32::try_from(plain.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [&JOINED, length.as_slice(), plain, sealed].concat().into()
+}
+
+/// The sealed rest of a joined record; `None` for other records.
+pub(crate) fn sealed_rest(record: &[u8]) -> Option<&[u8]> {
+    split(record.strip_prefix(&JOINED)?).map(|(_, sealed)| sealed)
+}
+
+fn split(joined: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = joined.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+/// What a record says; of a joined one what it says plainly.
 pub(crate) fn decode<T: DeserializeOwned>(record: &[u8]) -> Result<T, Unreadable> {
     let [version, codec, body @ ..] = record else {
         return Err(Unreadable("it is empty".to_owned()));
@@ -85,6 +116,15 @@ pub(crate) fn decode<T: DeserializeOwned>(record: &[u8]) -> Result<T, Unreadable
             let size = zstd::bulk::Decompressor::upper_bound(body).unwrap_or(LARGEST).min(LARGEST);
             unpacked = zstd::bulk::decompress(body, size).map_err(|why| Unreadable(why.to_string()))?;
             &unpacked
+        }
+        c if c == Codec::Sealed as u8 => return Err(Unreadable("it is encrypted".to_owned())),
+        c if c == Codec::Joined as u8 => {
+            let (plain, _) = split(body).ok_or_else(|| Unreadable("it ends early".to_owned()))?;
+            // One in another would be none of ours, and could nest without end.
+            if plain.starts_with(&JOINED) {
+                return Err(Unreadable("it is joined twice".to_owned()));
+            }
+            return decode(plain);
         }
         other => return Err(Unreadable(format!("it has codec {other}"))),
     };
@@ -189,6 +229,45 @@ pub(crate) struct ExecutionRecord {
     /// What it has as a child of a map run, if it is one. Its row's machine is then the run.
     #[serde(default)]
     pub(crate) child: Option<Child>,
+}
+
+/// What of an execution is encrypted under a customer's key.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ExecutionSecrets {
+    input: Placed,
+    outcome: Option<StoredOutcome>,
+    root: Option<Frame>,
+}
+
+impl ExecutionRecord {
+    /// Takes out what users put in. What stays tells no payload, and how it ended only by its kind.
+    pub(crate) fn take_secrets(&mut self) -> ExecutionSecrets {
+        let outcome = self.outcome.as_ref().map(|outcome| match outcome {
+            StoredOutcome::Succeeded(_) => StoredOutcome::Succeeded(Placed::Apart),
+            StoredOutcome::Failed(_) => StoredOutcome::Failed(Fault::default()),
+            StoredOutcome::TimedOut(_) => StoredOutcome::TimedOut(Fault::default()),
+            StoredOutcome::Aborted(_) => StoredOutcome::Aborted(Fault::default()),
+        });
+        ExecutionSecrets {
+            input: std::mem::replace(&mut self.input, Placed::Apart),
+            outcome: std::mem::replace(&mut self.outcome, outcome),
+            root: self.root.take(),
+        }
+    }
+
+    /// What is told without what was taken out: nothing in its place.
+    pub(crate) fn forget_secrets(&mut self) {
+        self.input = Placed::Here(Payload::from_checked_text("null"));
+        if let Some(StoredOutcome::Succeeded(output)) = &mut self.outcome {
+            *output = Placed::Here(Payload::from_checked_text("null"));
+        }
+    }
+
+    /// Puts back what was taken out.
+    pub(crate) fn put_secrets(&mut self, secrets: ExecutionSecrets) {
+        let ExecutionSecrets { input, outcome, root } = secrets;
+        (self.input, self.outcome, self.root) = (input, outcome, root);
+    }
 }
 
 /// Where a payload is.

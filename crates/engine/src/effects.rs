@@ -9,7 +9,7 @@ use newel_value::Str;
 
 use crate::activation::Loaded;
 use crate::activities::FAMILY;
-use crate::codec::{OutboxRecord, decode, encode};
+use crate::codec::{OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
 use crate::map_runs::{self, Life, News};
@@ -117,7 +117,7 @@ impl Inner {
         key: &OutboxKey,
     ) -> Result<Option<OutboxRecord>, Error> {
         let row = self.store.outbox_row(shard, key).await?;
-        Ok(row.map(|row| decode(&row.record)).transpose()?)
+        row.map(|row| self.opened_order(&row)).transpose()
     }
 
     /// Lets durable orders go. If the shard has been lost since they were made, its recovery has found them in the outbox or

@@ -12,6 +12,7 @@ use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Input, Reply, TaskKey, TaskReport};
 use newel_store::{Commit, Epoch, Id, Op, Outcome, Rejection, ShardId, Store};
 use newel_value::Str;
+use newel_vault::Vault;
 use opentelemetry::global;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub dispatcher: Arc<dyn Dispatcher>,
     /// Who sees what becomes durable.
     pub observer: Arc<dyn Observer>,
+    /// The keys that what is stored is encrypted under.
+    pub vault: Arc<Vault>,
     /// The limits in force.
     pub limits: Limits,
     /// How it behaves.
@@ -86,6 +89,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Arc<dyn ResourceCatalog>,
     pub(crate) dispatcher: Arc<dyn Dispatcher>,
     pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) limits: Limits,
     pub(crate) options: Options,
     pub(crate) committer: Committer,
@@ -120,7 +124,7 @@ impl Engine {
     /// # Errors
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { env, store, catalog, dispatcher, observer, limits, options } = parts;
+        let Parts { env, store, catalog, dispatcher, observer, vault, limits, options } = parts;
         if store.shard_count() > MOST_SHARDS {
             let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
             return Err(Error::new(ErrorKind::Internal, message));
@@ -152,6 +156,7 @@ impl Engine {
             catalog,
             dispatcher,
             observer,
+            vault,
             limits,
             options,
             committer,

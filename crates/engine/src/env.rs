@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use newel_asl::timestamp::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 /// What the engine takes from outside. Sleeping is `tokio::time`, which a test runtime makes virtual.
@@ -32,8 +33,47 @@ pub trait Env: Send + Sync + fmt::Debug + 'static {
 #[derive(Debug)]
 pub struct SystemEnv {
     started: std::time::Instant,
+    random: Mutex<Pool>,
     threads: Arc<Semaphore>,
     failpoint: fn(&'static str),
+}
+
+/// Random numbers of the system's, fetched some at a time: asking it for each costs more than a short turn does.
+#[derive(Default)]
+struct Pool {
+    numbers: Vec<u64>,
+}
+
+impl Pool {
+    const FETCHED: usize = 64;
+
+    fn take(&mut self) -> u64 {
+        if self.numbers.is_empty() {
+            let mut bytes = [0; 8 * Self::FETCHED];
+            if getrandom::fill(&mut bytes).is_err() {
+                return fastrand::u64(..);
+            }
+            self.numbers.extend(bytes.chunks_exact(8).map(|number| {
+                let mut eight = [0; 8];
+                eight.copy_from_slice(number);
+                u64::from_ne_bytes(eight)
+            }));
+        }
+        // What is taken must not stay in memory behind the end of the list: it may be a secret.
+        match self.numbers.last_mut().map(std::mem::take) {
+            Some(number) => {
+                self.numbers.truncate(self.numbers.len() - 1);
+                number
+            }
+            None => fastrand::u64(..),
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("left", &self.numbers.len()).finish_non_exhaustive()
+    }
 }
 
 impl SystemEnv {
@@ -44,6 +84,7 @@ impl SystemEnv {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {
             started: std::time::Instant::now(),
+            random: Mutex::default(),
             threads: Arc::new(Semaphore::new(4 * cores + 4)),
             failpoint,
         }
@@ -57,7 +98,7 @@ impl Env for SystemEnv {
     }
 
     fn random(&self) -> u64 {
-        getrandom::u64().unwrap_or_else(|_| fastrand::u64(..))
+        self.random.lock().take()
     }
 
     fn monotonic_millis(&self) -> u64 {
@@ -82,5 +123,19 @@ impl Env for SystemEnv {
             })
             .await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn random_numbers_differ_over_many_fetches() {
+        let mut pool = Pool::default();
+        let taken: HashSet<u64> = (0..10 * Pool::FETCHED).map(|_| pool.take()).collect();
+        assert_eq!(taken.len(), 10 * Pool::FETCHED);
     }
 }

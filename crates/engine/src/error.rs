@@ -23,6 +23,10 @@ pub enum ErrorKind {
     ActivityWorkerLimitExceeded,
     /// `ConflictException`
     Conflict,
+    /// `ValidationException` for the reason `INVALID_ROUTING_CONFIGURATION`.
+    InvalidRouting,
+    /// `ValidationException` for the reason `API_DOES_NOT_SUPPORT_LABELED_ARNS`.
+    LabelledArn,
     /// `ValidationException` for the reason `CANNOT_UPDATE_COMPLETED_MAP_RUN`.
     CompletedMapRun,
     /// `ExecutionAlreadyExists`
@@ -37,12 +41,18 @@ pub enum ErrorKind {
     InvalidArn,
     /// `InvalidDefinition`
     InvalidDefinition,
+    /// `InvalidEncryptionConfiguration`
+    InvalidEncryptionConfiguration,
     /// `InvalidExecutionInput`
     InvalidExecutionInput,
     /// `InvalidOutput`
     InvalidOutput,
     /// `InvalidToken`
     InvalidToken,
+    /// `KmsAccessDeniedException`: the key isn't there, or isn't the caller's.
+    KmsAccessDenied,
+    /// `KmsInvalidStateException`: the key is in that state.
+    KmsInvalidState(newel_vault::KeyState),
     /// `ResourceNotFound`
     ResourceNotFound,
     /// `ServiceQuotaExceededException`
@@ -69,6 +79,13 @@ pub enum ErrorKind {
     Unavailable,
     /// A bug or a damaged record. Only the entity concerned is affected.
     Internal,
+}
+
+impl ErrorKind {
+    /// Whether a key is the reason: what it protects is there, and can be told once the key can be used.
+    pub(crate) const fn is_key(self) -> bool {
+        matches!(self, Self::KmsAccessDenied | Self::KmsInvalidState(_))
+    }
 }
 
 impl Error {

@@ -13,10 +13,10 @@ use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{ExecutionRecord, INPUT_ROW, OUTPUT_ROW, Unreadable, decode, decode_events};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, uuid};
-use crate::machines::{own, refuse_deleting, shown_machine};
+use crate::machines::{own, refuse_deleting};
 use crate::mail::What;
 use crate::map_runs::MapRunRecord;
-use crate::page::{Cursor, page};
+use crate::page::Cursor;
 use crate::request::{
     Execution, ExecutionItem, ExecutionsOf, GetHistory, ListExecutions, MachineType, MapOfChild, Page,
     StartExecution, StartedExecution, StateMachine, Tenant, TokenReport,
@@ -129,6 +129,9 @@ impl Inner {
             || Error::new(ErrorKind::ExecutionAlreadyExists, format!("Execution Already Exists: '{arn}'"));
         let row = self.store.execution_by_arn(arn_key(arn)).await?.ok_or_else(taken)?;
         let execution = self.execution_of(row).await?;
+        if let Some(withheld) = execution.withheld {
+            return Err(withheld);
+        }
         if execution.status == ExecutionStatus::Running && execution.input == *input {
             return Ok(StartedExecution { arn: execution.arn, started_at: execution.started_at });
         }
@@ -161,11 +164,22 @@ impl Inner {
         self.execution_of(row).await
     }
 
+    /// An execution; without its payloads if they are under a key that can't be used.
     async fn execution_of(&self, row: ExecutionRow) -> Result<Execution, Error> {
-        let record: ExecutionRecord = decode(&row.record)?;
+        let mut frames = self.store.frames(row.id).await?;
+        frames.retain(|frame| [INPUT_ROW, OUTPUT_ROW].contains(&&*frame.path));
+        let opened = self.opened_execution(&row).and_then(|record| Ok((record, self.opened_frames(frames)?)));
+        let (record, frames, withheld) = match opened {
+            Ok((record, frames)) => (record, frames, None),
+            Err(withheld) if withheld.kind.is_key() => {
+                let mut record: ExecutionRecord = decode(&row.record)?;
+                record.forget_secrets();
+                (record, Vec::new(), Some(withheld))
+            }
+            Err(error) => return Err(error),
+        };
         let redrivable = self.redrivable(&row, &record).await?;
         let status = self.child_status(&row, &record).await?;
-        let frames = self.store.frames(row.id).await?;
         let (output, fault) = match record.outcome {
             None => (None, Fault::default()),
             Some(outcome) => match outcome.outcome(|| payload_apart(&frames, OUTPUT_ROW))? {
@@ -190,6 +204,7 @@ impl Inner {
             redriven_at: record.redrives.last,
             redrivable,
             map_run_arn: record.child.map(|child| child.run_arn),
+            withheld,
         })
     }
 
@@ -202,11 +217,11 @@ impl Inner {
         let record: ExecutionRecord = decode(&row.record)?;
         let Some(child) = record.child else {
             let revision = self.revision(row.machine, record.revision).await?;
-            let shown = shown_machine(revision, record.revision, false);
+            let shown = self.shown_machine(revision, record.revision, false);
             return Ok(self.with_references(shown, row.machine, record.revision).await);
         };
         let revision = self.revision(child.machine, record.revision).await?;
-        let mut machine = shown_machine(revision, record.revision, false);
+        let mut machine = self.shown_machine(revision, record.revision, false);
         // What AWS shows of a child is the part of the definition that it runs.
         let plan = self.plan(child.machine, record.revision).await?;
         if let Some((.., distributed)) = plan.plan.distributed_map(&child.state) {
@@ -311,7 +326,7 @@ impl Inner {
         let mut next = from;
         let mut at_once = FEW_ROWS;
         loop {
-            let rows = self.store.history(execution, next, order, at_once).await?;
+            let rows = self.opened_history(self.store.history(execution, next, order, at_once).await?)?;
             at_once = (2 * at_once).min(MANY_ROWS);
             let Some(last) = rows.last() else { return Ok(page) };
             next = if reverse { last.first.saturating_sub(1) } else { last.last + 1 };

@@ -86,14 +86,6 @@ pub(crate) fn deletion_key(machine: Id) -> OutboxKey {
     key.into()
 }
 
-/// The outbox row of an Express execution that is to be run until it is closed.
-pub(crate) fn express_key(row: Id) -> OutboxKey {
-    let mut key = Vec::with_capacity(17);
-    key.extend_from_slice(&row.0);
-    key.push(b'e');
-    key.into()
-}
-
 /// The id of a map run: its execution's shard, and the rest made of its ARN, so that the execution can name it in a commit.
 pub(crate) fn map_run_id(execution: Id, started_at: Timestamp, arn: &str) -> Id {
     let hash = digest(&[b"map run", arn.as_bytes()]);
@@ -106,6 +98,14 @@ pub(crate) fn map_run_id(execution: Id, started_at: Timestamp, arn: &str) -> Id 
 pub(crate) fn child_name(run_arn: &str, index: u32) -> Str {
     let hash = digest(&[b"child", run_arn.as_bytes(), &index.to_be_bytes()]);
     uuid::Builder::from_custom_bytes(first16(hash)).into_uuid().to_string().into()
+}
+
+/// The outbox row of an Express execution that is to be run until it is closed.
+pub(crate) fn express_key(row: Id) -> OutboxKey {
+    let mut key = Vec::with_capacity(17);
+    key.extend_from_slice(&row.0);
+    key.push(b'e');
+    key.into()
 }
 
 /// The attempt as it is named outside its execution.

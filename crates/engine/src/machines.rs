@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lru::LruCache;
 use newel_asl::arn::{Home, StateMachineArn};
 use newel_asl::timestamp::Timestamp;
-use newel_store::{ArnKey, Id, MachineRow, MachinesPage, Op, RevisionRow, TagRow};
+use newel_store::{ArnKey, Id, MachineRow, MachinesPage, Op, TagRow};
 use newel_value::Str;
 use parking_lot::Mutex;
 
@@ -107,7 +107,7 @@ pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> 
     }
     if parsed.label.is_some() {
         let message = format!("This operation does not take the ARN of a Map state: '{arn}'");
-        return Err(Error::new(ErrorKind::Validation, message));
+        return Err(Error::new(ErrorKind::LabelledArn, message));
     }
     Ok(parsed)
 }
@@ -136,7 +136,7 @@ impl Inner {
         let machine = self.snapshot(arn_key(&named.unqualified().to_string())).await?.ok_or_else(missing)?;
         let (record, deleting) = (&machine.record, machine.record.deleting);
         if named.qualifier.is_none() {
-            let shown = shown_machine(machine.revision.clone(), record.revision, deleting);
+            let shown = self.shown_machine(machine.revision.clone(), record.revision, deleting);
             return Ok(self.with_references(shown, machine.row.id, record.revision).await);
         }
         let version = self.described_version(&named).await?.ok_or_else(missing)?;
@@ -145,13 +145,18 @@ impl Inner {
             arn: version.arn,
             created_at: version.created_at,
             description: version.description,
-            ..shown_machine(revision, version.revision, deleting)
+            ..self.shown_machine(revision, version.revision, deleting)
         };
         Ok(self.with_references(shown, machine.row.id, version.revision).await)
     }
 
     /// A revision with the variables that its states refer to; without them if it no longer compiles, as it is to be shown all the same.
-    pub(crate) async fn with_references(&self, shown: StateMachine, machine: Id, revision: Id) -> StateMachine {
+    pub(crate) async fn with_references(
+        &self,
+        shown: StateMachine,
+        machine: Id,
+        revision: Id,
+    ) -> StateMachine {
         let Ok(plan) = self.plan(machine, revision).await else { return shown };
         let references = newel_asl::variable_references(&plan.plan);
         let variable_references =
@@ -201,6 +206,7 @@ impl Inner {
         }
         self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
         self.check_machines(&request.tenant).await?;
+        self.check_encryption(&request.tenant, request.configuration.encryption.as_ref())?;
         let now = self.env.now();
         let shard = shard_of(&arn, self.store.shard_count());
         let (id, revision_id) = (new_id(&*self.env, shard, now), new_id(&*self.env, shard, now));
@@ -242,7 +248,7 @@ impl Inner {
         };
         let mut ops = vec![
             Op::InsertMachine(row.clone()),
-            Op::InsertRevision(RevisionRow { machine: id, id: revision_id, record: encode(&revision) }),
+            Op::InsertRevision(self.revision_row(id, revision_id, &revision)?),
         ];
         ops.extend(version);
         ops.extend(request.tags.into_iter().map(|tag| put_tag(key, tag)));
@@ -261,6 +267,7 @@ impl Inner {
         let _changing = self.machines.lock(key).await;
         let current = self.machine(&request.tenant, &request.arn).await?;
         refuse_deleting(&current)?;
+        self.check_encryption(&request.tenant, request.configuration.encryption.as_ref())?;
         let id = current.row.id;
         let now = self.env.now();
         let (publish, description) = (request.publish, request.version_description.clone());
@@ -274,8 +281,7 @@ impl Inner {
             record.updates = revision.updates;
             record.configuration = revision.configuration.clone();
             record.published = None;
-            let row = RevisionRow { machine: id, id: record.revision, record: encode(revision) };
-            ops.push(Op::InsertRevision(row));
+            ops.push(Op::InsertRevision(self.revision_row(id, record.revision, revision)?));
         }
         let (version, version_arn) = self.publish_with(publish, description, id, &mut record).await?;
         ops.extend(version);
@@ -379,22 +385,25 @@ pub(crate) fn refuse_deleting(machine: &Snapshot) -> Result<(), Error> {
     Ok(())
 }
 
-/// A revision as the API shows it.
-pub(crate) fn shown_machine(revision: RevisionRecord, id: Id, deleting: bool) -> StateMachine {
-    StateMachine {
-        arn: revision.machine_arn,
-        name: revision.machine_name,
-        definition: revision.definition,
-        role_arn: revision.role_arn,
-        machine_type: revision.machine_type,
-        deleting,
-        created_at: revision.machine_created_at,
-        updated_at: revision.created_at,
-        revision_id: (revision.updates > 0).then(|| shown(id)),
-        configuration: revision.configuration,
-        description: None,
-        map: None,
-        variable_references: Vec::new(),
+impl Inner {
+    /// A revision as the API shows it.
+    pub(crate) fn shown_machine(&self, revision: RevisionRecord, id: Id, deleting: bool) -> StateMachine {
+        StateMachine {
+            withheld: self.withheld(&revision),
+            arn: revision.machine_arn,
+            name: revision.machine_name,
+            definition: revision.definition,
+            role_arn: revision.role_arn,
+            machine_type: revision.machine_type,
+            deleting,
+            created_at: revision.machine_created_at,
+            updated_at: revision.created_at,
+            revision_id: (revision.updates > 0).then(|| shown(id)),
+            configuration: revision.configuration,
+            description: None,
+            map: None,
+            variable_references: Vec::new(),
+        }
     }
 }
 

@@ -10,11 +10,12 @@ use newel_asl::Diagnostics;
 use newel_asl::plan::Plan;
 use newel_store::Id;
 use newel_value::Str;
+use newel_vault::Sealing;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::activities::NamedActivities;
-use crate::codec::{RevisionRecord, decode};
+use crate::codec::RevisionRecord;
 use crate::engine::Inner;
 use crate::logging::Logging;
 use crate::map_runs::Child;
@@ -30,29 +31,34 @@ pub(crate) struct Compiled {
     pub(crate) machine_type: MachineType,
     pub(crate) logging: Logging,
     pub(crate) activities: NamedActivities,
+    /// The key that what its executions store is sealed under.
+    pub(crate) sealing: Option<Sealing>,
     pub(crate) pace: Pace,
     /// What the children of its distributed Maps run, by the Map's name.
     pub(crate) children: HashMap<Str, Arc<Self>>,
 }
 
 impl Compiled {
-    fn new(plan: Plan, revision: &RevisionRecord) -> Self {
+    fn new(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>) -> Self {
         let child = |name: &Str| {
-            let child = plan.child(name)?;
-            Some((name.clone(), Arc::new(Self::alone(child, revision))))
+            let (.., distributed) = plan.distributed_map(name)?;
+            let machine_type = distributed.execution_type;
+            let child = Self::alone(plan.child(name)?, revision, sealing.clone());
+            Some((name.clone(), Arc::new(Self { machine_type, ..child })))
         };
         let children = plan.distributed.keys().filter_map(child).collect();
-        Self { children, ..Self::alone(plan, revision) }
+        Self { children, ..Self::alone(plan, revision, sealing.clone()) }
     }
 
     /// A plan without what the children of its distributed Maps run.
-    fn alone(plan: Plan, revision: &RevisionRecord) -> Self {
+    fn alone(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>) -> Self {
         Self {
             role_arn: revision.role_arn.clone(),
             machine_type: revision.machine_type,
             logging: Logging::of(&revision.configuration),
             activities: NamedActivities::of(&plan, &revision.machine_arn),
             plan,
+            sealing,
             pace: Pace::default(),
             children: HashMap::new(),
         }
@@ -107,8 +113,11 @@ impl Inner {
             return Ok(plan);
         }
         let record = self.revision(machine, revision).await?;
-        let plan = self.compile(&record).await.map_err(|why| {
-            Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
+        let plan = self.compile(&record).await.map_err(|why| match why.kind {
+            ErrorKind::InvalidDefinition => {
+                Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
+            }
+            _ => why,
         })?;
         self.plans.put(machine, revision, Arc::clone(&plan));
         Ok(plan)
@@ -134,7 +143,7 @@ impl Inner {
     /// A revision from the store.
     pub(crate) async fn revision(&self, machine: Id, revision: Id) -> Result<RevisionRecord, Error> {
         match self.store.revision(machine, revision).await? {
-            Some(row) => Ok(decode(&row.record)?),
+            Some(row) => self.opened_revision(&row),
             None => {
                 Err(Error::new(ErrorKind::Internal, format!("revision {revision} of {machine} is missing")))
             }
@@ -143,11 +152,14 @@ impl Inner {
 
     /// Compiles a definition where it holds up nobody else.
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
+        if let Some(withheld) = self.withheld(revision) {
+            return Err(withheld);
+        }
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision))),
+            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision, self.sealing_of(revision)))),
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }

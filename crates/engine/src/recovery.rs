@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use newel_store::{Epoch, ShardId};
 
-use crate::codec::{OutboxRecord, decode};
+use crate::codec::OutboxRecord;
 use crate::engine::Inner;
 use crate::map_runs::{Life, News};
 use crate::shard::Shard;
@@ -100,7 +100,7 @@ impl Inner {
             after = Some(last.key.clone());
             let mut dispatches = Vec::with_capacity(rows.len());
             for row in rows {
-                match decode(&row.record) {
+                match self.opened_order(&row) {
                     // Its first turn hands it over, or has.
                     Ok(OutboxRecord::Dispatch(order)) if shard.began_meanwhile(order.task.execution) => {}
                     Ok(OutboxRecord::Dispatch(order)) => dispatches.push(resumed(*order)),

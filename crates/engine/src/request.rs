@@ -187,6 +187,8 @@ pub struct StateMachine {
     pub configuration: Configuration,
     /// The description of the version that was asked for.
     pub description: Option<Str>,
+    /// Why the definition must not be told: its key can't be used.
+    pub withheld: Option<crate::Error>,
     /// The distributed Map whose children are meant, and their map run, where a child was asked for.
     pub map: Option<MapOfChild>,
     /// `variableReferences`: the variables that each state refers to, by the state's name.
@@ -275,6 +277,16 @@ pub struct Execution {
     pub alias_arn: Option<Str>,
     /// The version it was started by, or that the alias chose.
     pub version_arn: Option<Str>,
+    /// Why input, output, error and cause must not be told: their key can't be used. They are empty then.
+    pub withheld: Option<crate::Error>,
+    /// How often it has been redriven.
+    pub redrive_count: u64,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// Whether it could be redriven now.
+    pub redrivable: Redrivable,
+    /// The map run whose child it is.
+    pub map_run_arn: Option<Str>,
 }
 
 /// Answer to `StartSyncExecution`: an Express execution that is closed.
@@ -304,14 +316,6 @@ pub struct SyncExecution {
     pub billed_millis: u64,
     /// What AWS would bill: MB of memory, in steps of 64.
     pub billed_megabytes: u64,
-    /// How often it has been redriven.
-    pub redrive_count: u64,
-    /// When it was last redriven.
-    pub redriven_at: Option<Timestamp>,
-    /// Whether it could be redriven now.
-    pub redrivable: Redrivable,
-    /// The map run whose child it is.
-    pub map_run_arn: Option<Str>,
 }
 
 /// Whether an execution can be redriven: `redriveStatus` with its reason.

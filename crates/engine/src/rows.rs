@@ -131,8 +131,8 @@ impl Inner {
     /// An execution from the store, to be worked on under that epoch.
     pub(crate) async fn load(&self, id: Id, epoch: Epoch) -> Result<Option<Box<Loaded>>, Error> {
         let Some(row) = self.store.execution(id).await? else { return Ok(None) };
-        let record: ExecutionRecord = decode(&row.record)?;
-        let rows = self.store.frames(id).await?;
+        let record = self.opened_execution(&row)?;
+        let rows = self.opened_frames(self.store.frames(id).await?)?;
         let root_apart = rows.iter().any(|row| row.path.is_empty());
         let mut frames = Vec::with_capacity(rows.len() + 1);
         for row in rows.iter().filter(|row| ![INPUT_ROW, OUTPUT_ROW].contains(&&*row.path)) {

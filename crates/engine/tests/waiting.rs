@@ -58,6 +58,7 @@ async fn engine(store: SqliteStore) -> Engine {
         catalog: Arc::new(Nothing),
         dispatcher: Arc::new(Nothing),
         observer: Arc::new(NoObserver),
+        vault: Arc::default(),
         limits: Limits::default(),
         options: Options::default(),
     };

@@ -54,7 +54,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let expression = Expression::parse(member("expression"))?;
         let input = case.get("input").cloned().unwrap_or_default();
         let taken = nanoseconds(&expression, &input)?;
-        results.insert(member("name"), Value::from(newel_value::Number::from_f64(taken).ok_or("not a number")?));
+        results
+            .insert(member("name"), Value::from(newel_value::Number::from_f64(taken).ok_or("not a number")?));
     }
     println!("{}", Value::Object(results.build()));
     Ok(())

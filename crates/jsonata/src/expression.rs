@@ -8,7 +8,7 @@ use newel_value::{Str, Value};
 use crate::eval::Evaluator;
 use crate::item::Item;
 use crate::node::Program;
-use crate::{Bindings, Budget, EvalError, ParseError, functions, parse, resolve};
+use crate::{Bindings, Budget, EvalError, ParseError, context, functions, parse, resolve};
 
 /// A compiled expression. Cloning copies a pointer.
 #[derive(Clone)]
@@ -79,6 +79,13 @@ impl Expression {
     #[must_use]
     pub fn references(&self) -> &[Reference] {
         &self.0.references
+    }
+
+    /// What the expression reads of its input, each once, in the order of the source: names that begin a path, `$`, `*` and
+    /// `**` in such a place, and `$$` anywhere. Nothing means that it can be evaluated without an input.
+    #[must_use]
+    pub fn input_references(&self) -> Vec<Str> {
+        context::input_references(&self.0.program)
     }
 
     /// Evaluates the expression on an input, or on none. `budget` is left with what wasn't spent.

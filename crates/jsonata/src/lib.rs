@@ -58,6 +58,7 @@
 
 mod bindings;
 mod budget;
+mod context;
 mod error;
 mod eval;
 mod expression;

@@ -70,14 +70,18 @@ impl Matcher {
         let rest = text.len().saturating_sub(from);
         // The automaton may run to the end of the text before it knows that a match was over long ago.
         budget.charge_steps(1 + if self.looks_far { rest * 2 / BYTES_PER_STEP } else { 0 })?;
-        let mut locations = self.regex.capture_locations();
-        let Some(whole) = self.regex.captures_read_at(&mut locations, text, from) else {
-            self.charge_progress(rest, budget)?;
-            return Ok(None);
+        let found = if self.regex.captures_len() == 1 {
+            let whole = self.regex.find_at(text, from);
+            whole.map(|whole| Found { start: whole.start(), end: whole.end(), groups: Vec::new() })
+        } else {
+            let mut locations = self.regex.capture_locations();
+            self.regex.captures_read_at(&mut locations, text, from).map(|whole| {
+                let groups = (1..locations.len()).map(|group| locations.get(group)).collect();
+                Found { start: whole.start(), end: whole.end(), groups }
+            })
         };
-        self.charge_progress(whole.end() - from, budget)?;
-        let groups = (1..locations.len()).map(|group| locations.get(group)).collect();
-        Ok(Some(Found { start: whole.start(), end: whole.end(), groups }))
+        self.charge_progress(found.as_ref().map_or(rest, |found| found.end - from), budget)?;
+        Ok(found)
     }
 
     fn charge_progress(&self, bytes: usize, budget: &mut Budget) -> Result<(), EvalError> {

@@ -25,7 +25,8 @@ pub(crate) fn resolve(raw: Raw) -> Result<(Program, Vec<Reference>), ParseError>
         return Err(ParseError::new("S0217").at(root.position).with_token(type_name(&root.kind)));
     }
     simplify(&mut root);
-    let references = resolver.reads.into_iter().map(|read| read.reference).collect();
+    let mut references: Vec<Reference> = resolver.reads.into_iter().map(|read| read.reference).collect();
+    references.sort_by_key(|reference| reference.position);
     let Resolver { names, bound, labels, .. } = resolver;
     Ok((Program { root, names, bound, labels, root_input }, references))
 }

@@ -3,7 +3,7 @@
 use newel_value::{Str, Value};
 
 use crate::budget::Budget;
-use crate::item::{Flags, Item};
+use crate::item::{Elements, Flags, Item};
 use crate::{EvalError, ParseError};
 
 /// A parsed signature.
@@ -190,7 +190,10 @@ impl Parameter {
             let good = match argument.elements() {
                 Some(elements) => {
                     budget.charge_steps(elements.len() / 4)?;
-                    elements.iter().all(|element| symbol(&element) == wanted)
+                    match elements {
+                        Elements::Items(items) => items.iter().all(|item| symbol(item) == wanted),
+                        Elements::Values(values) => values.iter().all(|value| value_symbol(value) == wanted),
+                    }
                 }
                 None => kind == wanted && subtype.len() == 1,
             };
@@ -242,12 +245,21 @@ pub(crate) fn symbol(item: &Item) -> u8 {
     match item {
         Item::Undefined => b'm',
         Item::Function(_) => b'f',
-        Item::Number(_) | Item::Value(Value::Number(_)) => b'n',
-        Item::Value(Value::Null) => b'l',
-        Item::Value(Value::Bool(_)) => b'b',
-        Item::Value(Value::String(_)) => b's',
-        Item::List(_) | Item::Tuples(_) | Item::Value(Value::Array(_)) => b'a',
-        Item::Record(_) | Item::Value(Value::Object(_)) => b'o',
+        Item::Number(_) => b'n',
+        Item::Value(value) => value_symbol(value),
+        Item::List(_) | Item::Tuples(_) => b'a',
+        Item::Record(_) => b'o',
+    }
+}
+
+const fn value_symbol(value: &Value) -> u8 {
+    match value {
+        Value::Null => b'l',
+        Value::Bool(_) => b'b',
+        Value::Number(_) => b'n',
+        Value::String(_) => b's',
+        Value::Array(_) => b'a',
+        Value::Object(_) => b'o',
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn write_number(number: f64, out: &mut String) {
     }
     if number.fract() == 0.0 && number.abs() < 1e15 {
         #[expect(clippy::cast_possible_truncation, reason = "whole and below 10^15, checked above")]
-        let _ = write!(out, "{}", number as i64);
+        out.push_str(itoa::Buffer::new().format(number as i64));
         return;
     }
     write_scientific(&format!("{number:e}"), out);
@@ -66,6 +66,13 @@ fn write_scientific(scientific: &str, out: &mut String) {
 fn write_rounded(number: f64, out: &mut String) {
     if number.fract() == 0.0 && number.abs() < 1e15 {
         return write_number(number, out);
+    }
+    let mut buffer = ryu::Buffer::new();
+    let shortest = buffer.format_finite(number);
+    // Sign, point and a leading zero aside, these are at most 15 digits, laid out as JavaScript does.
+    if shortest.len() <= 15 && !shortest.contains('e') {
+        out.push_str(shortest);
+        return;
     }
     let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
     write_number(rounded, out);

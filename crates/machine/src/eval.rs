@@ -267,6 +267,13 @@ impl<'a> Context<'a> {
 
 /// `Map` of the context object.
 fn map_item(index: u32, value: Value) -> Object {
-    let item: Object = [("Index", Value::from(i64::from(index))), ("Value", value)].into_iter().collect();
+    let item: Object = [
+        ("Index", Value::from(i64::from(index))),
+        ("Value", value),
+        // Items come with the state's data; what reads them elsewhere would say from where.
+        ("Source", Value::from("STATE_DATA")),
+    ]
+    .into_iter()
+    .collect();
     [("Item", item)].into_iter().collect()
 }

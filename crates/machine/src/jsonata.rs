@@ -50,15 +50,16 @@ impl Scope<'_> {
         }
     }
 
+    /// An expression that has to give a whole number.
+    pub(crate) fn jsonata_whole(&self, jsonata: &Jsonata) -> EvalResult<i64> {
+        let value = self.jsonata_number(jsonata)?;
+        value.as_i64().ok_or_else(|| refused(jsonata, &format!("cannot be parsed as a long value: {value}")))
+    }
+
     /// An expression that has to give a whole number that isn't negative.
     pub(crate) fn jsonata_count(&self, jsonata: &Jsonata) -> EvalResult<u64> {
-        let value = self.jsonata_number(jsonata)?;
-        let field = &jsonata.field;
-        let refuse = |what: &str| {
-            EvalError::evaluation(Some(field.clone()), format!("The {field} field {what}: {value}"))
-        };
-        let number = value.as_i64().ok_or_else(|| refuse("cannot be parsed as a long value"))?;
-        u64::try_from(number).map_err(|_| refuse("references a negative value"))
+        let number = self.jsonata_whole(jsonata)?;
+        u64::try_from(number).map_err(|_| refused(jsonata, &format!("references a negative value: {number}")))
     }
 
     /// An expression that has to give an array.
@@ -146,6 +147,12 @@ impl newel_jsonata::World for Surroundings<'_> {
     fn uuid(&mut self) -> String {
         intrinsic::uuid(self.random)
     }
+}
+
+/// `The Seconds field …`: what an expression gave can't be used for its field.
+fn refused(jsonata: &Jsonata, what: &str) -> EvalError {
+    let field = &jsonata.field;
+    EvalError::evaluation(Some(field.clone()), format!("The {field} field {what}"))
 }
 
 /// `The JSONata expression '…' specified for the field '…' …`

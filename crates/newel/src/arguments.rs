@@ -33,6 +33,8 @@ pub(crate) enum Command {
     History(History),
     /// Check a definition without a server.
     Validate(Validate),
+    /// Create and update what a directory or a template asks for.
+    Apply(Apply),
     /// Copy the database of a data directory to a file, while a server uses it.
     Backup(Backup),
     /// Make a data directory's database out of a backup.
@@ -80,7 +82,7 @@ pub(crate) struct Dev {
 }
 
 /// How the server is reached.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Server {
     /// The server's gRPC address
     #[arg(long, value_name = "URL", env = "NEWEL_ENDPOINT", default_value = "http://127.0.0.1:8084")]
@@ -172,6 +174,42 @@ pub(crate) struct Validate {
     /// /usr/share/newel]
     #[arg(long, value_name = "FILE")]
     pub(crate) catalog: Option<PathBuf>,
+}
+
+/// Create and update what a directory or a template asks for, after showing what that changes.
+///
+/// SOURCE is a directory of definitions (NAME.asl.json or .asl.yaml), with a newel.yaml that says more about them if wanted, or a
+/// CloudFormation or SAM template with state machines, versions, aliases and activities; its other resources are passed over.
+/// What is on the server and not in SOURCE stays as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel apply workflows/ --role-arn arn:aws:iam::000000000000:role/workflow
+  newel apply template.yaml --parameter Stage=test --value Table.Arn=arn:aws:dynamodb:... --yes
+  newel apply template.yaml --dry-run          exit code 2 if there is something to do
+
+Exit codes: 0 done or nothing to do, 1 not confirmed, 2 there is something to do (--dry-run), 64 wrong usage,
+65 the source is wrong or the server refuses, 66 no such file, 69 server not reached.")]
+pub(crate) struct Apply {
+    /// A directory, a manifest or a template
+    pub(crate) source: PathBuf,
+    /// Don't ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Only show what would be done
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// The role of state machines that name none
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+    /// A parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    /// What a reference to something outside stands for: a resource's name, or its name and attribute
+    #[arg(long = "value", value_name = "RESOURCE[.ATTRIBUTE]=VALUE")]
+    pub(crate) values: Vec<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// Copy the database of a data directory to a file, while a server uses it.
@@ -303,6 +341,7 @@ pub(crate) mod exit {
     pub(crate) const SUCCESS: u8 = 0;
     pub(crate) const FAILED: u8 = 1;
     pub(crate) const TIMED_OUT: u8 = 2;
+    pub(crate) const CHANGES: u8 = 2;
     pub(crate) const ABORTED: u8 = 3;
     pub(crate) const USAGE: u8 = 64;
     pub(crate) const REFUSED: u8 = 65;

@@ -1,6 +1,7 @@
 //! The program `newel`. Under the name of a deployable program (`newel-orchestrator`, `newel-worker-batch` ...) it is
 //! that program.
 
+mod apply;
 mod arguments;
 mod backup;
 mod client;
@@ -50,6 +51,7 @@ fn command_line() -> ExitCode {
         Command::History(command) => client::block_on(history::run(command)),
         Command::Validate(command) => validate::run(command),
         Command::Test(command) => test::run(command),
+        Command::Apply(command) => client::block_on(apply::run(command)),
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),

@@ -28,6 +28,8 @@ pub struct Config {
     pub store: Store,
     /// The limits of definitions, payloads and executions: AWS's unless raised.
     pub limits: Limits,
+    /// The keys that what is stored is encrypted under.
+    pub encryption: newel_vault::Options,
     /// How often callers may call: as often as they like unless it is enabled.
     pub throttling: Throttling,
     /// How executions are run.

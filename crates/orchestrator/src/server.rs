@@ -16,6 +16,7 @@ use newel_runtime::telemetry::{self, LogExport, Spans};
 use newel_runtime::{Shutdown, failpoint};
 use newel_sinks::{Events, Logs};
 use newel_store::{SqliteStore, Store};
+use newel_vault::Vault;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -88,6 +89,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
     let (events, event_sinks) = Events::new(&config.events).map_err(anyhow::Error::msg)?;
 
     let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
+    let vault = Arc::new(Vault::open(&config.encryption).context("`encryption` can't be used")?);
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
     let hub = Hub::new(config.dispatch);
@@ -99,6 +101,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         catalog: Arc::new(integrations),
         dispatcher: Arc::clone(&nested) as Arc<dyn Dispatcher>,
         observer: Arc::new(Observer::new(exports.spans, Arc::clone(&nested), logs, events)),
+        vault,
         limits: config.limits.clone(),
         options: config.engine,
     })

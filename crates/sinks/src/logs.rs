@@ -130,7 +130,8 @@ impl Logs {
             return;
         }
         for event in turn.events.iter().filter(|event| logging.level.takes(&event.detail)) {
-            let record = LogRecord::new(turn.info.arn.clone(), event.clone(), logging.include_execution_data);
+            let (arn, data) = (turn.info.arn.clone(), logging.include_execution_data);
+            let record = LogRecord::new(arn, event.clone(), turn.redrives.count, data);
             let record = Arc::new(record);
             self.queues.iter().for_each(|queue| queue.put(&record));
         }

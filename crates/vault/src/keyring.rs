@@ -63,7 +63,7 @@ struct Entry {
     aliases: Vec<String>,
     #[serde(default)]
     state: KeyState,
-    material: Vec<Zeroizing<String>>,
+    material: Vec<String>,
 }
 
 impl Keyring {
@@ -187,6 +187,7 @@ fn read(file: &Path) -> Result<Vec<Key>, KeysFileError> {
 
 fn key(entry: Entry) -> Result<Key, String> {
     let Entry { arn, aliases, state, material } = entry;
+    let material: Vec<Zeroizing<String>> = material.into_iter().map(Zeroizing::new).collect();
     let parts: Vec<&str> = arn.split(':').collect();
     let is_key = matches!(parts.as_slice(), ["arn", _, "kms", _, account, key]
         if account.len() == 12 && key.strip_prefix("key/").is_some_and(|id| !id.is_empty()));

@@ -1,6 +1,6 @@
 use newel_asl::Timestamp;
 use newel_machine::{Detail, EvaluationFailure, Fault, Iteration, StateType, TaskResource};
-use newel_value::{Payload, Str};
+use newel_value::Payload;
 
 use super::*;
 

@@ -96,7 +96,14 @@ fn configuration(m: &mut Members<'_>, configuration: &Configuration) {
         }
     });
     m.object("tracingConfiguration", |m| m.flag("enabled", TracingView::of(configuration).enabled));
-    m.object("encryptionConfiguration", |m| m.text("type", &EncryptionView::of(configuration).kind));
+    let encryption = EncryptionView::of(configuration);
+    m.object("encryptionConfiguration", |m| {
+        m.optional("kmsKeyId", encryption.key);
+        if let Some(seconds) = encryption.reuse_seconds {
+            m.number("kmsDataKeyReusePeriodSeconds", seconds);
+        }
+        m.text("type", encryption.kind);
+    });
 }
 
 pub(super) fn machines(page: &Page<StateMachineItem>) -> String {

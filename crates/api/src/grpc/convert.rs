@@ -62,14 +62,15 @@ fn tracing(configuration: &Configuration) -> pb::TracingConfiguration {
 }
 
 fn encryption(configuration: &Configuration) -> pb::EncryptionConfiguration {
-    let kind = match &*EncryptionView::of(configuration).kind {
+    let view = EncryptionView::of(configuration);
+    let kind = match view.kind {
         "CUSTOMER_MANAGED_KMS_KEY" => pb::EncryptionType::CustomerManagedKmsKey,
         _ => pb::EncryptionType::AwsOwnedKey,
     };
     pb::EncryptionConfiguration {
         r#type: kind.into(),
-        kms_key_id: None,
-        kms_data_key_reuse_period_seconds: None,
+        kms_key_id: view.key.map(str::to_owned),
+        kms_data_key_reuse_period_seconds: view.reuse_seconds.and_then(|seconds| seconds.try_into().ok()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Request messages as the members that the API's model has, so that both doors share one table of checks.
 
 use newel_proto::v1::{self as pb};
-use newel_value::{Object, ObjectBuilder, Value};
+use newel_value::{Number, Object, ObjectBuilder, Value};
 
 /// A message that is a request of an operation. What is unset becomes absent.
 pub(super) trait Members {
@@ -49,6 +49,11 @@ fn enumerated<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix
 
 fn included(number: i32) -> Option<String> {
     enumerated(number, pb::IncludedData::as_str_name, "INCLUDED_DATA_")
+}
+
+/// A number, if JSON has it.
+fn number(number: f64) -> Option<Number> {
+    Number::from_f64_as_integer(number)
 }
 
 fn integer(number: i32) -> Option<Value> {
@@ -383,7 +388,7 @@ impl Members for pb::UpdateMapRunRequest {
         builder()
             .text("mapRunArn", self.map_run_arn)
             .optional("maxConcurrency", self.max_concurrency.map(i64::from))
-            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage)
+            .optional("toleratedFailurePercentage", self.tolerated_failure_percentage.and_then(number))
             .optional("toleratedFailureCount", self.tolerated_failure_count)
             .build()
     }

@@ -1,7 +1,7 @@
 //! Logging, tracing and encryption of a state machine: what is accepted, and how it is shown.
 
 use newel_engine::request::Configuration;
-use newel_value::{Object, Str, Value};
+use newel_value::{Object, Value};
 
 use crate::model::Input;
 use crate::refusal::Refusal;
@@ -32,16 +32,32 @@ fn check_logging(logging: &Object) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Only the service's own key is there. To accept another and not use it would be a lie about where data is safe.
-pub(super) fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
-    let kind = encryption.get("type").and_then(Value::as_str);
-    let has_key = encryption.get("kmsKeyId").is_some_and(|key| !key.is_null());
-    let why = match kind {
-        Some("AWS_OWNED_KEY") if !has_key => return Ok(()),
-        Some("AWS_OWNED_KEY") => "kmsKeyId must not be set when type is AWS_OWNED_KEY",
-        _ => "Newel does not serve customer managed keys",
+/// Whether the configuration is sound in itself; the engine knows whether there is such a key.
+fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
+    let given = |member| encryption.get(member).is_some_and(|value| !value.is_null());
+    let customer = encryption.get("type").and_then(Value::as_str) == Some("CUSTOMER_MANAGED_KMS_KEY");
+    let why = match (customer, given("kmsKeyId"), given("kmsDataKeyReusePeriodSeconds")) {
+        (true, true, _) | (false, false, false) => return Ok(()),
+        (true, false, _) => "kmsKeyId must be set when type is CUSTOMER_MANAGED_KMS_KEY",
+        (false, true, _) => "kmsKeyId must not be set when type is AWS_OWNED_KEY",
+        (false, false, true) => "kmsDataKeyReusePeriodSeconds must not be set when type is AWS_OWNED_KEY",
     };
-    Err(Refusal::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: '{why}'")))
+    Err(invalid_encryption(why))
+}
+
+/// The configuration of an activity. What its tasks are given is stored with the execution, under the key of the state machine:
+/// a key of the activity's own would not be used, and to accept it would be a lie about where data is safe.
+pub(super) fn check_activity_encryption(encryption: &Object) -> Result<(), Refusal> {
+    check_encryption(encryption)?;
+    if encryption.get("type").and_then(Value::as_str) == Some("CUSTOMER_MANAGED_KMS_KEY") {
+        let why = "Newel takes customer managed keys for state machines, which cover what their activities are given";
+        return Err(invalid_encryption(why));
+    }
+    Ok(())
+}
+
+fn invalid_encryption(why: &str) -> Refusal {
+    Refusal::new("InvalidEncryptionConfiguration", format!("Invalid Encryption Configuration: '{why}'"))
 }
 
 /// `loggingConfiguration` with what AWS fills in.
@@ -86,17 +102,31 @@ impl TracingView {
     }
 }
 
+/// How long AWS reuses a data key when nothing is said.
+const REUSE_SECONDS: u64 = 300;
+
 /// `encryptionConfiguration` with what AWS fills in.
 #[derive(Debug)]
-pub(crate) struct EncryptionView {
+pub(crate) struct EncryptionView<'a> {
     /// Whose key.
-    pub(crate) kind: Str,
+    pub(crate) kind: &'a str,
+    /// The customer's key, as it was named.
+    pub(crate) key: Option<&'a str>,
+    /// For how long a data key of the customer's key is reused.
+    pub(crate) reuse_seconds: Option<u64>,
 }
 
-impl EncryptionView {
-    pub(crate) fn of(configuration: &Configuration) -> Self {
-        let kind = configuration.encryption.as_ref().and_then(|e| e.get("type")).and_then(Value::as_str);
-        Self { kind: kind.unwrap_or("AWS_OWNED_KEY").into() }
+impl<'a> EncryptionView<'a> {
+    pub(crate) fn of(configuration: &'a Configuration) -> Self {
+        let member = |name| configuration.encryption.as_ref().and_then(|e| e.get(name));
+        let key = member("kmsKeyId").and_then(Value::as_str);
+        let seconds = member("kmsDataKeyReusePeriodSeconds").and_then(Value::as_i64);
+        let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(REUSE_SECONDS);
+        Self {
+            kind: member("type").and_then(Value::as_str).unwrap_or("AWS_OWNED_KEY"),
+            key,
+            reuse_seconds: key.map(|_| seconds),
+        }
     }
 }
 
@@ -124,14 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_would_not_be_used_is_refused() {
+    fn a_key_is_named_if_and_only_if_it_is_the_customers() {
         for (text, accepted) in [
             (r#"{"type":"AWS_OWNED_KEY"}"#, true),
+            (r#"{"type":"AWS_OWNED_KEY","kmsKeyId":null}"#, true),
             (r#"{"type":"AWS_OWNED_KEY","kmsKeyId":"k"}"#, false),
-            (r#"{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}"#, false),
+            (r#"{"type":"AWS_OWNED_KEY","kmsDataKeyReusePeriodSeconds":60}"#, false),
+            (r#"{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}"#, true),
+            (r#"{"type":"CUSTOMER_MANAGED_KMS_KEY"}"#, false),
         ] {
             assert_eq!(check_encryption(&object(text)).is_ok(), accepted, "{text}");
         }
+        let customers = object(r#"{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}"#);
+        assert!(check_activity_encryption(&customers).is_err());
     }
 
     #[test]
@@ -140,6 +175,7 @@ mod tests {
         let logging = LoggingView::of(&configuration);
         assert!(logging.level == "OFF" && !logging.include_execution_data && logging.destinations.is_none());
         assert!(!TracingView::of(&configuration).enabled);
-        assert_eq!(&*EncryptionView::of(&configuration).kind, "AWS_OWNED_KEY");
+        let encryption = EncryptionView::of(&configuration);
+        assert!(encryption.kind == "AWS_OWNED_KEY" && encryption.key.is_none());
     }
 }

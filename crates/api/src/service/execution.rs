@@ -11,7 +11,7 @@ use newel_value::{Payload, Str};
 use tokio::sync::mpsc;
 
 use super::machine::checked_name;
-use super::{Named, Service, list, metadata_only, own};
+use super::{Named, Service, list, metadata_only, own, told};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 
@@ -76,7 +76,9 @@ impl Service {
     ) -> Result<(Execution, bool), Refusal> {
         let arn = input.text("executionArn");
         own(tenant, &arn, Named::Execution)?;
-        Ok((self.engine.describe_execution(tenant, &arn).await?, !metadata_only(input)))
+        let execution = self.engine.describe_execution(tenant, &arn).await?;
+        let data = told(execution.withheld.as_ref(), input)?;
+        Ok((execution, data))
     }
 
     /// `StopExecution`

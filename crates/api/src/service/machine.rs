@@ -10,7 +10,7 @@ use newel_value::Str;
 
 use super::configuration::checked;
 use super::tags::checked_tags;
-use super::{Named, Service, list, metadata_only, own};
+use super::{Named, Service, list, own, told};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 
@@ -82,7 +82,9 @@ impl Service {
     ) -> Result<(StateMachine, bool), Refusal> {
         let arn = input.text("stateMachineArn");
         own(tenant, &arn, Named::StateMachine)?;
-        Ok((self.engine.describe_state_machine(tenant, &arn).await?, !metadata_only(input)))
+        let machine = self.engine.describe_state_machine(tenant, &arn).await?;
+        let definition = told(machine.withheld.as_ref(), input)?;
+        Ok((machine, definition))
     }
 
     /// `DescribeStateMachineForExecution`; the flag says whether to tell the definition.
@@ -94,7 +96,8 @@ impl Service {
         let arn = input.text("executionArn");
         own(tenant, &arn, Named::Execution)?;
         let machine = self.engine.describe_state_machine_for_execution(tenant, &arn).await?;
-        Ok((machine, !metadata_only(input)))
+        let definition = told(machine.withheld.as_ref(), input)?;
+        Ok((machine, definition))
     }
 
     /// `DeleteStateMachine`

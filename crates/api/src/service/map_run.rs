@@ -22,7 +22,8 @@ impl Service {
     ) -> Result<Page<MapRunItem>, Refusal> {
         let arn = input.text("executionArn");
         own(tenant, &arn, Named::Execution)?;
-        let list = list(Operation::ListMapRuns, tenant, &[&*arn]);
+        let filter = [&*arn];
+        let list = list(Operation::ListMapRuns, tenant, &filter);
         let (limit, after) = self.page(input, list)?;
         let page = self.engine.list_map_runs(tenant, &arn, limit, after.as_deref()).await?;
         Ok(self.sealed(page, list))

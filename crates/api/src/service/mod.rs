@@ -162,6 +162,15 @@ fn no_resource(arn: &str) -> Refusal {
     Refusal::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
 }
 
+/// Whether to tell what a key protects: not if the request doesn't want it. If it does, and the key can't be used, that is refused.
+fn told(withheld: Option<&newel_engine::Error>, input: &Input) -> Result<bool, Refusal> {
+    match withheld {
+        _ if metadata_only(input) => Ok(false),
+        Some(withheld) => Err(withheld.clone().into()),
+        None => Ok(true),
+    }
+}
+
 fn metadata_only(input: &Input) -> bool {
     input.optional_text("includedData").is_some_and(|included| &*included == "METADATA_ONLY")
 }

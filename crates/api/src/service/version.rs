@@ -84,7 +84,8 @@ impl Service {
         if request.description.is_none() && request.routing.is_none() {
             return Err(Refusal::validation(
                 "Either the description or the routing configuration must be specified",
-            ));
+            )
+            .because("MISSING_REQUIRED_PARAMETER"));
         }
         Ok(self.engine.update_alias(request).await?)
     }

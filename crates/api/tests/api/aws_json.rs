@@ -5,7 +5,7 @@ use newel_engine::ErrorKind;
 use serde_json::json;
 
 use crate::client::{Api, clock, options};
-use crate::fake::{ACTIVITY, ALIAS, AT, EXECUTION, MACHINE, VERSION};
+use crate::fake::{ACTIVITY, ALIAS, AT, EXECUTION, MACHINE, MAP_RUN, VERSION};
 
 const TIME: f64 = 1_700_000_000.25;
 
@@ -295,6 +295,61 @@ async fn executions_are_started_described_and_stopped() {
     let stopped = api.ok("StopExecution", &with_execution(r#","error":"E","cause":"C""#)).await;
     assert_eq!(stopped, json!({"stopDate": TIME}));
     assert!(api.engine.last_call().contains(r#"error: Some("E"), cause: Some("C")"#));
+}
+
+#[tokio::test]
+async fn map_runs_and_redrives() {
+    let api = Api::start().await;
+    let redriven = api.ok("RedriveExecution", &with_execution(r#","clientToken":"t""#)).await;
+    assert_eq!(redriven, json!({"redriveDate": TIME}));
+    let run = format!(r#"{{"mapRunArn":"{MAP_RUN}""#);
+    let described = api.ok("DescribeMapRun", &format!("{run}}}")).await;
+    let zero = json!({"pending": 0, "running": 0, "succeeded": 0, "failed": 0, "timedOut": 0, "aborted": 0, "total": 0, "resultsWritten": 0});
+    let items = json!({"pending": 1, "running": 2, "succeeded": 0, "failed": 0, "timedOut": 0, "aborted": 0, "total": 3, "resultsWritten": 0});
+    assert_eq!(
+        described,
+        json!({
+            "mapRunArn": MAP_RUN, "executionArn": EXECUTION, "status": "RUNNING", "startDate": TIME,
+            "maxConcurrency": 7, "toleratedFailurePercentage": 2.5, "toleratedFailureCount": 3,
+            "itemCounts": items, "executionCounts": zero,
+        })
+    );
+    let listed = api.ok("ListMapRuns", &with_execution("")).await;
+    assert_eq!(
+        listed["mapRuns"][0],
+        json!({
+            "executionArn": EXECUTION, "mapRunArn": format!("{MAP_RUN}1"),
+            "stateMachineArn": format!("{MACHINE}/l"), "startDate": TIME,
+        })
+    );
+    api.ok("UpdateMapRun", &format!(r#"{run},"maxConcurrency":0,"toleratedFailurePercentage":1.5}}"#)).await;
+    let told =
+        "max_concurrency: Some(0), tolerated_failure_percentage: Some(1.5), tolerated_failure_count: None";
+    assert!(api.engine.last_call().contains(told), "{}", api.engine.last_call());
+    let (status, name, _) = api.refused("UpdateMapRun", &format!("{run}}}")).await;
+    assert_eq!((status, &*name), (400, "ValidationException"));
+    api.engine.refuse(ErrorKind::CompletedMapRun, "why");
+    let answer = api.call("UpdateMapRun", &format!(r#"{run},"maxConcurrency":1}}"#)).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let reason = "CANNOT_UPDATE_COMPLETED_MAP_RUN";
+    assert_eq!(body, json!({"__type": "ValidationException", "message": "why", "reason": reason}));
+}
+
+#[tokio::test]
+async fn an_execution_that_is_waited_for_is_answered_with_its_end() {
+    let api = Api::start().await;
+    let done = api.ok("StartSyncExecution", &with_machine(r#","input":"{ }","traceHeader":"Root=1""#)).await;
+    let expect = json!({
+        "executionArn": "arn:aws:states:us-east-1:000000000000:express:m:e:run", "stateMachineArn": MACHINE,
+        "name": "e", "startDate": TIME, "stopDate": TIME + 0.005, "status": "SUCCEEDED", "input": "{ }",
+        "inputDetails": {"included": true}, "output": "[1]", "outputDetails": {"included": true},
+        "traceHeader": "Root=1",
+        "billingDetails": {"billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": 100},
+    });
+    assert_eq!(done, expect);
+    let metadata = api.ok("StartSyncExecution", &with_machine(r#","includedData":"METADATA_ONLY""#)).await;
+    assert!(metadata.get("input").is_none() && metadata.get("output").is_none());
+    assert_eq!(metadata["outputDetails"], json!({"included": false}));
 }
 
 #[tokio::test]

@@ -81,6 +81,7 @@ fn machine() -> StateMachine {
         },
         description: None,
         variable_references: vec![("S".into(), vec!["x".into(), "y".into()])],
+        withheld: None,
     }
 }
 
@@ -317,6 +318,7 @@ impl Workflows for Fake {
             redriven_at: None,
             map_run_arn: None,
             redrivable: Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()),
+            withheld: None,
         })
     }
 

@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use crate::client::Api;
-use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, VERSION};
+use crate::fake::{ACTIVITY, ALIAS, EXECUTION, MACHINE, MAP_RUN, VERSION};
 
 async fn connected(api: &Api) -> WorkflowsServiceClient<Channel> {
     WorkflowsServiceClient::new(api.channel().await)
@@ -109,6 +109,46 @@ async fn versions_and_aliases() {
 }
 
 #[tokio::test]
+async fn map_runs_and_redrives() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let redrive =
+        pb::RedriveExecutionRequest { execution_arn: EXECUTION.into(), client_token: Some("t".into()) };
+    assert_eq!(client.redrive_execution(redrive).await.unwrap().into_inner().redrive_date, time());
+    assert!(api.engine.last_call().ends_with("Some(\"t\")"), "{}", api.engine.last_call());
+
+    let describe = pb::DescribeMapRunRequest { map_run_arn: MAP_RUN.into() };
+    let run = client.describe_map_run(describe).await.unwrap().into_inner();
+    assert_eq!((run.status(), run.max_concurrency), (pb::MapRunStatus::Running, 7));
+    assert_eq!((run.tolerated_failure_percentage, run.tolerated_failure_count), (2.5, 3));
+    let items = run.item_counts.unwrap();
+    assert_eq!((items.pending, items.running, items.total), (1, 2, 3));
+    let list = pb::ListMapRunsRequest { execution_arn: EXECUTION.into(), max_results: 2, next_token: None };
+    let first = client.list_map_runs(list).await.unwrap().into_inner();
+    assert_eq!((first.map_runs.len(), &*first.map_runs[0].execution_arn), (2, EXECUTION));
+    let list = pb::ListMapRunsRequest {
+        execution_arn: EXECUTION.into(),
+        max_results: 2,
+        next_token: first.next_token,
+    };
+    assert_eq!(client.list_map_runs(list).await.unwrap().into_inner().map_runs.len(), 1);
+
+    let update = pb::UpdateMapRunRequest {
+        map_run_arn: MAP_RUN.into(),
+        tolerated_failure_percentage: Some(12.5),
+        ..Default::default()
+    };
+    client.update_map_run(update).await.unwrap();
+    assert!(api.engine.last_call().contains("tolerated_failure_percentage: Some(12.5)"));
+    let nothing = pb::UpdateMapRunRequest { map_run_arn: MAP_RUN.into(), ..Default::default() };
+    assert_eq!(client.update_map_run(nothing).await.unwrap_err().code(), tonic::Code::InvalidArgument);
+
+    let children = pb::ListExecutionsRequest { map_run_arn: Some(MAP_RUN.into()), ..Default::default() };
+    assert_eq!(client.list_executions(children).await.unwrap().into_inner().executions.len(), 3);
+    assert!(api.engine.last_call().contains("MapRun("), "{}", api.engine.last_call());
+}
+
+#[tokio::test]
 async fn definitions_are_validated() {
     let api = Api::start().await;
     let mut client = connected(&api).await;
@@ -174,6 +214,14 @@ async fn executions() {
     let start = pb::StartExecutionRequest { state_machine_arn: MACHINE.into(), ..Default::default() };
     let started = client.start_execution(start).await.unwrap().into_inner();
     assert_eq!((&*started.execution_arn, started.start_date), (EXECUTION, time()));
+    let start = pb::StartSyncExecutionRequest {
+        state_machine_arn: MACHINE.into(),
+        input: Some("[7]".into()),
+        ..Default::default()
+    };
+    let done = client.start_sync_execution(start).await.unwrap().into_inner();
+    assert_eq!((done.status(), done.input.as_deref()), (pb::ExecutionStatus::Succeeded, Some("[7]")));
+    assert_eq!((done.output.as_deref(), done.billed_duration_millis), (Some("[1]"), 100));
     let describe = pb::DescribeExecutionRequest { execution_arn: EXECUTION.into(), included_data: 0 };
     let described = client.describe_execution(describe).await.unwrap().into_inner();
     assert_eq!(

@@ -70,7 +70,7 @@ impl Compiler<'_> {
     }
 
     fn item_reader(&mut self, node: &Node<'_>) -> Option<ItemReader> {
-        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "ReaderConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", self.parameters_field(), "ReaderConfig", "Comment"]]);
         let resource = self.storage(node, &READERS)?;
         let parameters = self.storage_parameters(node)?;
         let written = self.present(node, "ReaderConfig", |_, config| {
@@ -144,7 +144,7 @@ impl Compiler<'_> {
     }
 
     fn result_writer(&mut self, node: &Node<'_>) -> Option<ResultWriter> {
-        self.known_fields(node, &[&["Resource", "Parameters", "Arguments", "WriterConfig", "Comment"]]);
+        self.known_fields(node, &[&["Resource", self.parameters_field(), "WriterConfig", "Comment"]]);
         if !node.has("Resource") && !node.has("WriterConfig") {
             self.fault_in(node, "At least one of the following fields is required: [Resource, WriterConfig]");
             return None;
@@ -192,12 +192,11 @@ impl Compiler<'_> {
     }
 
     fn storage_parameters(&mut self, node: &Node<'_>) -> Option<Option<Template>> {
-        let (own, other) =
-            if self.is_jsonata() { ("Arguments", "Parameters") } else { ("Parameters", "Arguments") };
-        if node.has(other) {
-            self.fault_in(node, format!("Field '{other}' is not supported"));
+        let field = self.parameters_field();
+        if !node.has(field) {
+            return Some(None);
         }
-        if node.has(own) { self.arguments(node).map(Some) } else { Some(None) }
+        self.template_or_value(node, field).map(Some)
     }
 }
 

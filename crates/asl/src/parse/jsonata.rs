@@ -164,6 +164,10 @@ impl Compiler<'_> {
                 }
             }
         }
+        refused.extend(expression.input_references().iter().map(|name| match &**name {
+            "$$" => "Reference to '$$' is not supported.".to_owned(),
+            name => format!("Reference to '{name}' at the top level is not supported."),
+        }));
         if refused.is_empty() {
             let field = location.get(self.here.fields_from..).unwrap_or(location).into();
             return Field::Expression(Box::new(Jsonata { field, expression }));
@@ -178,12 +182,17 @@ impl Compiler<'_> {
         self.found.report(code, message, Some(location.to_owned()));
     }
 
+    /// The field that says what something is called with.
+    pub(super) fn parameters_field(&self) -> &'static str {
+        match self.here.language {
+            QueryLanguage::JsonPath => "Parameters",
+            QueryLanguage::Jsonata => "Arguments",
+        }
+    }
+
     /// `Arguments` of a JSONata state, `Parameters` of a JSONPath one.
     pub(super) fn arguments(&mut self, node: &Node<'_>) -> Option<Template> {
-        match self.here.language {
-            QueryLanguage::JsonPath => self.template(node, "Parameters"),
-            QueryLanguage::Jsonata => self.jsonata_template(node, "Arguments", Sees::Input),
-        }
+        self.template_or_value(node, self.parameters_field())
     }
 
     /// `Output` of a JSONata state, choice rule or catcher.

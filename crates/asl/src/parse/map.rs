@@ -82,11 +82,10 @@ impl Compiler<'_> {
     /// `ProcessorConfig.Mode`
     fn mode(&mut self, processor: &Node<'_>) -> Mode {
         let Some(config) = self.object(processor, "ProcessorConfig") else { return Mode::Inline };
-        self.known_fields(&config, &[&["Mode", "ExecutionType"]]);
-        match self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]).as_deref() {
-            Some("DISTRIBUTED") => Mode::Distributed,
-            _ => Mode::Inline,
-        }
+        let distributed =
+            self.one_of(&config, "Mode", &["INLINE", "DISTRIBUTED"]).as_deref() == Some("DISTRIBUTED");
+        self.known_fields(&config, &[&["Mode"], if distributed { &["ExecutionType"] } else { &[] }]);
+        if distributed { Mode::Distributed } else { Mode::Inline }
     }
 
     /// `Items` of a JSONata state.

@@ -241,11 +241,6 @@ impl Compiler<'_> {
         self.found.report(Code::SchemaValidationFailed, "Definition must be a valid JSON object", None);
     }
 
-    /// Reports a part of the language that isn't run yet.
-    fn unsupported(&mut self, what: &str, location: String) {
-        self.fault(format!("{what} is not supported by this release of Newel"), location);
-    }
-
     /// Notes that the state being read leads to another.
     fn target(&mut self, to: &Str, location: String) {
         self.targets.push(Target { to: to.clone(), location });

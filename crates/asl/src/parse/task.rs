@@ -67,7 +67,7 @@ impl Compiler<'_> {
         if self.machine_type == MachineType::Express && !resource.express {
             self.fault(not_in_express(resource.pattern), node.at("Resource"));
         }
-        let field = if self.is_jsonata() { "Arguments" } else { "Parameters" };
+        let field = self.parameters_field();
         if let Some(parameters) = node.get(field).filter(|_| call == Call::Service) {
             for fault in self.catalog.check_template(&resource, field, parameters) {
                 self.fault(fault.message, format!("{}{}", node.location, fault.pointer));

@@ -38,11 +38,6 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether a definition has a part that isn't run yet; that it is refused plainly is tested elsewhere.
-fn is_for_later(definition: &str) -> bool {
-    definition.contains("DISTRIBUTED")
-}
-
 /// The definitions a case creates machines from, with the machine's type. Stand-ins for ARNs become ARNs.
 fn definitions(case: &Value) -> Vec<(String, MachineType)> {
     let steps = case.get("steps").and_then(Value::as_array).unwrap_or_default();
@@ -62,10 +57,6 @@ fn definitions_that_aws_took_compile() {
     for case in cases().iter().filter(|case| text(case, "/kind") == "execution") {
         let id = text(case, "/id");
         for (definition, machine_type) in definitions(case) {
-            if is_for_later(&definition) {
-                later += 1;
-                continue;
-            }
             let found = validate(&definition, machine_type, &TestCatalog, &Limits::default());
             let errors: Vec<String> = found.errors().map(ToString::to_string).collect();
             match (errors.is_empty(), KNOWN_GAPS.iter().any(|(gap, _)| *gap == id)) {
@@ -87,9 +78,6 @@ fn diagnostics_are_those_of_aws() {
         let expected =
             case.pointer("/checks/0/expected/diagnostics").and_then(Value::as_array).expect("diagnostics");
         let definition = text(case, "/steps/0/params/definition");
-        if expected.is_empty() && is_for_later(definition) {
-            continue;
-        }
         let machine_type = MachineType::parse(text(case, "/steps/0/params/type")).expect("a type");
         let found = validate(definition, machine_type, &TestCatalog, &Limits::default());
         let shown = |code: &str, message: &str, location: &str| format!("{code}: {message} at {location}");

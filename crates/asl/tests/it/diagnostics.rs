@@ -423,12 +423,3 @@ fn variables() {
         (&inner("outer"), &outer("outer")),
     ]);
 }
-
-#[test]
-fn what_is_not_run_yet_is_said_once_and_where() {
-    check_states(&[(
-        r#""Type":"Map","End":true,"ItemReader":{},"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"Y","States":{}}"#,
-        "Mode 'DISTRIBUTED' is not supported by this release of Newel at \
-             /States/X/ItemProcessor/ProcessorConfig/Mode",
-    )]);
-}

@@ -138,6 +138,28 @@ fn states_has_a_result_and_an_error_output_only_where_there_is_one() {
 }
 
 #[test]
+fn there_is_no_input_but_that_of_states() {
+    let pass =
+        |expression: &str| format!(r#""Type":"Pass","End":true,"Output":{{"v":"{{% {expression} %}}"}}"#);
+    let unsupported = |what: &str| {
+        format!(
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '{what}' at the top level is not supported. at /States/X/Output/v"
+        )
+    };
+    check(&[
+        (&pass("$states.input.items[phone > 3].phone"), ""),
+        (&pass("$phone"), ""),
+        (&pass("phone"), &unsupported("phone")),
+        (&pass("aaa + bbb"), &format!("{} | {}", unsupported("aaa"), unsupported("bbb"))),
+        (&pass("$.phone"), &unsupported("$")),
+        (
+            &pass("$$"),
+            "UNSUPPORTED_JSONATA_EXPRESSION: Reference to '$$' is not supported. at /States/X/Output/v",
+        ),
+    ]);
+}
+
+#[test]
 fn a_condition_is_a_truth_value_or_an_expression() {
     let choice = |condition: &str| {
         format!(r#""Type":"Choice","Default":"X","Choices":[{{"Condition":{condition},"Next":"X"}}]"#)

@@ -3,6 +3,7 @@
 mod catalog;
 mod conformance;
 mod diagnostics;
+mod distributed;
 mod graph;
 mod jsonata;
 mod plans;

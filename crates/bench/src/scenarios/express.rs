@@ -16,7 +16,7 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let count = setup.count.unwrap_or(COUNT);
     report::heading(&format!("{count} Express executions of 3 Pass states, waited for"));
     let data = directory(setup)?;
-    let server = Server::newel(setup, Program::Dev, data.path()).await?;
+    let server = Server::newel(setup, Program::Orchestrator, data.path()).await?;
     let machine = Api::connect(server.http).await?.create_typed("express", "EXPRESS", &passes(3)).await?;
     let body = start(&machine, "{}");
     load::requests(&server, setup.connections, WARMUP, OPERATION, &body).await?;

@@ -2,6 +2,7 @@
 
 mod express;
 mod flat;
+mod maprun;
 mod pass;
 mod tasks;
 mod throughput;
@@ -14,7 +15,7 @@ use crate::Setup;
 /// Something to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scenario {
-    /// Everything but the long ones: flat, waiting and tokens.
+    /// Everything but the long ones: maprun, flat, waiting and tokens.
     All,
     /// Executions of five Pass states; then kill -9 under load, and what was seen complete is looked for.
     Pass,
@@ -24,6 +25,9 @@ pub(crate) enum Scenario {
     Choice,
     /// An inline Map of 1,000 items.
     Map,
+    /// A distributed Map of 10,000 items, then of 100,000: what a child costs, and memory.
+    #[value(name = "maprun")]
+    MapRun,
     /// A Task through a worker that does nothing.
     Tasks,
     /// The cost of an execution from the first to the hundred-thousandth.
@@ -50,6 +54,7 @@ impl Scenario {
             Self::Express => express::run(setup).await,
             Self::Choice => throughput::run(setup, &throughput::CHOICE).await,
             Self::Map => throughput::run(setup, &throughput::MAP).await,
+            Self::MapRun => maprun::run(setup).await,
             Self::Tasks => tasks::run(setup).await,
             Self::Flat => flat::run(setup).await,
             Self::Waiting => waiting::run(setup, waiting::On::Time).await,

@@ -46,14 +46,17 @@ impl Inner {
             trace_header,
             input: info.input,
         };
-        let put = Op::PutOutbox(OutboxRow {
+        let mut put = [Op::PutOutbox(OutboxRow {
             shard,
             key: express_key(record.row),
             record: encode(&OutboxRecord::Express(Box::new(record.clone()))),
-        });
+        })];
+        if let Some(sealing) = &plan.sealing {
+            self.seal_rows(sealing, &mut put)?;
+        }
         // Before the commit: recovery may find the row as soon as that is done.
         self.express.rows.lock().insert(record.row, record.machine);
-        if let Err(error) = self.commit(shard, vec![put]).await {
+        if let Err(error) = self.commit(shard, put.into()).await {
             self.express.rows.lock().remove(&record.row);
             return Err(error);
         }
@@ -122,7 +125,7 @@ impl Inner {
     async fn run_from_start(self: &Arc<Self>, record: ExpressRecord, room: Room) -> Result<(), Error> {
         let plan = loop {
             match self.plan(record.machine, record.revision).await {
-                Err(error) if error.kind == ErrorKind::Unavailable => {
+                Err(error) if error.kind == ErrorKind::Unavailable || error.kind.is_key() => {
                     if self.stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
                         return Err(error);
                     }

@@ -108,7 +108,7 @@ impl Inner {
             forget(news);
             return Ok(());
         };
-        let rows = self.store.frames(id).await?;
+        let rows = self.opened_frames(self.store.frames(id).await?)?;
         let record: MapRunRecord = decode(&row.record)?;
         let Some(plan) = rows.iter().find(|row| &*row.path == PLAN_ROW) else {
             // Nothing is left of it but its record: it is over for good.
@@ -565,7 +565,7 @@ impl Run<'_> {
 
     /// The run is over: settles how.
     async fn close(&mut self) -> Result<(), Error> {
-        let rows = self.inner.store.frames(self.id).await?;
+        let rows = self.inner.opened_frames(self.inner.store.frames(self.id).await?)?;
         let report = match self.record.ending.take() {
             Some(Ending::Aborted) => None,
             Some(Ending::Failed(fault)) => Some(MapReport::Failed(fault)),
@@ -620,7 +620,7 @@ impl Run<'_> {
 
     /// Tells the execution how the run ended.
     async fn tell(&mut self) -> Result<(), Error> {
-        let rows = self.inner.store.frames(self.id).await?;
+        let rows = self.inner.opened_frames(self.inner.store.frames(self.id).await?)?;
         let row = rows.iter().find(|row| &*row.path == OUTPUT_ROW);
         let row = row.ok_or_else(|| Error::new(ErrorKind::Internal, "how a map run ended is missing"))?;
         let report = match decode::<MapReport>(&row.record)? {
@@ -642,6 +642,10 @@ impl Run<'_> {
             ops.insert(0, Op::UpdateEntity(row));
         }
         if !ops.is_empty() {
+            let plan = self.inner.plan(self.record.machine, self.record.revision).await?;
+            if let Some(sealing) = &plan.sealing {
+                self.inner.seal_rows(sealing, &mut ops)?;
+            }
             self.inner.env.failpoint("before-map-run-commit");
             self.inner.commit_under(self.id.shard(), self.epoch, ops).await?;
             self.inner.env.failpoint("after-map-run-commit");

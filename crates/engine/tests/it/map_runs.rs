@@ -159,7 +159,7 @@ async fn batches_are_cut_by_number_and_by_size() {
             1,
             r#"{"BatchInput":{"k":1},"Items":[0,1,2,3,4,5,6,7,8,9]}"#,
         ),
-        ("by-size", r#"{"MaxInputBytesPerBatch":19}"#, 4, r#"{"Items":[0,1,2,3]}"#),
+        ("by-size", r#"{"MaxInputBytesPerBatch":19}"#, 3, r#"{"Items":[0,1,2,3]}"#),
         ("by-path", r#"{"MaxItemsPerBatchPath":"$.most"}"#, 5, r#"{"Items":[0,1]}"#),
     ] {
         let fields = format!(r#","ItemsPath":"$.items","ItemBatcher":{batcher}"#);

@@ -197,7 +197,7 @@ async fn a_version_runs_its_revision_and_an_alias_draws_one_that_a_repeated_star
         let (mut count, mut after) = (0, None);
         loop {
             let page =
-                fixture.engine.list_executions(&tenant(), arn, None, 7, after.as_deref()).await.unwrap();
+                fixture.engine.list_executions(Fixture::listing_by(arn, None, 7, after)).await.unwrap();
             count += page.items.len();
             after = page.next;
             if after.is_none() {
@@ -209,7 +209,7 @@ async fn a_version_runs_its_revision_and_an_alias_draws_one_that_a_repeated_star
     assert_eq!(count(&version(1)).await, drawn[1] + 1);
     assert_eq!(count(&machine_arn("m")).await, 62);
     assert_eq!(
-        kind(fixture.engine.list_executions(&tenant(), &version(9), None, 7, None).await),
+        kind(fixture.engine.list_executions(Fixture::listing_by(&version(9), None, 7, None)).await),
         ErrorKind::StateMachineDoesNotExist
     );
 }
@@ -336,7 +336,7 @@ async fn bad_routes_are_refused_in_the_words_of_aws() {
         ),
     ] {
         let error = fixture.engine.create_alias(alias(&routing)).await.unwrap_err();
-        assert_eq!((error.kind, error.message), (ErrorKind::Validation, message));
+        assert_eq!((error.kind, error.message), (ErrorKind::InvalidRouting, message));
     }
     assert_eq!(
         kind(fixture.engine.create_alias(alias(&[(&version(7), 100)])).await),

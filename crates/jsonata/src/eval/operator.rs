@@ -18,7 +18,7 @@ impl Evaluator<'_> {
         let mut rest = chain.rest.iter().peekable();
         while let Some(link) = rest.next() {
             if link.op == Op::Concat {
-                let mut out = String::new();
+                let mut out = String::with_capacity(64);
                 self.concat(&left, link, &mut out)?;
                 let right = self.eval(&link.rhs, input, env)?;
                 self.concat(&right, link, &mut out)?;

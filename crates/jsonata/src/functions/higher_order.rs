@@ -18,7 +18,8 @@ pub(super) fn call_with(
     place: Item,
     whole: &Item,
 ) -> Result<Item, EvalError> {
-    let mut arguments = vec![item];
+    let mut arguments = Vec::with_capacity(3);
+    arguments.push(item);
     let arity = function.arity();
     if arity >= 2 {
         arguments.push(place);

@@ -1,7 +1,7 @@
 //! Functions that match: with a string, a regular expression, or a function that works as one.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use newel_value::{Str, Value};
 
@@ -12,6 +12,25 @@ use crate::eval::Evaluator;
 use crate::function::Function;
 use crate::item::{Flags, Item, RecordBuilder};
 use crate::matcher::{Found, Matcher};
+
+/// The members' names of what matching gives, made once.
+struct Names {
+    matched: Str,
+    index: Str,
+    start: Str,
+    end: Str,
+    groups: Str,
+    next: Str,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
+    matched: "match".into(),
+    index: "index".into(),
+    start: "start".into(),
+    end: "end".into(),
+    groups: "groups".into(),
+    next: "next".into(),
+});
 
 /// A match, whichever way it was found.
 struct Match {
@@ -172,13 +191,14 @@ fn match_object(
     }
     evaluator.budget.charge_text(found.end - found.start)?;
     let groups = group_items(&found, text, &mut evaluator.budget)?;
+    let names = &*NAMES;
     let mut record = RecordBuilder::with_capacity(5);
-    record.push("match".into(), Item::string(&text[found.start..found.end]));
-    record.push("start".into(), unit_of(text, found.start));
-    record.push("end".into(), unit_of(text, found.end));
-    record.push("groups".into(), Item::list(groups, Flags::PLAIN, &mut evaluator.budget)?);
+    record.push(Arc::clone(&names.matched), Item::string(&text[found.start..found.end]));
+    record.push(Arc::clone(&names.start), unit_of(text, found.start));
+    record.push(Arc::clone(&names.end), unit_of(text, found.end));
+    record.push(Arc::clone(&names.groups), Item::list(groups, Flags::PLAIN, &mut evaluator.budget)?);
     let next = Function::NextMatch { matcher: Arc::clone(matcher), text: Arc::clone(text), from: found.end };
-    record.push("next".into(), Item::function(next));
+    record.push(Arc::clone(&names.next), Item::function(next));
     record.build(&mut evaluator.budget)
 }
 
@@ -220,6 +240,7 @@ pub(super) fn find_all(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> R
     let Some(text) = arguments.text(0)? else { return Ok(Item::Undefined) };
     let limit = limit_of(&arguments, 2, "D3040")?;
     let Some(function) = arguments.function(1)? else { return arguments.mismatch(1) };
+    let names = &*NAMES;
     let mut search = Search::new(function);
     let mut results = Vec::new();
     let mut count = 0;
@@ -232,9 +253,10 @@ pub(super) fn find_all(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> R
             counted = found.start;
         }
         let mut record = RecordBuilder::with_capacity(3);
-        record.push("match".into(), found.text);
-        record.push("index".into(), Item::count(units));
-        record.push("groups".into(), Item::list(found.groups, Flags::PLAIN, &mut evaluator.budget)?);
+        record.push(Arc::clone(&names.matched), found.text);
+        record.push(Arc::clone(&names.index), Item::count(units));
+        record
+            .push(Arc::clone(&names.groups), Item::list(found.groups, Flags::PLAIN, &mut evaluator.budget)?);
         results.push(record.build(&mut evaluator.budget)?);
         // The next match is looked for even if it isn't asked for, as in the reference implementation: it may fail.
         next = search.next(evaluator, &text)?;
@@ -381,11 +403,15 @@ fn replacer_argument(evaluator: &mut Evaluator<'_>, text: &Str, found: &Match) -
         return Ok(object.clone());
     }
     evaluator.budget.charge_reading(found.end)?;
+    let names = &*NAMES;
     let mut record = RecordBuilder::with_capacity(4);
-    record.push("match".into(), found.text.clone());
-    record.push("start".into(), unit_of(text, found.start));
-    record.push("end".into(), unit_of(text, found.end));
-    record.push("groups".into(), Item::list(found.groups.clone(), Flags::PLAIN, &mut evaluator.budget)?);
+    record.push(Arc::clone(&names.matched), found.text.clone());
+    record.push(Arc::clone(&names.start), unit_of(text, found.start));
+    record.push(Arc::clone(&names.end), unit_of(text, found.end));
+    record.push(
+        Arc::clone(&names.groups),
+        Item::list(found.groups.clone(), Flags::PLAIN, &mut evaluator.budget)?,
+    );
     record.build(&mut evaluator.budget)
 }
 

@@ -214,7 +214,9 @@ impl Decimal {
         for (at, symbol) in symbols.iter().enumerate() {
             let right = length - at;
             match &self.grouping {
-                Grouping::Regular(every, separator) if at > 0 && right % every == 0 => out.push(*separator),
+                Grouping::Regular(every, separator) if at > 0 && right.is_multiple_of(*every) => {
+                    out.push(*separator)
+                }
                 Grouping::At(separators) => {
                     out.extend(separators.iter().rev().filter(|(place, _)| *place == right).map(|(_, c)| *c));
                 }

@@ -311,7 +311,7 @@ fn digits(mantissa: f64, layout: &Layout, has_decimal: bool, symbols: &Symbols) 
     for (at, symbol) in integer.into_iter().enumerate() {
         let right = length - at;
         let separated = match layout.regular {
-            Some(every) => at > 0 && right % every == 0,
+            Some(every) => at > 0 && right.is_multiple_of(every),
             None => layout.groups.contains(&right),
         };
         if separated {

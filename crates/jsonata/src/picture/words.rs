@@ -68,7 +68,7 @@ fn write_words(number: f64, follows: bool, ordinal: bool, out: &mut String) {
     } else if number < 100.0 {
         out.push_str(if follows { " and " } else { "" });
         out.push_str(TENS[small / 10 - 2]);
-        if small % 10 > 0 {
+        if !small.is_multiple_of(10) {
             out.push('-');
             write_words(number % 10.0, false, ordinal, out);
         } else if ordinal {
@@ -111,13 +111,13 @@ fn word_value(word: &str) -> Option<f64> {
     if let Some(at) = place(&TENS) {
         return Some(value(at, 10.0, 20.0));
     }
-    let ordinal_tens = |tens: &&str| {
+    let ordinal_tens = |tens: &&str| -> bool {
         word.len() == tens.len() + 3
             && word[..tens.len() - 1].eq_ignore_ascii_case(&tens[..tens.len() - 1])
             && word[tens.len() - 1..].eq_ignore_ascii_case("ieth")
     };
     if word.is_ascii()
-        && let Some(at) = TENS.iter().position(|tens| ordinal_tens(&tens))
+        && let Some(at) = TENS.iter().position(ordinal_tens)
     {
         return Some(value(at, 10.0, 20.0));
     }

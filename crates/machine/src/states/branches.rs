@@ -1,9 +1,7 @@
 //! Parallel and inline Map: frames below a frame.
 
 use newel_asl::error;
-use newel_asl::plan::{
-    Expression, Kind, Map, Parallel, Query, QueryLanguage, ResultPath, Setting, State, Template, Transition,
-};
+use newel_asl::plan::{Kind, Map, Parallel, Query, QueryLanguage, ResultPath, Setting, State, Template, Transition};
 use newel_value::{Payload, Value};
 
 use crate::eval::{EvalResult, Scope};
@@ -211,7 +209,7 @@ impl Runner<'_, '_> {
         let concluded = self.conclude_result(path, state, &branches, &raw);
         match &concluded {
             // Unless the result is what failed, the branches are kept: a redrive doesn't run them again.
-            Err(error) if error.name() != error::DATA_LIMIT_EXCEEDED => {}
+            Err(failure) if failure.fault.error.as_deref() != Some(error::DATA_LIMIT_EXCEEDED) => {}
             Ok(()) | Err(_) => self.drop_children(path),
         }
         concluded.map_err(|mut error| {
@@ -283,21 +281,20 @@ impl<'a> Branches<'a> {
     }
 }
 
-/// A path as AWS tells it: one into the context object without its first `$`.
-fn reference(expression: &Expression) -> &str {
-    match &expression.query {
-        Query::Context(path) => path.as_str(),
-        Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => &expression.source,
-    }
-}
-
 /// What a Map iterates over.
 pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
     if state.language == QueryLanguage::Jsonata {
         return jsonata_items(scope, map).map(Payload::from);
     }
     let (value, source) = match &map.items_path {
-        Some(expression) => (scope.expression(expression)?, reference(expression)),
+        Some(expression) => {
+            // A path into the context object is named by what follows its first `$`, as AWS's recordings show it.
+            let source = match &expression.query {
+                Query::Context(path) => path.as_str(),
+                Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => &expression.source,
+            };
+            (scope.expression(expression)?, source)
+        }
         None => (scope.data.input.clone(), "$"),
     };
     match value {

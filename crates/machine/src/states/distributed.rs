@@ -277,9 +277,7 @@ pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
 pub(super) fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
     match setting {
         Setting::Value(number) => Ok(i64::try_from(*number).unwrap_or(i64::MAX)),
-        Setting::Jsonata(jsonata) => {
-            scope.jsonata_count(jsonata).map(|number| i64::try_from(number).unwrap_or(i64::MAX))
-        }
+        Setting::Jsonata(jsonata) => scope.jsonata_whole(jsonata),
         Setting::Path(expression) => {
             let value = scope.expression(expression)?;
             let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());

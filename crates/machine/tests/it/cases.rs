@@ -7,7 +7,7 @@
 //! * `State ok {json}`, `State fail Error cause`, `State submitted ref {json}`, `State beat`, `State started worker` report
 //!   on the state's oldest open attempt; `token` before it means by its token, `forged` by one with a wrong secret, `late` on the attempt that
 //!   the step before reported on;
-//! * `run ok {json}` and `run fail Error cause` end the oldest open map run, `late-run` the one before again;
+//! * `run ok {json}` and `run fail Error cause` end the oldest open map run, `late-run` the one that was begun last, whatever became of it;
 //! * `stop Error cause` stops the execution; `start` starts it again; `redrive` redrives it.
 //!
 //! A transcript shows the events, the effects but for those that schedule, the moves of the clock and what was stale.
@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use newel_asl::Limits;
-use newel_machine::{Fault, Input, MapRunKey, MapRunReport, Reply, ScheduledTask, TaskReport};
+use newel_machine::{Fault, Input, MapRunReport, Reply, ScheduledTask, TaskReport};
 use newel_value::{Payload, Value};
 
 use crate::driver::{Cut, Driver, check_history};
@@ -111,8 +111,6 @@ struct Play {
     driver: Driver,
     /// The attempt that the latest step reported on.
     latest: Option<ScheduledTask>,
-    /// The map run that the latest report was on.
-    latest_run: Option<MapRunKey>,
     shown: (usize, usize),
     transcript: String,
 }
@@ -120,7 +118,7 @@ struct Play {
 fn play(case: &Case, cut: Cut) -> String {
     let input = Some(case.input.trim_end()).filter(|input| !input.is_empty()).unwrap_or("{}");
     let driver = Driver::new(&definition(&case.definition), input, limits(&case.limits), cut);
-    let mut play = Play { driver, latest: None, latest_run: None, shown: (0, 0), transcript: String::new() };
+    let mut play = Play { driver, latest: None, shown: (0, 0), transcript: String::new() };
     play.step("start");
     for step in case.script.lines().filter(|line| !line.is_empty()) {
         play.step(step);
@@ -165,9 +163,8 @@ impl Play {
             "run" | "late-run" => {
                 let key = match first {
                     "run" => self.driver.map_runs.first().expect("a map run is open").clone(),
-                    _ => self.latest_run.clone().expect("a map run before"),
+                    _ => self.driver.latest_run.clone().expect("a map run before"),
                 };
-                self.latest_run = Some(key.clone());
                 let report = match self.report(rest) {
                     TaskReport::Succeeded(output) => MapRunReport::Succeeded(output),
                     TaskReport::Failed(fault) => MapRunReport::Failed(fault),

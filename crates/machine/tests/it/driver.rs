@@ -44,6 +44,8 @@ pub(crate) struct Driver {
     pub(crate) open: Vec<ScheduledTask>,
     /// Map runs that were begun and are neither over nor aborted, oldest first.
     pub(crate) map_runs: Vec<MapRunKey>,
+    /// The one that was begun last.
+    pub(crate) latest_run: Option<MapRunKey>,
     stored: BTreeMap<FramePath, Vec<u8>>,
 }
 
@@ -83,6 +85,7 @@ impl Driver {
             effects: Vec::new(),
             open: Vec::new(),
             map_runs: Vec::new(),
+            latest_run: None,
             stored: BTreeMap::new(),
         }
     }
@@ -190,7 +193,10 @@ impl Driver {
                         self.open.retain(|open| open.task != *task);
                     }
                 }
-                Effect::StartMapRun(run) => self.map_runs.push(run.key.clone()),
+                Effect::StartMapRun(run) => {
+                    self.map_runs.push(run.key.clone());
+                    self.latest_run = Some(run.key.clone());
+                }
                 Effect::RedriveMapRun { key, .. } => {
                     assert!(!self.map_runs.contains(key), "MAC-2: redriven while it is open: {key:?}");
                     self.map_runs.push(key.clone());

@@ -43,6 +43,21 @@ const MAP: &str = r#"{"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.i
     "ItemProcessor":{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::fam:job.sync","End":true,
         "Parameters":{"do":"job","n.$":"$"}}}}}}}"#;
 
+/// Every item is a child execution with a job of its own.
+const SPREAD: &str = r#"{"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":3,"End":true,
+    "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"A","States":{
+        "A":{"Type":"Task","Resource":"arn:aws:states:::fam:job.sync","End":true,
+            "Parameters":{"do":"job","n.$":"$"}}}}}}}"#;
+
+/// Batches of items, in children that wait and that close in their first turn, side by side.
+const BATCHES: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
+    {"StartAt":"M","States":{"M":{"Type":"Map","ItemsPath":"$.items","ItemBatcher":{"MaxItemsPerBatch":3},"End":true,
+        "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"A","States":{
+            "A":{"Type":"Wait","Seconds":4,"Next":"B"},"B":{"Type":"Pass","OutputPath":"$.Items","End":true}}}}}},
+    {"StartAt":"N","States":{"N":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":2,"End":true,
+        "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"C","States":{
+            "C":{"Type":"Pass","End":true}}}}}}]}}}"#;
+
 const LATE: &str = r#"{"StartAt":"T","States":{
     "T":{"Type":"Task","Resource":"arn:aws:states:::fam:job.sync","TimeoutSeconds":40,"End":true,
         "Parameters":{"do":"hang","n.$":"$.n"},
@@ -95,6 +110,20 @@ pub(crate) fn all() -> Vec<Known> {
                 )
             },
             0,
+        ),
+        known(
+            "spread",
+            SPREAD,
+            |n| format!(r#"{{"items":[{n},1,2,3,4]}}"#),
+            |n| format!(r#"[{{"done":{n}}},{{"done":1}},{{"done":2}},{{"done":3}},{{"done":4}}]"#),
+            0,
+        ),
+        known(
+            "batches",
+            BATCHES,
+            |n| format!(r#"{{"items":[{n},1,2,3,4,5,6]}}"#),
+            |n| format!("[[[{n},1,2],[3,4,5],[6]],[{n},1,2,3,4,5,6]]"),
+            4,
         ),
         known("late", LATE, plain, |_| r#"{"late":"States.Timeout"}"#.to_owned(), 40),
         known("sibling", SIBLING, plain, |_| r#"{"caught":"Wanted"}"#.to_owned(), 2),

@@ -37,6 +37,8 @@ pub(crate) struct Promise {
     pub(crate) arn: Option<String>,
     /// Whether a stop was asked for, and acknowledged.
     pub(crate) stop: Option<bool>,
+    /// Whether it was redriven after it had been stopped.
+    pub(crate) redriven: bool,
     /// What a watcher was shown, in order.
     pub(crate) watched: Option<Vec<Event>>,
 }
@@ -186,6 +188,7 @@ impl World {
                 catalog: Arc::new(TestCatalog),
                 dispatcher: Arc::new(Dispatching::new(Arc::clone(&life), Arc::clone(&self.workers))),
                 observer: Arc::clone(&self.told) as _,
+                vault: Arc::default(),
                 limits: Limits::default(),
                 options: self.options(),
             };
@@ -280,16 +283,35 @@ impl World {
             self.ask(stop).await.unwrap();
             self.note(&name, |promise| promise.stop = Some(true));
         }
-        loop {
-            let describe = async |engine: Engine| engine.describe_execution(&tenant(), &arn).await;
-            if self.ask(describe).await.unwrap().status != ExecutionStatus::Running {
-                break;
-            }
-            sleep(Duration::from_secs(1)).await;
+        let status = self.closed(&arn).await;
+        if status == ExecutionStatus::Aborted && self.number(0..2) == 0 {
+            self.pause(0..5_000).await;
+            let redrive = async |engine: Engine| {
+                match engine.redrive_execution(&tenant(), &arn, Some("again".into())).await {
+                    // An earlier try whose answer was lost may have redriven it long ago.
+                    Err(error) if error.kind == ErrorKind::ExecutionNotRedrivable => Ok(()),
+                    other => other.map(drop),
+                }
+            };
+            self.ask(redrive).await.unwrap();
+            self.note(&name, |promise| promise.redriven = true);
+            self.closed(&arn).await;
         }
         if let Some(watcher) = watcher {
             let watched = watcher.await.unwrap();
             self.note(&name, |promise| promise.watched = Some(watched));
+        }
+    }
+
+    /// Waits until an execution is closed, and tells how.
+    async fn closed(&self, arn: &str) -> ExecutionStatus {
+        loop {
+            let describe = async |engine: Engine| engine.describe_execution(&tenant(), arn).await;
+            let status = self.ask(describe).await.unwrap().status;
+            if status != ExecutionStatus::Running {
+                return status;
+            }
+            sleep(Duration::from_secs(1)).await;
         }
     }
 

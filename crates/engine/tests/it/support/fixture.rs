@@ -135,6 +135,7 @@ impl Fixture {
             catalog: Arc::new(TestCatalog),
             dispatcher: Arc::clone(&desk) as Arc<dyn Dispatcher>,
             observer: Arc::new(NoObserver),
+            vault: Arc::default(),
             limits,
             options,
         };
@@ -180,7 +181,17 @@ impl Fixture {
         limit: usize,
         after: Option<String>,
     ) -> ListExecutions {
-        let of = ExecutionsOf::StateMachine(machine_arn(machine).into());
+        Self::listing_by(&machine_arn(machine), status, limit, after)
+    }
+
+    /// A page of the executions of a machine, version or alias.
+    pub(crate) fn listing_by(
+        arn: &str,
+        status: Option<ExecutionStatus>,
+        limit: usize,
+        after: Option<String>,
+    ) -> ListExecutions {
+        let of = ExecutionsOf::StateMachine(arn.into());
         ListExecutions { tenant: tenant(), of, status, redriven: None, limit, after }
     }
 
