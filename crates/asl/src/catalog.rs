@@ -57,6 +57,19 @@ pub struct TaskOrigin<'a> {
     pub region: &'a str,
 }
 
+/// How a mocked result is compared with what the API is known to answer
+/// (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_MockInput.html>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// What has to be there is there, and what is there is as the API's model says.
+    #[default]
+    Strict,
+    /// What is there is as the API's model says.
+    Present,
+    /// Not at all.
+    None,
+}
+
 /// Knowledge of the Task resources that exist.
 pub trait ResourceCatalog: Send + Sync {
     /// The resource an ARN names.
@@ -81,4 +94,17 @@ pub trait ResourceCatalog: Send + Sync {
         parameters: Value,
         origin: TaskOrigin<'_>,
     ) -> Result<Value, Vec<String>>;
+
+    /// Whether a mocked result could be the resource's. Members that no model knows are no fault.
+    ///
+    /// # Errors
+    /// What is wrong with the first member that couldn't, in AWS's words: `Field 'StatusCode' must be a number`.
+    fn check_result(
+        &self,
+        _resource: &Resource,
+        _result: &Value,
+        _validation: FieldValidation,
+    ) -> Result<(), String> {
+        Ok(())
+    }
 }

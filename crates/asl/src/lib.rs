@@ -25,11 +25,11 @@ pub mod plan;
 mod references;
 pub mod timestamp;
 
-pub use catalog::{Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
+pub use catalog::{FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use limits::Limits;
 pub use machine_type::MachineType;
-pub use parse::{compile, validate};
+pub use parse::{LONE_STATE, compile, compile_state, validate};
 pub use plan::Plan;
 pub use references::variable_references;
 pub use timestamp::Timestamp;

@@ -46,6 +46,37 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// A plan whose only state is this one, under another name. Where it leads isn't there.
+    #[must_use]
+    pub fn of_state(state: &State, name: &str) -> Self {
+        let name = Str::from(name);
+        let state = State { name: name.clone(), ..state.clone() };
+        let states = HashMap::from([(name.clone(), Arc::new(state))]);
+        let root = Arc::new(Scope { start_at: name, states });
+        Self { root, timeout_seconds: None, distributed: Arc::default() }
+    }
+}
+
+impl Scope {
+    /// A state by its name, in the scopes within too. Names are unique in a definition, and nesting is bounded.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<State>> {
+        self.states.get(name).or_else(|| {
+            self.states.values().find_map(|state| match &state.kind {
+                Kind::Parallel(parallel) => parallel.branches.iter().find_map(|branch| branch.find(name)),
+                Kind::Map(map) => map.processor.find(name),
+                Kind::Pass(_)
+                | Kind::Task(_)
+                | Kind::Choice(_)
+                | Kind::Wait(_)
+                | Kind::Succeed
+                | Kind::Fail(_) => None,
+            })
+        })
+    }
+}
+
 /// One `States` map: the machine's, a Parallel branch's or a Map's item processor.
 #[derive(Clone, Debug)]
 pub struct Scope {

@@ -27,4 +27,6 @@ pub use catalog::Catalog;
 pub use error::Error;
 pub use model::{Operation, ServiceModel, Shape, ShapeId, ShapeKind};
 pub use service::Service;
-pub use translate::{Dialect, Fault, TemplateSyntax, check_template, from_wire, to_wire};
+pub use translate::{
+    Dialect, Fault, ResultRules, TemplateSyntax, check_result, check_template, from_wire, to_wire,
+};

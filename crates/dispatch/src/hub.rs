@@ -22,6 +22,9 @@ use crate::state::{
     Ticket,
 };
 
+/// The error of a task that no worker carries out: Retry and Catch may name it, as any other of AWS's.
+const TASK_FAILED: &str = "States.TaskFailed";
+
 /// Brings dispatches to workers and their reports to the engine. See the crate's page.
 ///
 /// It is a [`Dispatcher`] for the engine; [`Hub::service`] is the gRPC service for workers.
@@ -218,6 +221,33 @@ impl Hub {
         }
     }
 
+    /// Whether a worker of a family is there or may come.
+    fn may_be_served(&self, family: &Str) -> bool {
+        let families = &self.options.families;
+        families.is_empty()
+            || families.iter().any(|known| **known == **family)
+            || self.stats().iter().any(|stats| stats.family == *family && stats.sessions > 0)
+    }
+
+    /// Fails an attempt that no worker will ever carry out.
+    async fn refuse(self: Arc<Self>, dispatch: &Dispatch) {
+        let cause = format!(
+            "No worker of this Newel carries out {}: the family '{}' has none. Those that have are: {}",
+            dispatch.resource,
+            dispatch.family,
+            self.options.families.join(", ")
+        );
+        let report = Report::Failed { error: TASK_FAILED.into(), cause: cause.into() };
+        let mut backoff = Backoff::new();
+        while let Some(engine) = self.engine() {
+            match engine.report(dispatch.task.clone(), report.clone()).await {
+                Ok(_) => return,
+                Err(error) => tracing::debug!(task = %dispatch.task, %error, "a refusal can't be settled now"),
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+
     /// Reports an attempt cancelled that never reached a worker.
     async fn report_cancelled(self: Arc<Self>, task: TaskId) {
         let mut backoff = Backoff::new();
@@ -235,7 +265,15 @@ impl Hub {
 }
 
 impl Dispatcher for Hub {
-    fn dispatch(&self, dispatches: Vec<Arc<Dispatch>>) {
+    fn dispatch(&self, mut dispatches: Vec<Arc<Dispatch>>) {
+        // What has begun may be running: only what hasn't is refused.
+        let hopeless = |dispatch: &mut Arc<Dispatch>| {
+            dispatch.kind == DispatchKind::Submit && !self.may_be_served(&dispatch.family)
+        };
+        for dispatch in dispatches.extract_if(.., hopeless) {
+            let Some(hub) = self.me.upgrade() else { return };
+            self.spawn(async move { hub.refuse(&dispatch).await });
+        }
         self.change(|state| dispatches.into_iter().for_each(|dispatch| state.accept(dispatch)));
     }
 

@@ -11,6 +11,9 @@ pub struct Options {
     /// Addresses (`host:port`) of all orchestrator replicas, this one included, that workers are told to connect to.
     /// Default none: workers stay with the addresses they are configured with.
     pub advertise: Vec<String>,
+    /// The families that have workers. A task of another one, unless a worker of that family is connected, fails at once
+    /// instead of waiting for one. Default none: workers of any family may come. `newel dev` names those it runs.
+    pub families: Vec<String>,
     /// How often, in milliseconds, a session that has nothing to say says so. Default 10,000.
     pub keepalive_millis: u32,
     /// Milliseconds that a worker has to introduce itself. Default 10,000.
@@ -46,6 +49,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             advertise: Vec::new(),
+            families: Vec::new(),
             keepalive_millis: 10_000,
             hello_millis: 10_000,
             reconnect_grace_millis: 5_000,

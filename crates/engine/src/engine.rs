@@ -32,7 +32,7 @@ use crate::request::{
     Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
     CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
     MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
-    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun,
     UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
@@ -362,6 +362,11 @@ impl Workflows for Engine {
 
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error> {
         self.0.validate(request).await
+    }
+
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.test_state(request).await }).await
     }
 
     async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {

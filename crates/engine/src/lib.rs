@@ -56,6 +56,7 @@ mod service;
 mod shard;
 mod tags;
 mod task;
+mod test_state;
 mod timers;
 mod token;
 mod versions;

@@ -174,7 +174,7 @@ impl Inner {
     }
 
     /// What a piece of work gives, done where it holds up nobody else.
-    async fn computed<T: Send + 'static>(
+    pub(crate) async fn computed<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {

@@ -5,10 +5,11 @@ mod versions;
 
 use std::sync::Arc;
 
+use newel_asl::catalog::FieldValidation;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
-use newel_value::{Payload, Str, Value};
+use newel_value::{Object, Payload, Str, Value};
 
 pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
 pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
@@ -89,6 +90,47 @@ pub struct ValidateDefinition {
     /// The type of state machine that it is checked for.
     pub machine_type: MachineType,
 }
+
+/// `TestState`. What is JSON has been parsed by the caller.
+#[derive(Clone, Debug)]
+pub struct TestState {
+    /// Whose account and region it is tested in.
+    pub tenant: Tenant,
+    /// One state, or a whole definition if a state of it is named.
+    pub definition: Str,
+    /// The state of the definition, in nested scopes too.
+    pub state_name: Option<Str>,
+    /// The role that a task is called under.
+    pub role_arn: Option<Str>,
+    /// The state's input.
+    pub input: Payload,
+    /// The variables that it finds.
+    pub variables: Object,
+    /// The context object that it sees instead of one that is made up.
+    pub context: Option<Value>,
+    /// What stands in for its task, branches or iterations.
+    pub mock: Option<Mock>,
+    /// How often it was retried before.
+    pub retries: Option<u32>,
+    /// The state within it that a mocked error comes from.
+    pub error_caused_by: Option<Str>,
+    /// How many of its iterations failed.
+    pub failed_iterations: Option<u64>,
+    /// What its item reader read.
+    pub read_items: Option<Payload>,
+}
+
+/// What stands in for a task, for branches or for iterations.
+#[derive(Clone, Debug)]
+pub struct Mock {
+    /// What it gave, or how it failed.
+    pub outcome: Result<Payload, Fault>,
+    /// How the result is compared with what the API is known to answer.
+    pub validation: FieldValidation,
+}
+
+/// The answer to [`TestState`].
+pub use newel_machine::TestedState;
 
 /// `UpdateStateMachine`: at least one of the optional members is set (the caller has checked).
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use crate::request::{
     Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
     CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
     MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
-    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TokenReport, UpdateAlias, UpdateMapRun,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun,
     UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 
@@ -80,6 +80,9 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
 
     /// `ValidateStateMachineDefinition`: errors and warnings. Nothing is stored.
     async fn validate_definition(&self, request: ValidateDefinition) -> Result<Diagnostics, Error>;
+
+    /// `TestState`: one state by itself. Nothing is stored.
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error>;
 
     /// `CreateActivity`, idempotent by name.
     async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error>;

@@ -1,20 +1,38 @@
 //! The language's questions about resources, answered from the tables.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use newel_asl::catalog::{Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
-use newel_aws_catalog::{Catalog, TemplateSyntax, check_template};
+use newel_asl::catalog::{FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
+use newel_aws_catalog::{
+    Catalog, Dialect, Operation, ResultRules, Service, ShapeId, TemplateSyntax, check_result, check_template,
+    to_wire,
+};
 use newel_value::Value;
 
 use crate::arn::{self, TaskArn};
 use crate::families;
 use crate::integration::{DIALECT, Integration};
+use crate::offered::{self, Parameters};
 
-/// The optimized integrations over a service catalog. Cloning shares the catalog.
+/// The integrations over a service catalog. Cloning shares the catalog.
 #[derive(Clone)]
 pub struct Integrations {
     catalog: Arc<Catalog>,
+}
+
+/// What a Task's resource is.
+#[derive(Clone, Copy, Debug)]
+enum Found<'c> {
+    /// An optimized integration that a worker carries out.
+    Served(Integration<'c>),
+    /// An optimized integration that none does.
+    Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
+    /// An action of the AWS SDK.
+    AwsSdk { api: &'c Service, call: &'c Operation, pattern: Pattern },
+    /// A Lambda function by its own ARN.
+    Function,
 }
 
 impl Integrations {
@@ -30,79 +48,233 @@ impl Integrations {
         &self.catalog
     }
 
-    /// The integration that an ARN names.
+    /// The integration that an ARN names, if a worker of this release carries it out.
     ///
     /// # Errors
-    /// The fault that AWS reports at `/Resource`. Activities are not served yet, which the message says.
+    /// The fault that AWS reports at `/Resource`.
     pub fn find(&self, arn: &str) -> Result<Integration<'_>, ResourceFault> {
-        let fault = |message: String| ResourceFault { pointer: "/Resource".to_owned(), message };
-        let unrecognized = || {
-            fault(format!(
-                "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource \
-                 is not available in this region."
-            ))
-        };
-        let (service, action, pattern) = match arn::parse(arn).ok_or_else(unrecognized)? {
-            TaskArn::Activity => {
-                return Err(fault(format!(
-                    "The resource provided {arn} is an activity. Activities are not supported yet."
-                )));
+        match self.look(arn)? {
+            Found::Served(integration) => Ok(integration),
+            Found::Offered { .. } | Found::AwsSdk { .. } | Found::Function => {
+                Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
-            TaskArn::Integration { service, action, pattern } => (service, action, pattern),
-        };
-        let family = families::of(service).ok_or_else(unrecognized)?;
-        let action = family.actions.iter().find(|a| a.name == action).ok_or_else(unrecognized)?;
+        }
+    }
+
+    /// What an ARN names.
+    fn look(&self, arn: &str) -> Result<Found<'_>, ResourceFault> {
+        let unrecognized = || unrecognized(arn);
+        match arn::parse(arn).ok_or_else(unrecognized)? {
+            TaskArn::Function => Ok(Found::Function),
+            TaskArn::AwsSdk { service, action, pattern } => {
+                let api = self.model(service)?.ok_or_else(unrecognized)?;
+                let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
+                let offered = offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
+                offered.then_some(Found::AwsSdk { api, call, pattern }).ok_or_else(unrecognized)
+            }
+            TaskArn::Optimized { service, action, pattern } => match families::of(service) {
+                Some(family) => {
+                    self.served(family, action, pattern)?.map(Found::Served).ok_or_else(unrecognized)
+                }
+                None => {
+                    let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
+                    let found = Found::Offered { service, action, pattern };
+                    action.offers(pattern).then_some(found).ok_or_else(unrecognized)
+                }
+            },
+        }
+    }
+
+    /// An action of a family that a worker serves, if it has that pattern.
+    fn served(
+        &self,
+        family: &'static crate::descriptor::Family,
+        action: &str,
+        pattern: Pattern,
+    ) -> Result<Option<Integration<'_>>, ResourceFault> {
+        let Some(action) = family.actions.iter().find(|a| a.name == action) else { return Ok(None) };
         let offered = match pattern {
             Pattern::RequestResponse => true,
             Pattern::Job(version) => version == 1 && action.job.is_some(),
             Pattern::Callback => action.callback,
         };
         if !offered {
-            return Err(unrecognized());
+            return Ok(None);
         }
-        let api = self.catalog.service(family.api).map_err(|error| fault(error.to_string()))?;
-        let api = api.ok_or_else(|| fault(format!("the service catalog has no model of {}", family.api)))?;
-        let call = api.operation(action.operation).and_then(|call| Some((call, call.input?)));
-        let (call, input) =
-            call.ok_or_else(|| fault(format!("the service catalog has no operation {}", action.operation)))?;
-        Ok(Integration { family, action, pattern, api, input, output: call.output })
+        let (api, call) = self.operation(family.api, action.operation)?;
+        let input = call.input.ok_or_else(|| no_operation(action.operation))?;
+        Ok(Some(Integration { family, action, pattern, api, input, output: call.output }))
     }
 
-    fn of(&self, resource: &Resource) -> Result<Integration<'_>, ResourceFault> {
-        self.find(&resource.arn)
+    fn model(&self, service: &str) -> Result<Option<&Service>, ResourceFault> {
+        self.catalog.service(service).map_err(|error| fault(error.to_string()))
+    }
+
+    /// An operation that a table names: only a catalog without it is to blame if it isn't there.
+    fn operation(&self, service: &str, operation: &str) -> Result<(&Service, &Operation), ResourceFault> {
+        let api = self.model(service)?;
+        let api = api.ok_or_else(|| fault(format!("the service catalog has no model of {service}")))?;
+        Ok((api, api.operation(operation).ok_or_else(|| no_operation(operation))?))
+    }
+
+    /// The shape of an offered action's request, if it is an API's.
+    fn request_of(
+        &self,
+        action: &offered::Action,
+    ) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
+        match (action.api, action.parameters) {
+            (Some(api), Parameters::Request { operation, .. }) => {
+                let (api, call) = self.operation(api, operation)?;
+                Ok(call.input.map(|input| (api, input)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The shape that a resource's results have, where a model tells.
+    fn result_of(&self, found: &Found<'_>) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
+        let (api, operation) = match found {
+            Found::Served(integration) => {
+                let action = integration.action;
+                let operation = match integration.pattern {
+                    Pattern::RequestResponse => Some(action.operation),
+                    Pattern::Job(_) => action.job.map(|job| job.describe.operation),
+                    Pattern::Callback => None,
+                };
+                (Some(integration.family.api), operation)
+            }
+            Found::Offered { action, pattern, .. } => (action.api, action.result(*pattern)),
+            Found::AwsSdk { api, call, pattern: Pattern::RequestResponse } => {
+                (Some(api.name()), Some(&*call.name))
+            }
+            Found::AwsSdk { .. } | Found::Function => (None, None),
+        };
+        let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
+        let (api, call) = self.operation(api, operation)?;
+        Ok(call.output.map(|output| (api, output)))
+    }
+}
+
+fn fault(message: String) -> ResourceFault {
+    ResourceFault { pointer: "/Resource".to_owned(), message }
+}
+
+fn unrecognized(arn: &str) -> ResourceFault {
+    fault(format!(
+        "The resource provided {arn} is not recognized. The value is not a valid resource ARN, or the resource is not \
+         available in this region."
+    ))
+}
+
+fn no_operation(operation: &str) -> ResourceFault {
+    fault(format!("the service catalog has no operation {operation}"))
+}
+
+/// Parameters without the members that Step Functions takes besides those of the API.
+fn without<'v>(parameters: &'v Value, besides: &[&str]) -> Cow<'v, Value> {
+    let is_besides = |key: &str| besides.contains(&key.strip_suffix(".$").unwrap_or(key));
+    match parameters {
+        Value::Object(object) if object.keys().any(|key| is_besides(key)) => {
+            let kept = object.iter().filter(|(key, _)| !is_besides(key));
+            let kept: newel_value::Object =
+                kept.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect();
+            Cow::Owned(kept.into())
+        }
+        _ => Cow::Borrowed(parameters),
+    }
+}
+
+/// What the API takes besides the members of its request.
+const fn besides(parameters: Parameters) -> &'static [&'static str] {
+    match parameters {
+        Parameters::Request { besides, .. } => besides,
+        Parameters::Own { .. } => &[],
+    }
+}
+
+/// The faults of a template for a request, with the pointer of the field before theirs.
+fn template_faults(
+    (api, input): (&Service, ShapeId),
+    field: &str,
+    template: &Value,
+    syntax: TemplateSyntax,
+    dialect: Dialect,
+) -> Vec<ResourceFault> {
+    let faults = check_template(api, input, template, syntax, dialect);
+    faults.into_iter().map(|fault| at(field, &fault.pointer, fault.message)).collect()
+}
+
+fn at(field: &str, pointer: &str, message: String) -> ResourceFault {
+    ResourceFault { pointer: format!("/{field}{pointer}"), message }
+}
+
+/// Refuses parameters that can't be a request.
+fn fits(
+    (api, input): (&Service, ShapeId),
+    parameters: &Value,
+    dialect: Dialect,
+) -> Result<(), Vec<String>> {
+    match to_wire(api, input, parameters, dialect) {
+        Ok(_) => Ok(()),
+        Err(faults) => Err(faults.into_iter().map(|fault| fault.message).collect()),
     }
 }
 
 impl ResourceCatalog for Integrations {
     fn resolve(&self, arn: &str) -> Result<Resource, ResourceFault> {
-        let integration = self.find(arn)?;
+        let action = |name: &str, pattern| format!("{name}{}", arn::suffix(pattern));
+        let (family, resource_type, action, pattern) = match self.look(arn)? {
+            Found::Served(Integration { family, action: named, pattern, .. }) => {
+                (family.family, family.service.into(), action(named.name, pattern), pattern)
+            }
+            Found::Offered { service, action: named, pattern } => {
+                (service.family, service.name.into(), action(named.name, pattern), pattern)
+            }
+            Found::AwsSdk { api, call, pattern } => {
+                let name = newel_aws_catalog::naming::action(&call.name);
+                (families::of_sdk(api.name()), format!("aws-sdk:{}", api.name()).into(), action(&name, pattern), pattern)
+            }
+            Found::Function => {
+                (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)
+            }
+        };
         Ok(Resource {
             arn: arn.into(),
-            family: integration.family.family.into(),
-            resource_type: integration.family.service.into(),
-            action: format!("{}{}", integration.action.name, arn::suffix(integration.pattern)).into(),
-            pattern: integration.pattern,
-            express: integration.pattern == Pattern::RequestResponse,
+            family: family.into(),
+            resource_type,
+            action: action.into(),
+            pattern,
+            express: pattern == Pattern::RequestResponse,
         })
     }
 
     fn check_template(&self, resource: &Resource, field: &str, template: &Value) -> Vec<ResourceFault> {
-        let integration = match self.of(resource) {
-            Ok(integration) => integration,
-            Err(fault) => return vec![fault],
-        };
         let syntax = if field == "Arguments" { TemplateSyntax::Jsonata } else { TemplateSyntax::JsonPath };
-        let faults = check_template(integration.api, integration.input, template, syntax, DIALECT);
-        let mut faults: Vec<ResourceFault> = faults
-            .into_iter()
-            .map(|fault| ResourceFault {
-                pointer: format!("/{field}{}", fault.pointer),
-                message: fault.message,
-            })
-            .collect();
-        let refused = (integration.action.refuse)(integration.pattern, template);
-        faults.extend(refused.map(|message| ResourceFault { pointer: format!("/{field}"), message }));
-        faults
+        match self.look(&resource.arn) {
+            Err(fault) => vec![fault],
+            Ok(Found::Served(integration)) => {
+                let request = (integration.api, integration.input);
+                let mut faults = template_faults(request, field, template, syntax, DIALECT);
+                let refused = (integration.action.refuse)(integration.pattern, template);
+                faults.extend(refused.map(|message| at(field, "", message)));
+                faults
+            }
+            Ok(Found::Offered { action, .. }) => match self.request_of(action) {
+                Err(fault) => vec![fault],
+                Ok(Some(request)) => {
+                    let template = without(template, besides(action.parameters));
+                    template_faults(request, field, &template, syntax, DIALECT)
+                }
+                Ok(None) => {
+                    let faults = action.parameters.check_own(template, syntax);
+                    faults.into_iter().map(|fault| at(field, "", fault)).collect()
+                }
+            },
+            Ok(Found::AwsSdk { api, call, .. }) => call.input.map_or_else(Vec::new, |input| {
+                template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
+            }),
+            Ok(Found::Function) => Vec::new(),
+        }
     }
 
     fn prepare(
@@ -111,7 +283,51 @@ impl ResourceCatalog for Integrations {
         parameters: Value,
         _origin: TaskOrigin<'_>,
     ) -> Result<Value, Vec<String>> {
-        self.of(resource).map_err(|fault| vec![fault.message])?.prepare(parameters)
+        let told = |fault: ResourceFault| vec![fault.message];
+        match self.look(&resource.arn).map_err(told)? {
+            Found::Served(integration) => return integration.prepare(parameters),
+            Found::Offered { action, .. } => match self.request_of(action).map_err(told)? {
+                Some(request) => {
+                    fits(request, &without(&parameters, besides(action.parameters)), DIALECT)?;
+                }
+                None => {
+                    let reasons = action.parameters.refuse_own(&parameters);
+                    if !reasons.is_empty() {
+                        return Err(reasons);
+                    }
+                }
+            },
+            Found::AwsSdk { api, call, .. } => {
+                if let Some(input) = call.input {
+                    fits((api, input), &parameters, Dialect::AwsSdk)?;
+                }
+            }
+            Found::Function => {}
+        }
+        Ok(parameters)
+    }
+
+    fn check_result(
+        &self,
+        resource: &Resource,
+        result: &Value,
+        validation: FieldValidation,
+    ) -> Result<(), String> {
+        let rules = match validation {
+            FieldValidation::None => return Ok(()),
+            FieldValidation::Present => ResultRules { required: false, parsed: &[] },
+            FieldValidation::Strict => ResultRules { required: true, parsed: &[] },
+        };
+        let found = self.look(&resource.arn).map_err(|fault| fault.message)?;
+        let parsed = match found {
+            Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
+            Found::Served(_) | Found::AwsSdk { .. } | Found::Function => &[],
+        };
+        let dialect = if matches!(found, Found::AwsSdk { .. }) { Dialect::AwsSdk } else { DIALECT };
+        match self.result_of(&found).map_err(|fault| fault.message)? {
+            Some((api, shape)) => check_result(api, shape, result, dialect, ResultRules { parsed, ..rules }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the optimized integrations are, as data: for each resource its patterns, parameters, added members, the calls that
 //! start, describe and cancel its job, the job's ends, the shape of results and the names of errors.
 //!
+//! Definitions may name more than workers carry out yet: what is known of those resources is enough to check a definition
+//! and a mocked result (module `offered`).
+//!
 //! The orchestrator checks definitions and completes parameters with it ([`Integrations`] is the language's
 //! [`ResourceCatalog`](newel_asl::catalog::ResourceCatalog)); the workers make requests and read answers with it
 //! ([`Integration`]). Both read the same tables, so they can't disagree.
@@ -22,6 +25,7 @@ pub mod families;
 mod integration;
 mod job;
 pub mod marker;
+mod offered;
 mod result;
 #[cfg(test)]
 mod tests;

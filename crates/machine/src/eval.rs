@@ -199,7 +199,22 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn value(&self) -> &Value {
-        self.cell.get_or_init(|| self.build())
+        self.cell.get_or_init(|| match &self.extra.context {
+            Some(given) => self.completed(given),
+            None => self.build(),
+        })
+    }
+
+    /// The object that a state under test is given, with the item of an iteration about to begin.
+    fn completed(&self, given: &Value) -> Value {
+        match (given, &self.extra.item) {
+            (Value::Object(given), Some((index, value))) => {
+                let mut context = given.to_builder();
+                context.insert("Map", map_item(*index, value.clone()));
+                context.build().into()
+            }
+            _ => given.clone(),
+        }
     }
 
     fn build(&self) -> Value {
@@ -231,15 +246,7 @@ impl<'a> Context<'a> {
             context.insert("Task", [("Token", Str::clone(token))].into_iter().collect::<Object>());
         }
         if let Some((index, value)) = self.extra.item.clone().or_else(|| self.enclosing_item()) {
-            let item: Object = [
-                ("Index", Value::from(i64::from(index))),
-                ("Value", value),
-                // Items come with the state's data; what reads them elsewhere would say from where.
-                ("Source", Value::from("STATE_DATA")),
-            ]
-            .into_iter()
-            .collect();
-            context.insert("Map", [("Item", item)].into_iter().collect::<Object>());
+            context.insert("Map", map_item(index, value));
         }
         context.build().into()
     }
@@ -256,4 +263,17 @@ impl<'a> Context<'a> {
             frame = parent;
         }
     }
+}
+
+/// `Map` of the context object.
+fn map_item(index: u32, value: Value) -> Object {
+    let item: Object = [
+        ("Index", Value::from(i64::from(index))),
+        ("Value", value),
+        // Items come with the state's data; what reads them elsewhere would say from where.
+        ("Source", Value::from("STATE_DATA")),
+    ]
+    .into_iter()
+    .collect();
+    [("Item", item)].into_iter().collect()
 }

@@ -39,6 +39,9 @@ impl Runner<'_, '_> {
     fn fail_recorded(&mut self, path: &FramePath, error: StateError, evaluation: bool) {
         let Some((frame, state)) = self.current(path) else { return };
         let (retriers, catchers) = handlers(&state);
+        if let Some(probe) = self.probe {
+            probe.failed(retriers, catchers, &error);
+        }
         if let Some((index, until)) = self.retry_at(frame, retriers, &error) {
             self.drop_children(path);
             self.update(path, |frame| {
@@ -70,7 +73,8 @@ impl Runner<'_, '_> {
     ) -> Option<(usize, Timestamp)> {
         let (index, retrier) =
             retriers.iter().enumerate().find(|(_, r)| error.is_matched_by(&r.error_equals))?;
-        let used = frame.retries.get(index).copied().unwrap_or(0);
+        let before = self.probe.map_or(0, |probe| probe.retries);
+        let used = frame.retries.get(index).copied().unwrap_or(0).saturating_add(before);
         if u64::from(used) >= retrier.max_attempts {
             return None;
         }

@@ -24,8 +24,10 @@ mod input;
 mod intrinsic;
 mod jsonata;
 mod map_run;
+mod probe;
 mod redrive;
 mod size;
+mod state_test;
 mod states;
 mod transition;
 mod turn;
@@ -39,6 +41,8 @@ pub use map_run::{
     Batch, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings, child_input,
     result_too_large,
 };
+pub use probe::Stage;
 pub use redrive::Redrives;
+pub use state_test::{Inspection, Progress, Setup, StateTest, TestStatus, TestedState};
 pub use turn::turn;
 pub use world::{Budget, TaskKey, TokenIssuer, World};

@@ -23,6 +23,8 @@ pub(crate) struct Extra {
     pub(crate) token: Option<Str>,
     /// `Map.Item` of an iteration about to begin: its index and value.
     pub(crate) item: Option<(u32, Value)>,
+    /// The object that a state under test is given instead.
+    pub(crate) context: Option<Value>,
     /// How often the execution has been redriven, and when it last was.
     pub(crate) redrives: (u64, Option<Timestamp>),
 }
@@ -60,6 +62,7 @@ impl Runner<'_, '_> {
         let Some((frame, state)) = self.current(path) else {
             return Err(StateError::new(error::RUNTIME, "The branch is gone"));
         };
+        extra.context = self.probe.and_then(|probe| probe.context.clone());
         extra.retries = matches!(state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_));
         extra.redrives = (self.execution.redrives.count, self.execution.redrives.last);
         let frames = &self.execution.frames;
@@ -187,6 +190,13 @@ impl Runner<'_, '_> {
             assigned: assigned.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect(),
         };
         let exited = self.emit(detail, previous);
+        if let Some(probe) = self.probe {
+            let next = match transition {
+                Transition::Next(next) => Some(next),
+                Transition::End => None,
+            };
+            probe.left(&output, &variables, next);
+        }
         match transition {
             Transition::Next(next) => {
                 let next = next.clone();
@@ -237,6 +247,10 @@ impl Runner<'_, '_> {
 
 /// The error of a state in which an expression failed.
 pub(crate) fn state_error(frame: &Frame, failure: EvalError) -> StateError {
+    if frame.entered == 0 {
+        let error = StateError::new(failure.error, failure.message);
+        return StateError { evaluation: failure.evaluation, ..error };
+    }
     let cause = format!(
         "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
         frame.state, frame.entered, failure.message

@@ -12,6 +12,7 @@ use crate::event::{Detail, Event, EventId, Fault, Iteration, StateType};
 use crate::execution::{Attempt, Execution, Frame, FramePath, Outcome, Phase};
 use crate::fault::StateError;
 use crate::input::{Effect, Input, Reply, TaskReport, Turn};
+use crate::probe::Probe;
 use crate::world::{TaskKey, World};
 
 /// Runs one turn: applies the inputs in order, then lets every frame go as far as it can within the budget.
@@ -20,7 +21,18 @@ use crate::world::{TaskKey, World};
 /// execution is loaded again. When the budget ends the turn early, [`Execution::is_ready`] says so, or, where more
 /// frames were due than the budget had room for, [`Execution::next_due`] is still in the past.
 pub fn turn(execution: &mut Execution, inputs: impl IntoIterator<Item = Input>, world: World<'_>) -> Turn {
+    probed(execution, inputs, world, None)
+}
+
+/// As [`turn`], for a state under test.
+pub(crate) fn probed<'w>(
+    execution: &mut Execution,
+    inputs: impl IntoIterator<Item = Input>,
+    world: World<'w>,
+    probe: Option<&'w Probe>,
+) -> Turn {
     let mut runner = Runner::new(execution, world);
+    runner.probe = probe;
     for input in inputs {
         let reply = runner.apply(input);
         runner.turn.replies.push(reply);
@@ -40,6 +52,8 @@ pub(crate) struct Runner<'e, 'w> {
     pub(crate) begun: BTreeSet<FramePath>,
     /// Bytes of the payloads that this turn has made.
     pub(crate) bytes: usize,
+    /// What is noted of a state under test.
+    pub(crate) probe: Option<&'w Probe>,
     /// Whether an event was held back because the history is full but for its last place.
     history_full: bool,
 }
@@ -57,6 +71,7 @@ impl<'e, 'w> Runner<'e, 'w> {
             removed: BTreeSet::new(),
             begun: BTreeSet::new(),
             bytes: 0,
+            probe: None,
             history_full: false,
         }
     }
@@ -70,6 +85,9 @@ impl<'e, 'w> Runner<'e, 'w> {
     fn run(&mut self) {
         // A turn does something however short its time: else one that is always late would never get on.
         while self.execution.outcome.is_none() && (self.turn.events.is_empty() || !self.budget_spent()) {
+            if self.probe.is_some_and(Probe::is_over) {
+                break;
+            }
             let Some(path) = self.execution.frames.next_ready().cloned() else { break };
             let before = self.execution.last_event;
             self.step(&path);
@@ -122,6 +140,9 @@ impl<'e, 'w> Runner<'e, 'w> {
         self.emit(started, 0);
         // Both the first event and the first state's Entered follow nothing.
         self.spawn("".into(), None, 0, &self.world.plan.root, info.input.clone(), 0);
+        if let Some(probe) = self.probe {
+            self.update(&"".into(), |frame| frame.variables = probe.variables.clone());
+        }
         Reply::Accepted
     }
 
@@ -201,8 +222,10 @@ impl<'e, 'w> Runner<'e, 'w> {
         let follows = frame.previous;
         let entered = self.emit(detail, follows);
         let now = self.world.now;
+        // A state under test has no place in a history that a message could name.
+        let place = if self.probe.is_some() { 0 } else { entered };
         self.update(path, |frame| {
-            frame.entered = entered;
+            frame.entered = place;
             frame.entered_after = follows;
             frame.entered_at = now;
             frame.previous = entered;

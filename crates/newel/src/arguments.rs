@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Make a data directory's database out of a backup.
     Restore(Restore),
+    /// Run a definition against made-up answers, in no time.
+    Test(Test),
     /// Run the orchestrator alone.
     Orchestrator(newel_orchestrator::cli::Arguments),
     /// Run the worker of one integration family.
@@ -255,6 +257,49 @@ pub(crate) struct Restore {
     /// Say nothing but what went wrong
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+/// Run a definition against made-up answers, in no time.
+///
+/// The answers of tasks come from a file of mocks, and waits, retries and timeouts take no time. Tells the states that were
+/// entered and when that would have been, and how the execution ended; with an expectation in the file, whether it came true.
+/// The file may be a mock configuration of Step Functions Local, too. No server is needed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel test order.asl.json --mocks order.mocks.json
+  newel test order.asl.json --mocks order.mocks.json --case CardDeclined
+  newel test order.asl.json --mocks MockConfigFile.json --state-machine Order --input '{\"id\": 7}'
+
+The form of the file: docs/newel-test.md.
+
+Exit codes: 0 every case ended as expected (without an expectation: succeeded), 1 one didn't, 2 the definition, the mocks or
+the input are wrong.")]
+pub(crate) struct Test {
+    /// The definition, a file in the Amazon States Language
+    pub(crate) file: PathBuf,
+    /// The file of mocks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mocks: PathBuf,
+    /// The case to run [default: all of them]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Option<String>,
+    /// The input: JSON, or @FILE to read it from a file [default: the case's, or {}]
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) input: Option<String>,
+    /// The state machine whose cases are meant, in a file of Step Functions Local that has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_machine: Option<String>,
+    /// What the definition is to be checked for
+    #[arg(long = "type", value_name = "TYPE", default_value = "standard")]
+    pub(crate) machine_type: MachineType,
+    /// One JSON object a case
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The packed models of AWS's services [default: $NEWEL_CATALOG, or aws-catalog.bin beside the program or in
+    /// /usr/share/newel]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
 }
 
 /// Run the worker of one integration family.

@@ -16,6 +16,9 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
+/// The families that the workers of this process serve.
+const FAMILIES: [&str; 4] = ["batch", "ecs", "glue", "dynamodb"];
+
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -103,6 +106,9 @@ fn configured(command: &Dev) -> anyhow::Result<Config> {
     if let Some(endpoint) = &command.aws_endpoint {
         config.worker.aws.endpoint_url = Some(endpoint.clone());
         config.worker.aws.dev_account_credentials = true;
+    }
+    if config.dispatch.families.is_empty() {
+        config.dispatch.families = FAMILIES.map(str::to_owned).to_vec();
     }
     config.worker.check().map_err(anyhow::Error::msg)?;
     Ok(config)

@@ -10,6 +10,7 @@ mod history;
 mod position;
 mod progress;
 mod start;
+mod test;
 mod text;
 mod validate;
 
@@ -49,6 +50,7 @@ fn command_line() -> ExitCode {
         Command::Start(command) => client::block_on(start::run(command)),
         Command::History(command) => client::block_on(history::run(command)),
         Command::Validate(command) => validate::run(command),
+        Command::Test(command) => test::run(command),
         Command::Apply(command) => client::block_on(apply::run(command)),
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),

@@ -48,7 +48,7 @@ pub(crate) async fn run(command: &Start) -> Outcome {
 }
 
 /// The input as given, or the file's that it names; checked here so that the message says where it is wrong.
-fn input(given: &str) -> Result<String, Failure> {
+pub(crate) fn input(given: &str) -> Result<String, Failure> {
     let text = match given.strip_prefix('@') {
         Some(path) => read_file(Path::new(path))?,
         None => given.to_owned(),

@@ -63,6 +63,10 @@ pub(crate) async fn dispatch(
             service.send_task_heartbeat(tenant, input).await?;
             render::nothing()
         }
+        Operation::TestState => {
+            let (tested, level) = service.test_state(tenant, input).await?;
+            render::tested(&tested, level)
+        }
         Operation::ValidateStateMachineDefinition => {
             render::verdict(&service.validate_definition(tenant, input).await?)
         }
@@ -110,10 +114,6 @@ pub(crate) async fn dispatch(
         Operation::ListActivities => render::activities(&service.list_activities(tenant, input).await?),
         Operation::GetActivityTask => {
             render::activity_task(service.get_activity_task(tenant, input).await?.as_ref())
-        }
-        Operation::TestState => {
-            let message = format!("Newel does not serve {} yet", operation.name());
-            return Err(Refusal::new("UnknownOperationException", message));
         }
     })
 }

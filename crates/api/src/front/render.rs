@@ -4,13 +4,14 @@ use newel_asl::Timestamp;
 use newel_engine::request::{
     Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
     MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
-    StateMachineItem, SyncExecution, Tag, UpdatedStateMachine,
+    StateMachineItem, SyncExecution, Tag, TestedState, UpdatedStateMachine,
 };
-use newel_value::{Members, Object, Str, Value, object};
+use newel_machine::Inspection;
+use newel_value::{Members, Number, Object, Payload, Str, Value, object};
 
 use super::history::write_event;
 use super::instant::Instants as _;
-use crate::service::{EncryptionView, History, LoggingView, TracingView, Verdict};
+use crate::service::{EncryptionView, History, InspectionLevel, LoggingView, TracingView, Verdict};
 
 /// The answer of operations that have nothing to tell.
 pub(super) fn nothing() -> String {
@@ -384,6 +385,53 @@ pub(super) fn history(history: &History) -> String {
         m.optional("nextToken", history.page.next.as_deref());
     });
     out
+}
+
+pub(super) fn tested(tested: &TestedState, level: InspectionLevel) -> String {
+    written(|m| {
+        m.optional("output", tested.output.as_ref().map(Payload::text));
+        m.optional("error", tested.fault.error.as_deref());
+        m.optional("cause", tested.fault.cause.as_deref());
+        if level == InspectionLevel::Debug {
+            m.object("inspectionData", |m| inspection(m, &tested.inspection));
+        }
+        m.optional("nextState", tested.next.as_deref());
+        m.text("status", tested.status.name());
+    })
+}
+
+fn inspection(m: &mut Members<'_>, inspection: &Inspection) {
+    m.text("input", inspection.input.text());
+    for (stage, payload) in &inspection.stages {
+        m.text(stage.name(), payload.text());
+    }
+    m.optional("variables", inspection.variables.as_ref().map(Payload::text));
+    let numbers = [
+        ("maxConcurrency", inspection.max_concurrency),
+        ("toleratedFailureCount", inspection.tolerated_failure_count),
+    ];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            m.number(name, number);
+        }
+    }
+    if let Some(percentage) = inspection.tolerated_failure_percentage.and_then(Number::from_f64) {
+        m.value("toleratedFailurePercentage", &percentage.into());
+    }
+    let details = [
+        ("catchIndex", inspection.catch_index),
+        ("retryIndex", inspection.retry_index),
+        ("retryBackoffIntervalSeconds", inspection.retry_backoff_seconds),
+    ];
+    if details.iter().any(|(_, number)| number.is_some()) {
+        m.object("errorDetails", |m| {
+            for (name, number) in details {
+                if let Some(number) = number {
+                    m.number(name, number);
+                }
+            }
+        });
+    }
 }
 
 pub(super) fn verdict(verdict: &Verdict) -> String {

@@ -4,13 +4,14 @@ use newel_asl::{Diagnostic, MachineType, Severity, Timestamp};
 use newel_engine::request::{
     Activity, Alias, AliasItem, Configuration, Execution, ExecutionItem, MapRun, MapRunCounts, MapRunItem,
     MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
-    Tag,
+    Tag, TestedState,
 };
+use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
-use newel_value::Str;
+use newel_value::{Payload, Str};
 
-use crate::service::{EncryptionView, LoggingView, TracingView, Verdict};
+use crate::service::{EncryptionView, InspectionLevel, LoggingView, TracingView, Verdict};
 
 pub(super) fn instant(at: Timestamp) -> prost_types::Timestamp {
     let millis = at.as_millis();
@@ -270,6 +271,41 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
         item_count: item.item_count,
     };
     pb::ListExecutionsResponse { executions: page.items.iter().map(item).collect(), next_token: page.next }
+}
+
+pub(super) fn tested(tested: &TestedState, level: InspectionLevel) -> pb::TestStateResponse {
+    let status = match tested.status {
+        TestStatus::Succeeded => pb::TestExecutionStatus::Succeeded,
+        TestStatus::Failed => pb::TestExecutionStatus::Failed,
+        TestStatus::Retriable => pb::TestExecutionStatus::Retriable,
+        TestStatus::CaughtError => pb::TestExecutionStatus::CaughtError,
+    };
+    pb::TestStateResponse {
+        status: status.into(),
+        output: tested.output.as_ref().map(|output| output.text().to_owned()),
+        error: tested.fault.error.as_deref().map(str::to_owned),
+        cause: tested.fault.cause.as_deref().map(str::to_owned),
+        next_state: tested.next.as_deref().map(str::to_owned),
+        inspection_data: (level == InspectionLevel::Debug).then(|| inspection(&tested.inspection)),
+    }
+}
+
+fn inspection(inspection: &Inspection) -> pb::InspectionData {
+    let details = pb::InspectionErrorDetails {
+        catch_index: inspection.catch_index,
+        retry_index: inspection.retry_index,
+        retry_backoff_interval_seconds: inspection.retry_backoff_seconds,
+    };
+    let stage = |(stage, payload): (&Stage, &Payload)| (stage.name().to_owned(), payload.text().to_owned());
+    pb::InspectionData {
+        input: inspection.input.text().to_owned(),
+        stages: inspection.stages.iter().map(stage).collect(),
+        variables: inspection.variables.as_ref().map(|variables| variables.text().to_owned()),
+        max_concurrency: inspection.max_concurrency,
+        tolerated_failure_count: inspection.tolerated_failure_count,
+        tolerated_failure_percentage: inspection.tolerated_failure_percentage,
+        error_details: (details != pb::InspectionErrorDetails::default()).then_some(details),
+    }
 }
 
 pub(super) fn verdict(verdict: Verdict) -> pb::ValidateStateMachineDefinitionResponse {

@@ -281,6 +281,51 @@ impl Members for pb::ValidateStateMachineDefinitionRequest {
     }
 }
 
+fn mock(mock: pb::MockInput) -> Value {
+    let error = |error: pb::MockErrorOutput| -> Value {
+        builder().optional("error", Some(error.error)).optional("cause", Some(error.cause)).build().into()
+    };
+    let mode = enumerated(
+        mock.field_validation_mode,
+        pb::FieldValidationMode::as_str_name,
+        "FIELD_VALIDATION_MODE_",
+    );
+    builder()
+        .optional("result", mock.result)
+        .optional("errorOutput", mock.error_output.map(error))
+        .optional("fieldValidationMode", mode)
+        .build()
+        .into()
+}
+
+fn state_configuration(configuration: pb::TestStateConfiguration) -> Value {
+    builder()
+        .optional("retrierRetryCount", configuration.retrier_retry_count.map(i64::from))
+        .optional("errorCausedByState", configuration.error_caused_by_state)
+        .optional("mapIterationFailureCount", configuration.map_iteration_failure_count.map(i64::from))
+        .optional("mapItemReaderData", configuration.map_item_reader_data)
+        .build()
+        .into()
+}
+
+impl Members for pb::TestStateRequest {
+    fn members(self) -> Object {
+        let level = enumerated(self.inspection_level, pb::InspectionLevel::as_str_name, "INSPECTION_LEVEL_");
+        builder()
+            .text("definition", self.definition)
+            .optional("roleArn", self.role_arn)
+            .optional("input", self.input)
+            .optional("inspectionLevel", level)
+            .optional("revealSecrets", Some(self.reveal_secrets))
+            .optional("variables", self.variables)
+            .optional("stateName", self.state_name)
+            .optional("mock", self.mock.map(mock))
+            .optional("context", self.context)
+            .optional("stateConfiguration", self.state_configuration.map(state_configuration))
+            .build()
+    }
+}
+
 impl Members for pb::StartExecutionRequest {
     fn members(self) -> Object {
         builder()

@@ -292,6 +292,16 @@ impl WorkflowsService for Workflows {
         })
     }
 
+    async fn test_state(
+        &self,
+        request: Request<pb::TestStateRequest>,
+    ) -> Result<Response<pb::TestStateResponse>, Status> {
+        unary!(self, request, TestState, |service, tenant, input| {
+            let (tested, level) = service.test_state(tenant, input).await?;
+            convert::tested(&tested, level)
+        })
+    }
+
     async fn start_execution(
         &self,
         request: Request<pb::StartExecutionRequest>,

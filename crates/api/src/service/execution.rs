@@ -57,7 +57,7 @@ impl Service {
         })
     }
 
-    fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {
+    pub(super) fn execution_input(&self, text: Option<Str>) -> Result<Payload, Refusal> {
         let text = text.as_deref().unwrap_or("{}");
         let invalid = |why: &dyn std::fmt::Display| {
             Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{why}'"))

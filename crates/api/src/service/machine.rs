@@ -128,7 +128,7 @@ pub(super) fn checked_name(name: Str) -> Result<Str, Refusal> {
     }
 }
 
-fn check_role(arn: &str) -> Result<(), Refusal> {
+pub(super) fn check_role(arn: &str) -> Result<(), Refusal> {
     if arn.starts_with("arn:") && arn.split(':').count() >= 6 {
         return Ok(());
     }

@@ -7,6 +7,7 @@ mod machine;
 mod map_run;
 mod tags;
 mod task;
+mod test_state;
 mod validate;
 mod version;
 
@@ -25,6 +26,7 @@ use crate::throttle::Throttle;
 
 pub(crate) use configuration::{EncryptionView, LoggingView, TracingView};
 pub(crate) use execution::History;
+pub(crate) use test_state::InspectionLevel;
 pub(crate) use validate::Verdict;
 
 /// How long a poll for an activity's task waits, and what it takes to give the task.

@@ -167,6 +167,54 @@ async fn definitions_are_validated_and_as_much_is_told_as_was_asked_for() {
     assert_eq!((&one["result"], &one["truncated"]), (&json!("FAIL"), &json!(true)));
 }
 
+const TEST: &str = r#"{"definition":"{}","input":"[ 1 ]","inspectionLevel":"DEBUG","stateName":"S","context":"{}",
+    "variables":"{\"x\":1}","mock":{"errorOutput":{"error":"E","cause":"C"},"fieldValidationMode":"PRESENT"},
+    "stateConfiguration":{"retrierRetryCount":4,"mapIterationFailureCount":2,"errorCausedByState":"T"}}"#;
+
+#[tokio::test]
+async fn a_state_is_tested_and_as_much_is_told_as_was_asked_for() {
+    let api = Api::start().await;
+    let told = api.ok("TestState", TEST).await;
+    let inspection = json!({
+        "input": "[ 1 ]", "afterInputPath": "[ 1 ]", "result": "2", "variables": r#"{"x":1}"#, "maxConcurrency": 0,
+        "toleratedFailurePercentage": 12.5, "errorDetails": {"catchIndex": 0, "retryIndex": 1},
+    });
+    let mut expect = json!({
+        "status": "CAUGHT_ERROR", "output": "3", "error": "E", "cause": "C", "nextState": "N",
+        "inspectionData": inspection,
+    });
+    assert_eq!(told, expect);
+    let call = api.engine.last_call();
+    for part in ["Present", "retries: Some(4)", "failed_iterations: Some(2)", "state_name: Some(\"S\")"] {
+        assert!(call.contains(part), "{part} in {call}");
+    }
+    expect.as_object_mut().unwrap().remove("inspectionData");
+    assert_eq!(api.ok("TestState", r#"{"definition":"{}"}"#).await, expect);
+}
+
+#[tokio::test]
+async fn a_test_that_contradicts_itself_is_refused() {
+    let api = Api::start().await;
+    let both = "A test mock should have only one of the following fields: [result, errorOutput].";
+    for (members, name, message) in [
+        (r#""mock":{"result":"1","errorOutput":{}}"#, "ValidationException", both),
+        (r#""mock":{}"#, "ValidationException", both),
+        (r#""mock":{"result":"no"}"#, "ValidationException", "Mocked result must be valid JSON"),
+        (
+            r#""mock":{"result":"1"},"revealSecrets":true"#,
+            "ValidationException",
+            "TestState does not support RevealSecrets when a mock is specified.",
+        ),
+        (r#""variables":"1""#, "ValidationException", "Variables must be a JSON object"),
+        (r#""roleArn":"r""#, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: r'"),
+    ] {
+        let body = format!(r#"{{"definition":"{{}}",{members}}}"#);
+        let refusal = api.refused("TestState", &body).await;
+        assert_eq!(refusal, (400, name.to_owned(), message.to_owned()), "{members}");
+    }
+    assert_eq!(api.engine.calls(), 0);
+}
+
 #[tokio::test]
 async fn activities_are_created_described_polled_listed_and_deleted() {
     let api = Api::start().await;

@@ -9,10 +9,10 @@ use newel_engine::request::{
     CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
     MapRun, MapRunCounts, MapRunItem, MapRunStatus, Page, PublishVersion, PublishedVersion, Redrivable,
     Route, StartExecution, StartedExecution, StateMachine, StateMachineItem, SyncExecution, Tag, Tenant,
-    TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use newel_engine::{Error, ErrorKind, Workflows};
-use newel_machine::{Detail, Event, EventId, Fault, StateType};
+use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
 use tokio::sync::mpsc;
@@ -221,6 +221,29 @@ impl Workflows for Fake {
             found.push(Diagnostic { severity, code, message: "what".to_owned(), location });
         }
         Ok(found)
+    }
+
+    async fn test_state(&self, request: TestState) -> Result<TestedState, Error> {
+        self.asked(format!("{request:?}")).await?;
+        let payload = |text: &str| Payload::parse(text).unwrap();
+        let inspection = Inspection {
+            input: request.input,
+            stages: [(Stage::AfterInputPath, payload("[ 1 ]")), (Stage::Result, payload("2"))].into(),
+            variables: Some(payload(r#"{"x":1}"#)),
+            max_concurrency: Some(0),
+            tolerated_failure_count: None,
+            tolerated_failure_percentage: Some(12.5),
+            catch_index: Some(0),
+            retry_index: Some(1),
+            retry_backoff_seconds: None,
+        };
+        Ok(TestedState {
+            status: TestStatus::CaughtError,
+            output: Some(payload("3")),
+            fault: Fault { error: Some("E".into()), cause: Some("C".into()) },
+            next: Some("N".into()),
+            inspection,
+        })
     }
 
     async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {

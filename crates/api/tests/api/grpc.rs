@@ -170,6 +170,23 @@ async fn definitions_are_validated() {
 }
 
 #[tokio::test]
+async fn a_state_is_tested() {
+    let api = Api::start().await;
+    let mut client = connected(&api).await;
+    let request = pb::TestStateRequest {
+        definition: "{}".into(),
+        inspection_level: pb::InspectionLevel::Trace.into(),
+        mock: Some(pb::MockInput { result: Some("1".into()), ..Default::default() }),
+        ..Default::default()
+    };
+    let tested = client.test_state(request).await.unwrap().into_inner();
+    assert_eq!((tested.status(), tested.output()), (pb::TestExecutionStatus::CaughtError, "3"));
+    let inspection = tested.inspection_data.unwrap();
+    assert_eq!((&*inspection.input, &*inspection.stages["afterInputPath"]), ("{}", "[ 1 ]"));
+    assert_eq!(inspection.error_details.unwrap().retry_index, Some(1));
+}
+
+#[tokio::test]
 async fn activities() {
     let api = Api::start().await;
     let mut client = connected(&api).await;

@@ -23,7 +23,7 @@ mod variable;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use newel_value::{ParseErrorKind, Str, Value};
+use newel_value::{Object, ParseErrorKind, Str, Value};
 
 use crate::catalog::ResourceCatalog;
 use crate::diagnostic::{Code, Diagnostics};
@@ -56,6 +56,35 @@ pub fn compile(
     }
 }
 
+/// The name that a state compiled by itself goes by, as TestState has it.
+pub const LONE_STATE: &str = "StateName";
+
+/// Compiles one state by itself, the only one of the plan. Where it leads needn't be there.
+///
+/// # Errors
+/// All that is wrong with it, located as if it were a state of a definition.
+pub fn compile_state(
+    state: &str,
+    catalog: &dyn ResourceCatalog,
+    limits: &Limits,
+) -> Result<Plan, Diagnostics> {
+    let mut compiler = Compiler::new(state, MachineType::Standard, catalog);
+    let plan = compiler.read(state, limits).and_then(|state| {
+        if state.as_object().is_none() {
+            compiler.not_an_object();
+            return None;
+        }
+        let states: Object = [(LONE_STATE, state)].into_iter().collect();
+        let machine: Object =
+            [("StartAt", Value::from(LONE_STATE)), ("States", states.into())].into_iter().collect();
+        compiler.machine(&machine)
+    });
+    match plan {
+        Some(plan) if !compiler.found.is_refusal() => Ok(plan),
+        _ => Err(compiler.found),
+    }
+}
+
 /// What there is to say about a definition: errors and warnings.
 #[must_use]
 pub fn validate(
@@ -74,20 +103,7 @@ fn read(
     catalog: &dyn ResourceCatalog,
     limits: &Limits,
 ) -> (Option<Plan>, Diagnostics) {
-    let mut compiler = Compiler {
-        catalog,
-        machine_type,
-        found: Diagnostics::default(),
-        graph: Diagnostics::default(),
-        names: HashSet::new(),
-        targets: Vec::new(),
-        variables: Vec::new(),
-        depth: 0,
-        distributed: HashMap::new(),
-        fingerprint: distributed::fingerprint(definition.bytes(), distributed::FINGERPRINT),
-        machine_language: QueryLanguage::JsonPath,
-        here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
-    };
+    let mut compiler = Compiler::new(definition, machine_type, catalog);
     let plan = compiler.definition(definition, limits);
     let mut found = compiler.found;
     if !found.is_refusal() {
@@ -137,18 +153,46 @@ struct Target {
     location: String,
 }
 
+impl<'a> Compiler<'a> {
+    fn new(text: &str, machine_type: MachineType, catalog: &'a dyn ResourceCatalog) -> Self {
+        Self {
+            catalog,
+            machine_type,
+            found: Diagnostics::default(),
+            graph: Diagnostics::default(),
+            names: HashSet::new(),
+            targets: Vec::new(),
+            variables: Vec::new(),
+            depth: 0,
+            machine_language: QueryLanguage::JsonPath,
+            here: Here { language: QueryLanguage::JsonPath, fields_from: 0 },
+            distributed: HashMap::new(),
+            fingerprint: distributed::fingerprint(text.bytes(), distributed::FINGERPRINT),
+        }
+    }
+}
+
 impl Compiler<'_> {
     fn definition(&mut self, definition: &str, limits: &Limits) -> Option<Plan> {
-        if definition.len() > limits.definition_bytes {
-            let message = format!("Definition must not be larger than {} bytes", limits.definition_bytes);
-            self.found.report(Code::SchemaValidationFailed, message, None);
-            return None;
-        }
-        let value = self.json(definition)?;
+        let value = self.read(definition, limits)?;
         let Some(object) = value.as_object() else {
             self.not_an_object();
             return None;
         };
+        self.machine(object)
+    }
+
+    /// What a text of no more than the limit says.
+    fn read(&mut self, text: &str, limits: &Limits) -> Option<Value> {
+        if text.len() > limits.definition_bytes {
+            let message = format!("Definition must not be larger than {} bytes", limits.definition_bytes);
+            self.found.report(Code::SchemaValidationFailed, message, None);
+            return None;
+        }
+        self.json(text)
+    }
+
+    fn machine(&mut self, object: &Object) -> Option<Plan> {
         let node = Node { object, location: String::new() };
         self.known_fields(
             &node,

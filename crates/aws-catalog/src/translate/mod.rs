@@ -1,6 +1,7 @@
 //! Walks JSON along a shape: a user's parameters to the wire, a service's answer back, a template for a check.
 
 mod from_wire;
+mod result;
 mod scalar;
 mod template;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use crate::model::{Member, Shape, ShapeKind};
 use crate::naming::{self, RESERVED_SUFFIX};
 
 pub use from_wire::from_wire;
+pub use result::{ResultRules, check_result};
 pub use template::{TemplateSyntax, check_template};
 pub use to_wire::to_wire;
 

@@ -266,3 +266,54 @@ proptest! {
         }
     }
 }
+
+/// A service whose answers have bounds, known values and required members.
+const ANSWERS: &str = r#"{
+  "metadata": {"serviceId": "Tiny", "serviceFullName": "Tiny", "apiVersion": "2026-01-01", "endpointPrefix": "tiny",
+    "signatureVersion": "v4", "protocol": "json", "jsonVersion": "1.1", "targetPrefix": "Tiny"},
+  "operations": {"DoIt": {"http": {"method": "POST", "requestUri": "/"}, "output": {"shape": "Out"}}},
+  "shapes": {
+    "Out": {"type": "structure", "required": ["jobArn"], "members": {
+      "jobArn": {"shape": "Arn"}, "status": {"shape": "Status"}, "count": {"shape": "Count"}, "data": {"shape": "Bytes"},
+      "at": {"shape": "Time"}, "done": {"shape": "Bool"}, "parts": {"shape": "Parts"}, "tags": {"shape": "Tags"}}},
+    "Arn": {"type": "string", "min": 3, "max": 5}, "Status": {"type": "string", "enum": ["UP", "DOWN"]},
+    "Count": {"type": "integer", "min": 1, "max": 9}, "Bytes": {"type": "blob", "min": 1}, "Time": {"type": "timestamp"},
+    "Bool": {"type": "boolean"}, "Part": {"type": "structure", "members": {"size": {"shape": "Count"}}},
+    "Parts": {"type": "list", "member": {"shape": "Part"}}, "Tags": {"type": "map", "key": {"shape": "Arn"}, "value": {"shape": "Arn"}}
+  }}"#;
+
+#[track_caller]
+fn check_answer(required: bool, answer: &str, expected: Result<(), &str>) {
+    let catalog = Catalog::from_models([("tiny", &Value::parse(ANSWERS).unwrap())]).unwrap();
+    let service = catalog.service("tiny").unwrap().unwrap();
+    let rules = ResultRules { required, parsed: &["Parsed"] };
+    let shape = service.shape_named("Out").unwrap();
+    let found = check_result(service, shape, &json(answer), Dialect::Optimized, rules);
+    assert_eq!(found, expected.map_err(str::to_owned), "{answer}");
+}
+
+#[test]
+fn made_up_answers_are_compared_with_the_model() {
+    let good = r#"{"JobArn":"abc","Status":"UP","Count":9,"Data":"x","At":"2026","Done":true,"Parts":[{"Size":1}],
+        "Tags":{"anything":"abc"},"Unknown":[1],"Parsed":{}}"#;
+    check_answer(true, good, Ok(()));
+    for (answer, why) in [
+        (r#"{"Status":1}"#, "Field 'Status' must be a string"),
+        (r#"{"Status":"AWAY"}"#, "Field 'Status' is not an expected value"),
+        (r#"{"Count":"1"}"#, "Field 'Count' must be a number"),
+        (r#"{"Count":0}"#, "Field 'Count' is less than the minimum value"),
+        (r#"{"Count":10}"#, "Field 'Count' exceeds the maximum value"),
+        (r#"{"Data":""}"#, "Field 'Data' is smaller than the minimum length"),
+        (r#"{"JobArn":"abcdef"}"#, "Field 'JobArn' exceeds the maximum length"),
+        (r#"{"At":true}"#, "Field 'At' must be a string"),
+        (r#"{"Done":"yes"}"#, "Field 'Done' must be a boolean"),
+        (r#"{"Parts":{}}"#, "Field 'Parts' must be an array"),
+        (r#"{"Parts":[{"Size":1},{"Size":[]}]}"#, "Field 'Size' must be a number"),
+        (r#"{"Tags":{"key":1}}"#, "Field 'key' must be a string"),
+    ] {
+        check_answer(false, answer, Err(why));
+    }
+    check_answer(true, r#"{"Status":"UP"}"#, Err("Required field 'JobArn' is missing"));
+    check_answer(true, r#"{"jobArn":"abc"}"#, Err("Required field 'JobArn' is missing"));
+    check_answer(false, r#"{"jobArn":1}"#, Ok(()));
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use newel_engine::{Dispatch, DispatchKind, Dispatcher as _};
+use newel_engine::{Dispatch, DispatchKind, Dispatcher as _, Report};
 use newel_proto::worker::v1::session_request::Message as Request;
 use newel_proto::worker::v1::session_response::Message as Answer;
 use tokio::time::{Duration, Instant, sleep};
@@ -204,4 +204,18 @@ async fn sessions_are_refused_or_ended_for_what_they_do() {
     assert_eq!(a.answer().await.unwrap_err().code(), Code::Unavailable);
     let refused = Peer::greet(&hub, hello("batch", "a", 1, 1, &[])).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_a_family_that_has_no_worker_fails_at_once() {
+    let (hub, engine) = hub(Options { families: vec!["glue".to_owned()], ..Options::default() });
+    engine.start(submits([0]));
+    settle().await;
+    let [(refused, Report::Failed { error, cause })] = &engine.reports()[..] else { panic!("{:?}", engine.reports()) };
+    assert_eq!((refused, &**error), (&task(0), "States.TaskFailed"));
+    assert!(cause.contains("the family 'batch' has none"), "{cause}");
+    // One that has come all the same is served.
+    let mut a = Peer::connect(&hub, "a").await;
+    engine.start(submits([1]));
+    assert_eq!(a.dispatches().await, "1S");
 }

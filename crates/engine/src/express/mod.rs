@@ -12,6 +12,7 @@
 //! attempt, so a call is made twice only if the definition retries it or the whole execution is run again.
 
 mod durable;
+mod lone;
 mod run;
 
 use std::collections::HashMap;

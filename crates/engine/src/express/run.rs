@@ -263,7 +263,7 @@ impl Inner {
     }
 
     /// Lets go what is still ordered for an execution that ended without closing.
-    fn let_orders_go(&self, waiting: &Waiting) {
+    pub(super) fn let_orders_go(&self, waiting: &Waiting) {
         let left: Vec<_> = waiting.orders.lock().drain().map(|(task, _)| task).collect();
         if !left.is_empty() {
             self.dispatcher.forget(&left);

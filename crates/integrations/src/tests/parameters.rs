@@ -41,13 +41,52 @@ fn resources_are_named_as_the_history_shows_them() {
 }
 
 #[test]
+fn resources_that_no_worker_carries_out_are_known_all_the_same() {
+    for (arn, family, resource_type, action, express) in [
+        ("arn:aws:states:::lambda:invoke", "lambda", "lambda", "invoke", true),
+        ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", "messaging", "sqs", "sendMessage.waitForTaskToken", false),
+        ("arn:aws:states:::states:startExecution.sync:2", "states", "states", "startExecution.sync:2", false),
+        ("arn:aws:states:::http:invoke", "http", "http", "invoke", true),
+        ("arn:aws:states:::aws-sdk:glue:startJobRun", "sdk", "aws-sdk:glue", "startJobRun", true),
+    ] {
+        let resource = integrations().resolve(arn).unwrap();
+        let named = (&*resource.family, &*resource.resource_type, &*resource.action, resource.express);
+        assert_eq!(named, (family, resource_type, action, express), "{arn}");
+        assert!(integrations().find(arn).is_err(), "{arn}");
+    }
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:f:1";
+    let resource = integrations().resolve(function).unwrap();
+    assert_eq!((&*resource.family, resource.pattern), ("lambda", Pattern::RequestResponse));
+    let anything = json("[1]");
+    assert_eq!(integrations().check_template(&resource, "Parameters", &anything), []);
+}
+
+#[test]
+fn parameters_of_step_functions_own_are_checked() {
+    let resource = integrations().resolve("arn:aws:states:::apigateway:invoke").unwrap();
+    let faults = integrations().check_template(&resource, "Parameters", &json(r#"{"Method":"GET","Verb":1}"#));
+    let told: Vec<_> = faults.iter().map(|fault| (&*fault.pointer, &*fault.message)).collect();
+    assert_eq!(
+        told,
+        [
+            ("/Parameters", "The field \"Verb\" is not supported by Step Functions"),
+            ("/Parameters", "The field 'ApiEndpoint' is required but was missing"),
+        ]
+    );
+}
+
+#[test]
 fn what_is_not_there_is_refused_in_awss_words() {
     for arn in [
         "arn:aws:states:::dynamodb:query",
         "arn:aws:states:::batch:SubmitJob",
-        "arn:aws:states:::aws-sdk:s3:getObject",
+        "arn:aws:states:::aws-sdk:s4:getObject",
+        "arn:aws:states:::aws-sdk:glue:StartJobRun",
+        "arn:aws:states:::aws-sdk:glue:startJobRun.sync",
+        "arn:aws:states:::lambda:invoke.sync",
+        "arn:aws:states:us-east-1:123456789012:activity:a",
         "arn:aws:states:::nonsense:doIt",
-        "arn:aws:lambda:us-east-1:123456789012:function:f",
+        "arn:aws:lambda:us-east-1:123456789012:layer:f",
         "not an arn",
     ] {
         let fault = integrations().resolve(arn).unwrap_err();
@@ -57,8 +96,6 @@ fn what_is_not_there_is_refused_in_awss_words() {
         );
         assert_eq!((fault.pointer.as_str(), fault.message), ("/Resource", expected));
     }
-    let activity = integrations().resolve("arn:aws:states:us-east-1:123456789012:activity:a").unwrap_err();
-    assert!(activity.message.contains("Activities are not supported yet"), "{}", activity.message);
 }
 
 #[track_caller]

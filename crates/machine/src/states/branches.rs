@@ -9,6 +9,7 @@ use crate::event::{Detail, EventId};
 use crate::execution::{FramePath, Iterations, Phase};
 use crate::fault::EvalError;
 use crate::frames::child_path;
+use crate::probe::Stage;
 use crate::transition::Extra;
 use crate::turn::{Runner, Step, iteration};
 
@@ -228,7 +229,9 @@ impl Runner<'_, '_> {
         raw: &Payload,
     ) -> Step {
         let result = self.template_or(path, branches.result_selector, raw)?;
+        self.note(Stage::AfterResultSelector, &result);
         let output = self.put(path, branches.result_path, &result)?;
+        self.note(Stage::AfterResultPath, &output);
         self.conclude(path, state, output, raw, branches.transition)
     }
 

@@ -255,7 +255,7 @@ fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResu
     })
 }
 
-fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
+pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
     let limit = |field: &str, setting: &Option<Setting<u64>>| {
         let Some(setting) = setting else { return Ok(None) };
         let number = whole(scope, field, setting)?;
@@ -274,7 +274,7 @@ fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
 }
 
 /// A whole number, written or read; AWS reads texts of digits too.
-fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
+pub(super) fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
     match setting {
         Setting::Value(number) => Ok(i64::try_from(*number).unwrap_or(i64::MAX)),
         Setting::Jsonata(jsonata) => scope.jsonata_whole(jsonata),
@@ -286,7 +286,7 @@ fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i
     }
 }
 
-fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResult<f64> {
+pub(super) fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResult<f64> {
     let percentage = match setting {
         Setting::Value(number) => *number,
         Setting::Jsonata(jsonata) => scope.jsonata_number(jsonata)?.as_f64().unwrap_or(f64::NAN),

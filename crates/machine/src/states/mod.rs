@@ -4,6 +4,7 @@ mod branches;
 mod choice;
 mod distributed;
 mod history;
+mod mocked;
 mod task;
 
 use newel_asl::plan::{
@@ -16,6 +17,7 @@ use crate::eval::{Data, EvalResult, Scope, put_result};
 use crate::event::Fault;
 use crate::execution::{FramePath, Phase};
 use crate::fault::{EvalError, StateError};
+use crate::probe::Stage;
 use crate::turn::{Runner, Step, after_seconds};
 
 /// The longest a Wait may last, as AWS bounds it: some three years.
@@ -33,6 +35,8 @@ impl Runner<'_, '_> {
             Kind::Wait(wait) => self.wait(path, &state, wait),
             Kind::Succeed => self.succeed(path, &state),
             Kind::Fail(fail) => self.fail_state(path, fail),
+            Kind::Parallel(parallel) if self.probe.is_some() => self.mocked_branches(path, &state, parallel),
+            Kind::Map(map) if self.probe.is_some() => self.mocked_iterations(path, &state, map),
             Kind::Parallel(parallel) => self.start_branches(path, &state, parallel),
             Kind::Map(map) => match map.distributed.as_deref() {
                 Some(distributed) => self.start_map_run(path, &state, map, distributed),
@@ -49,10 +53,14 @@ impl Runner<'_, '_> {
     /// The input after `InputPath`.
     pub(crate) fn effective_input(&self, path: &str, state: &State) -> Result<Payload, StateError> {
         let raw = self.input(path);
-        if matches!(state.input_path, DataPath::Whole) {
-            return Ok(raw);
-        }
-        self.evaluate(path, raw.value(), |scope| scope.data(&state.input_path)).map(Payload::from)
+        let effective = match state.input_path {
+            DataPath::Whole => raw,
+            DataPath::Empty | DataPath::Path(_) => self
+                .evaluate(path, raw.value(), |scope| scope.data(&state.input_path))
+                .map(Payload::from)?,
+        };
+        self.note(Stage::AfterInputPath, &effective);
+        Ok(effective)
     }
 
     /// `OutputPath` or `Output`, and `Assign`, then on to the next state. `result` is what `Assign` sees as `$` or
@@ -94,10 +102,22 @@ impl Runner<'_, '_> {
     fn pass(&mut self, path: &FramePath, state: &State, pass: &Pass) -> Step {
         let effective = self.effective_input(path, state)?;
         let result = match &pass.result {
-            Some(result) => result.clone().into(),
-            None => self.template_or(path, pass.parameters.as_ref(), &effective)?,
+            Some(result) => {
+                let result = result.clone().into();
+                self.note(Stage::Result, &result);
+                result
+            }
+            None => {
+                let parameters = self.template_or(path, pass.parameters.as_ref(), &effective)?;
+                if state.language == QueryLanguage::JsonPath {
+                    self.note(Stage::AfterParameters, &parameters);
+                }
+                parameters
+            }
         };
+        self.note(Stage::AfterResultSelector, &result);
         let output = self.put(path, &pass.result_path, &result)?;
+        self.note(Stage::AfterResultPath, &output);
         self.conclude(path, state, output, &result, &pass.transition)
     }
 
@@ -127,6 +147,7 @@ impl Runner<'_, '_> {
 
     fn fail_state(&mut self, path: &FramePath, fail: &Fail) -> Step {
         let raw = self.input(path);
+        self.note(Stage::AfterInputPath, &raw);
         let fault = self.evaluate(path, raw.value(), |scope| {
             Ok(Fault {
                 error: text_setting(scope, "ErrorPath", fail.error.as_ref())?,

@@ -9,6 +9,7 @@ use crate::eval::{EvalResult, Scope};
 use crate::execution::{Attempt, FramePath, Phase};
 use crate::fault::{EvalError, StateError};
 use crate::input::{Effect, ScheduledTask, TaskReport};
+use crate::probe::Stage;
 use crate::states::history;
 use crate::transition::{Extra, state_error};
 use crate::turn::{Runner, Step, after_seconds};
@@ -36,7 +37,9 @@ impl Runner<'_, '_> {
             };
             Ok((parameters, Settings::evaluate(scope, task)?))
         })?;
-        let parameters = self.prepare(path, task, parameters)?;
+        let parameters = Payload::from(parameters);
+        self.note(Stage::AfterParameters, &parameters);
+        let parameters = self.prepare(path, task, parameters.value().clone())?;
         self.check_size(&parameters, size_name(task))?;
 
         let now = self.world.now;
@@ -172,7 +175,9 @@ impl Runner<'_, '_> {
             TaskReport::Succeeded(output) => self.succeeded(path, output),
             // A worker says so when it has an attempt past its deadline and hasn't looked at what became of it: a job that
             // may be running is to be stopped, as when the clock says so here.
-            TaskReport::Failed(fault) if !by_token && fault.error.as_deref() == Some(error::TIMEOUT) => {
+            TaskReport::Failed(fault)
+                if !by_token && self.probe.is_none() && fault.error.as_deref() == Some(error::TIMEOUT) =>
+            {
                 self.time_out(path, attempt);
             }
             TaskReport::Failed(fault) => {
@@ -232,8 +237,11 @@ impl Runner<'_, '_> {
     }
 
     fn conclude_task(&mut self, path: &FramePath, state: &State, task: &Task, raw: &Payload) -> Step {
+        self.note(Stage::Result, raw);
         let result = self.template_or(path, task.result_selector.as_ref(), raw)?;
+        self.note(Stage::AfterResultSelector, &result);
         let output = self.put(path, &task.result_path, &result)?;
+        self.note(Stage::AfterResultPath, &output);
         self.conclude(path, state, output, raw, &task.transition)
     }
 

@@ -8,4 +8,5 @@ mod conformance;
 mod driver;
 mod properties;
 mod scale;
+mod state_test;
 mod text;

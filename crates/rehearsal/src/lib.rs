@@ -1,0 +1,23 @@
+//! Rehearsals: a definition run against made-up answers of its tasks, on virtual time.
+//!
+//! The interpreter is the one that executions run on; what is made up is the world around it: the answers come from
+//! [`Mocks`], and the clock jumps to whatever is due next, so a wait of a day takes no time.
+//!
+//! Where to start: [`Mocks::parse`] reads a file of mocks, [`rehearse`] plays one [`Case`] of it and gives a [`Record`] of what
+//! happened, [`Expectation::differences`] compares that with what was expected.
+//!
+//! It must not know: any I/O, the real clock, randomness (the numbers it needs are the same at every run), any service.
+//!
+//! Invariants:
+//! * REH-1: the same plan, case and start give the same record.
+//! * REH-2: a rehearsal ends: in an outcome, or with a [`Problem`] that names what is missing.
+
+mod expectation;
+mod mocks;
+mod record;
+mod run;
+
+pub use expectation::Expectation;
+pub use mocks::{Answer, Case, Fault, Mocks, Responses};
+pub use record::{Attempt, Record, Step};
+pub use run::{Problem, Scene, rehearse};
