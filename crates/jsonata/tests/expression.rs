@@ -1,5 +1,7 @@
 //! What a caller sees: outcomes, messages, references, bindings, budgets.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
 use std::sync::Arc;
 
 use newel_jsonata::{Bindings, Budget, EvalError, Expression, Outcome, World, is_function_name};
