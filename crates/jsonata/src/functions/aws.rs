@@ -52,8 +52,8 @@ pub(super) fn range(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Resu
         return Err(EvalError::new("D2014").with_value(Some(number_value(size))));
     }
     let items = evaluator.numbers(first, step, size)?;
-    // Recorded: of one number it gives the number, as a sequence does.
-    Item::list(items, Flags::SEQUENCE, &mut evaluator.budget)
+    // Recorded from AWS: a range of one number is that number.
+    Item::sequence(items, &mut evaluator.budget)
 }
 
 /// `$hash(content, algorithm)`: of a string's UTF-8, or of any other value as `$string` prints it; in hexadecimal.
