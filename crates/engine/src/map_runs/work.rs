@@ -410,10 +410,10 @@ impl Run<'_> {
 
     /// One step of an open run: begins children, or ends.
     async fn go_on(&mut self) -> Result<(), Error> {
-        if self.record.ending.is_none() {
-            if let Err(fault) = self.sink().map(drop) {
-                self.fail(fault);
-            }
+        if self.record.ending.is_none()
+            && let Err(fault) = self.sink().map(drop)
+        {
+            self.fail(fault);
         }
         if self.record.ending.is_none() && self.record.exceeds_tolerance() {
             self.fail(Fault {
