@@ -262,7 +262,7 @@ pub(super) struct Branches<'a> {
 }
 
 impl<'a> Branches<'a> {
-    const fn of_parallel(parallel: &'a Parallel) -> Self {
+    pub(super) const fn of_parallel(parallel: &'a Parallel) -> Self {
         Self {
             succeeded: Detail::ParallelSucceeded,
             result_selector: parallel.result_selector.as_ref(),
