@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use lru::LruCache;
 use newel_asl::Diagnostics;
+use newel_asl::limits::Limits;
 use newel_asl::plan::Plan;
 use newel_store::Id;
 use newel_value::Str;
@@ -39,11 +40,14 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    fn new(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>) -> Self {
+    fn new(plan: Plan, revision: &RevisionRecord, sealing: Option<Sealing>, limits: &Limits) -> Self {
         let child = |name: &Str| {
             let (.., distributed) = plan.distributed_map(name)?;
             let machine_type = distributed.execution_type;
-            let child = Self::alone(plan.child(name)?, revision, sealing.clone());
+            let mut child = plan.child(name)?;
+            // Children are durable whatever their type; how long an Express one may take is its type's.
+            child.timeout_seconds = (machine_type == MachineType::Express).then_some(limits.express_seconds);
+            let child = Self::alone(child, revision, sealing.clone());
             Some((name.clone(), Arc::new(Self { machine_type, ..child })))
         };
         let children = plan.distributed.keys().filter_map(child).collect();
@@ -159,7 +163,7 @@ impl Inner {
         let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
-            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision, self.sealing_of(revision)))),
+            Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision, self.sealing_of(revision), &self.limits))),
             Err(diagnostics) => Err(Error::new(ErrorKind::InvalidDefinition, diagnostics.to_string())),
         }
     }

@@ -574,12 +574,6 @@ async fn requests_that_cannot_be_read_are_refused() {
             "SerializationException",
             "STRING_VALUE can not be converted",
         ),
-        (
-            "TestState",
-            r#"{"definition":"{}"}"#,
-            "UnknownOperationException",
-            "Newel does not serve TestState yet",
-        ),
         ("Nonsense", "{}", "UnknownOperationException", "The X-Amz-Target header names no operation"),
     ] {
         let (status, refused, told) = api.refused(operation, body).await;

@@ -22,6 +22,7 @@ use crate::codec::{ExecutionRecord, decode, encode};
 use crate::engine::Inner;
 use crate::ids::arn_key;
 use crate::mail::What;
+use crate::plans::Compiled;
 use crate::request::{Redrivable, UpdateMapRun};
 use crate::{Error, ErrorKind};
 
@@ -45,6 +46,8 @@ struct Run<'a> {
     epoch: Epoch,
     record: MapRunRecord,
     plan: RunPlan,
+    /// The definition that has the Map.
+    compiled: Arc<Compiled>,
     /// What is to be done once the next commit is durable.
     due: Due,
     /// Rows of the next commit beside the record's.
@@ -113,8 +116,10 @@ impl Inner {
             // Nothing is left of it but its record: it is over for good.
             return self.clear_up(id, &row, epoch, record, news).await;
         };
+        let compiled = self.plan(record.machine, record.revision).await?;
         let mut run = Run {
             inner: self,
+            compiled,
             id,
             epoch,
             plan: decode(&plan.record)?,
@@ -332,19 +337,14 @@ impl Run<'_> {
     async fn input_again(&self, child: OpenChild) -> Result<Payload, Fault> {
         let items =
             source(&self.plan.items)?.read(child.first, usize::try_from(child.count).unwrap_or(1)).await?;
-        self.with_recipe(|recipe| recipe.again(child, &items)).await
+        self.with_recipe(|recipe| recipe.again(child, &items))
     }
 
-    /// Makes inputs where that holds up nobody else.
-    async fn with_recipe<T>(&self, make: impl FnOnce(&Recipe<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let internal = |why: &str| Fault { error: Some(error::RUNTIME.into()), cause: Some(why.into()) };
-        let compiled = self
-            .inner
-            .plan(self.record.machine, self.record.revision)
-            .await
-            .map_err(|why| internal(&why.to_string()))?;
-        let Some((state, ..)) = compiled.plan.distributed_map(&self.record.state) else {
-            return Err(internal("The definition has no such state"));
+    /// Makes inputs with what the definition says of them.
+    fn with_recipe<T>(&self, make: impl FnOnce(&Recipe<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        let Some((state, ..)) = self.compiled.plan.distributed_map(&self.record.state) else {
+            let cause = "The definition has no such state".into();
+            return Err(Fault { error: Some(error::RUNTIME.into()), cause: Some(cause) });
         };
         let random = || self.inner.env.random();
         let now = self.inner.env.now();
@@ -481,7 +481,7 @@ impl Run<'_> {
         loop {
             let read = items.read(first, most).await?;
             let whole = first + u64::try_from(read.len()).unwrap_or(u64::MAX) >= items.total();
-            let made = self.with_recipe(|recipe| recipe.next(&read, first, index, whole)).await?;
+            let made = self.with_recipe(|recipe| recipe.next(&read, first, index, whole))?;
             if made.is_some() || whole {
                 return Ok(made);
             }

@@ -132,8 +132,8 @@ async fn what_may_not_be_redriven_says_why() {
     let late = fixture.start("late", "e", "{}").await;
     tokio::time::sleep(Duration::from_secs(101)).await;
     assert_eq!(reason(&old).await, "Execution redrivable period exceeded.");
+    tokio::time::sleep(Duration::from_secs(900)).await;
     eventually(async || {
-        tokio::time::sleep(Duration::from_secs(30)).await;
         Some(fixture.describe(&late).await).filter(|late| late.status == ExecutionStatus::TimedOut)
     })
     .await;

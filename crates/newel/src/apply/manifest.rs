@@ -298,7 +298,7 @@ activities: [ask]
     #[test]
     fn errors_name_the_place() {
         for (manifest, expect) in [
-            ("machines: {a: {rolle: x, role: y}}", "newel.yaml:1:24: machines/a: rolle isn't known here"),
+            ("machines: {a: {rolle: x, role: y}}", "newel.yaml:1:23: machines/a: rolle isn't known here"),
             ("machines: {a: {role: x, aliases: {l: newst}}}", "an alias leads to"),
             ("machines: {b: {role: x}}", "there is no b.asl.json"),
             (
