@@ -104,6 +104,7 @@ impl Runner<'_, '_> {
         let result = match &pass.result {
             Some(result) => {
                 let result = result.clone().into();
+                self.forget(Stage::AfterInputPath);
                 self.note(Stage::Result, &result);
                 result
             }
