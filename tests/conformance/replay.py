@@ -21,10 +21,11 @@ NOWHERE = "http://127.0.0.1:9"
 SELECTED = ["--needs", "none", "--account-per-case", "--jobs", "4"]
 
 
-def cases(recordings: Path) -> list[str]:
-    """The ids of the recordings that need no other service."""
+def cases(recordings: Path) -> dict[str, str]:
+    """The recordings that need no other service: when each was made, by its id."""
     files = sorted((recordings / "cases").glob("*.json"))
-    return [case["id"] for file in files for case in json.loads(file.read_text())["cases"] if not case["needs"]]
+    found = [case for file in files for case in json.loads(file.read_text())["cases"] if not case["needs"]]
+    return {case["id"]: case["source"]["snapshot_recorded"] for case in found}
 
 
 def replay(recordings: Path, *more: str) -> int:

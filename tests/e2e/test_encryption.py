@@ -7,7 +7,7 @@ import subprocess
 import botocore.exceptions
 import pytest
 from support.executions import closed, flaws, history, listed, machine, run, seen, single, start, task
-from support.newel import Dev, binary
+from support.newel import Dev, binary, catalog
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
 SERVER_KEY = "arn:aws:kms:us-east-1:000000000000:key/server"
@@ -190,7 +190,8 @@ def test_unsound_configurations_are_refused(dev, keys):
     customer = "CUSTOMER_MANAGED_KMS_KEY"
     assert create(type=customer)["Error"]["Code"] == "InvalidEncryptionConfiguration"
     assert create(type="AWS_OWNED_KEY", kmsKeyId=KEY)["Error"]["Code"] == "InvalidEncryptionConfiguration"
-    assert create(type=customer, kmsKeyId=KEY, kmsDataKeyReusePeriodSeconds=59)["Error"]["Code"] == "ValidationException"
+    owned = create(type="AWS_OWNED_KEY", kmsDataKeyReusePeriodSeconds=60)
+    assert owned["Error"]["Code"] == "InvalidEncryptionConfiguration"
     unknown = create(type=customer, kmsKeyId="alias/none")["Error"]
     assert unknown["Code"] == "KmsAccessDeniedException"
     assert "alias/none" in unknown["Message"] and "encryption.keys_file" in unknown["Message"]
@@ -260,7 +261,7 @@ def test_a_wrong_keys_file_is_told_at_the_start_without_showing_keys(tmp_path, k
     text = keys.file.read_text()
     keys.file.write_text(text.replace('"alias/orders"', '"orders"'))
     command = [str(binary()), "dev", "--data-dir", str(tmp_path / "data"), "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
-    env = {"NEWEL_ENCRYPTION__KEYS_FILE": str(keys.file)}
+    env = {"NEWEL_ENCRYPTION__KEYS_FILE": str(keys.file), "NEWEL_CATALOG": str(catalog())}
     started = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     assert started.returncode != 0
     assert "doesn't begin with alias/" in started.stderr and "AQEB" not in started.stderr

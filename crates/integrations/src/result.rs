@@ -113,7 +113,7 @@ fn header_name(name: &str) -> Str {
     if lower == "x-amzn-requestid" {
         return "x-amzn-RequestId".into();
     }
-    if lower.starts_with("x-") {
+    if lower.starts_with("x-") || lower == "connection" {
         return lower.into();
     }
     let words = lower.split('-').map(newel_aws_catalog::naming::capitalize);

@@ -20,10 +20,10 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// Four million steps, 32 MiB, 512 levels: any expression ends within a second, 64 MiB and half a thread's default
-    /// stack.
+    /// Eight million steps, 32 MiB, 512 levels: any expression ends within a second, 64 MiB and half a thread's default
+    /// stack (1 MiB, of optimised code).
     fn default() -> Self {
-        Self { steps: 4_000_000, bytes: 32 << 20, depth: 512 }
+        Self { steps: 8_000_000, bytes: 32 << 20, depth: 512 }
     }
 }
 

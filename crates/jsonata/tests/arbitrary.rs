@@ -69,6 +69,9 @@ fn calls() -> impl Strategy<Value = String> {
         "'MD5'",
         "'%C3%A9'",
         "'12'",
+        "'a'",
+        "'I'",
+        "'0.0e0'",
     ]);
     leaf.prop_map(str::to_owned).prop_recursive(3, 12, 3, move |inner| {
         (prop::sample::select(functions.clone()), prop::collection::vec(inner, 0..4))

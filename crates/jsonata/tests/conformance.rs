@@ -1,5 +1,7 @@
 //! The official test suite of JSONata (see the folder that `NEWEL_CONFORMANCE` names).
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,8 @@
-//! Expressions written to do harm end in an error, within a second, 64 MiB and a thread's default stack.
+//! Expressions written to do harm end in an error, within a second, 64 MiB and half of a thread's default stack.
 //!
 //! Each runs in a process of its own (this test program again), so that its memory can be told and a stack overflow is seen.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 // What `/proc` tells is Linux's.
 #![cfg(target_os = "linux")]
 
@@ -67,6 +68,18 @@ fn cases() -> Vec<(&'static str, String, End)> {
         case("mutual tail recursion", "($f := function($n){$g($n)}; $g := function($n){$f($n)}; $f(0))", OverBudget),
         case("recursion through map", "($f := function($n){$map([1,2], $f)}; $f(0))", OverBudget),
         case("recursion through sort", "($f := function($a,$b){$sort([1,2,3], $f)}; $f(1,2))", OverBudget),
+        case("recursion through sort of many", "($f := function($a,$b){$sort([1..1000], $f)}; $f(1,2))", OverBudget),
+        case("recursion through order", "($f := function(){[1..500]^($f())}; $f())", OverBudget),
+        case("recursion through predicates", "($f := function(){[1,2][$f()]}; $f())", OverBudget),
+        case("recursion through tuples", "($f := function(){$$.orders#$i[$f()].$i}; $f())", OverBudget),
+        case("recursion through groups", "($f := function(){[1,2]{$string($): $f()}}; $f())", OverBudget),
+        case("recursion through objects", "($f := function(){{'a': [$f()]}}; $f())", OverBudget),
+        case("recursion through transforms", "($f := function(){{'a': 1} ~> |$|{'b': $f()}|}; $f())", OverBudget),
+        case("recursion through replacement", "($f := function($m){$replace('ab', /a/, $f)}; $f(1))", OverBudget),
+        case("recursion through partial application", "($f := function($a, $b){($g := $f(?, 1); [$g($a)])}; $f(1, 2))", OverBudget),
+        case("recursion through reduce", "($f := function($a, $b){$reduce([1,2,3], $f)}; $f(1, 2))", OverBudget),
+        case("recursion through steps", "($f := function(){$$.orders.($f())}; $f())", OverBudget),
+        case("recursion through conditions", "($f := function($n){($n ? ($n ? ($n ? (1 + $f($n)))))}; $f(1))", OverBudget),
         case("recursion through composition", "($f := function($n){$n ~> ($g ~> $f)}; $g := function($n){$n}; $f(0))", OverBudget),
         case("Y combinator", "(λ($x){$x($x)})(λ($x){$x($x)})", OverBudget),
         case("Fibonacci", "($f := function($n){$n < 2 ? $n : $f($n - 1) + $f($n - 2)}; $f(60))", OverBudget),
@@ -100,6 +113,19 @@ fn cases() -> Vec<(&'static str, String, End)> {
         case("$base64encode", "$reduce([1..60], function($s, $i){$base64encode($s & $s)}, 'x')", OverBudget),
         case("$parse", "$parse('[' & $join($map([1..200000], function($i){'[]'}), ',') & ']')", Any),
         case("$hash", "$map([1..100000], function($i){$hash(long, 'SHA-512')})", OverBudget),
+        // No numbers
+        case("infinity in letters", "$formatInteger(1/0, 'a')", Any),
+        case("infinity in numerals", "$formatInteger(1/0, 'I')", Any),
+        case("infinity in words", "$formatInteger(1/0, 'w;o')", Any),
+        case("infinity in a picture", "$formatNumber(1/0, '0.0e0')", Any),
+        case("what becomes infinite in a picture", "$formatNumber(1e308, '0‰') & $formatNumber(-1e308, '00.00%')", Any),
+        case("infinity in a base", "$formatBase(1/0, 2)", Any),
+        case("infinite width", "$pad('x', 1/0)", OverBudget),
+        case("infinite $range", "$range(1, 1/0, 1)", Any),
+        case("infinite range", "[1..1/0]", Any),
+        case("infinite time", "$fromMillis(1/0)", Any),
+        case("infinite precision", "$round(1, 1e300) & $round(1e300, -1e300)", Any),
+        case("infinite parts", "$partition([1..9], 1/0)", Any),
         // Source
         ("deep parentheses", nested("(", "1", ")", 200_000), Refused),
         ("deep brackets", nested("[", "1", "]", 200_000), Refused),
@@ -179,7 +205,7 @@ fn child() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let before = memory();
     let (verdict, elapsed) = std::thread::Builder::new()
-        .stack_size(2 << 20)
+        .stack_size(1 << 20)
         .spawn(move || {
             let start = processor_time();
             let verdict = verdict(&source, &data);

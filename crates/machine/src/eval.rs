@@ -219,15 +219,18 @@ impl<'a> Context<'a> {
 
     fn build(&self) -> Value {
         let text = Value::from;
+        // Recorded: the context of an Express execution, which is never redriven, doesn't speak of redrives.
+        let express = self.info.arn.split(':').nth(5) == Some("express");
+        let redrives = i64::try_from(self.extra.redrives.0).unwrap_or(i64::MAX);
         let execution: Object = [
             ("Id", Value::from(Str::clone(&self.info.arn))),
             ("Input", self.info.input.value().clone()),
             ("StartTime", text(self.info.started_at.to_string())),
             ("Name", Value::from(Str::clone(&self.info.name))),
             ("RoleArn", Value::from(Str::clone(&self.info.role_arn))),
-            ("RedriveCount", Value::from(i64::try_from(self.extra.redrives.0).unwrap_or(i64::MAX))),
         ]
         .into_iter()
+        .chain((!express).then(|| ("RedriveCount", Value::from(redrives))))
         .chain(self.extra.redrives.1.map(|at| ("RedriveTime", text(at.to_string()))))
         .collect();
         let machine: Object = [("Id", &self.info.machine_arn), ("Name", &self.info.machine_name)]

@@ -25,8 +25,8 @@ pub enum Input {
     },
     /// A worker reports on a task attempt.
     Task(TaskKey, TaskReport),
-    /// A map run has ended.
-    MapRun(MapRunKey, MapRunReport),
+    /// A map run has ended that had been redriven so often.
+    MapRun(MapRunKey, u64, MapRunReport),
     /// A task token came back. The secret shows that it is the open attempt's.
     Token(TaskKey, [u8; 16], TaskReport),
 }

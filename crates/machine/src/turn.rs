@@ -118,7 +118,7 @@ impl<'e, 'w> Runner<'e, 'w> {
                 Reply::Accepted
             }
             Input::Task(key, report) => self.report(&key, None, report),
-            Input::MapRun(key, report) => self.map_run_report(&key, report),
+            Input::MapRun(key, redrives, report) => self.map_run_report(&key, redrives, report),
             Input::Token(key, secret, report) => self.report(&key, Some(secret), report),
         };
         self.close_if_history_is_full();

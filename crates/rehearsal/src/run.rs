@@ -95,7 +95,7 @@ const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 pub fn rehearse(scene: Scene<'_>, case: &Case) -> Result<Record, Problem> {
     check(scene.plan, case)?;
     let input = case.input.clone().unwrap_or_else(|| Value::empty_object().into());
-    Play::new(scene, case, input).to_the_end()
+    Play::new(scene, case, input).play_out()
 }
 
 /// The mocked states are tasks of the definition.
@@ -163,7 +163,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn to_the_end(mut self) -> Result<Record, Problem> {
+    fn play_out(mut self) -> Result<Record, Problem> {
         self.give(Input::Start)?;
         loop {
             if let Some(outcome) = self.execution.outcome.clone() {

@@ -164,10 +164,17 @@ fn read(file: &Path) -> Result<Vec<Key>, KeysFileError> {
     let text = std::fs::read_to_string(file)
         .map(Zeroizing::new)
         .map_err(|source| KeysFileError::Unreadable { file: name(), source })?;
-    // The parser's own display quotes the line, which may hold a key.
+    // The parser's own display quotes the line, and some of its messages the value: either may be a key.
     let parsed: File = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-        wrong(format!("line {line}: {}", error.message()))
+        let names_a_field =
+            ["unknown field", "missing field"].iter().any(|kind| error.message().starts_with(kind));
+        let what = if names_a_field {
+            error.message()
+        } else {
+            "what stands there isn't what the file should have there"
+        };
+        wrong(format!("line {line}: {what}"))
     })?;
     let keys: Vec<Key> =
         parsed.keys.into_iter().map(|entry| key(entry).map_err(wrong)).collect::<Result<_, _>>()?;
@@ -272,6 +279,8 @@ mod tests {
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = ['{secret}A']"), "32 bytes as Base64"),
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = []"), "`material` is empty"),
             (format!("[[keys]]\narn = '{ARN}'\nmaterial = '{secret}'"), "line 3"),
+            (format!("[[keys]]\narn = '{ARN}'\nmaterial = [{secret}]"), "line 3"),
+            (format!("[[keys]]\narn = '{ARN}'\nstate = '{secret}'\nmaterial = []"), "line 3"),
             (format!("[[keys]]\narn = '{ARN}'\nkey = '{secret}'\nmaterial = []"), "unknown field"),
             (
                 format!("[[keys]]\narn = '{ARN}'\naliases = ['a']\nmaterial = ['{secret}']"),

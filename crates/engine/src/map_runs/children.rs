@@ -32,6 +32,13 @@ pub(crate) struct ChildReport {
     pub(super) letter: bool,
 }
 
+impl ChildReport {
+    /// The outbox row that stands for it, if one may.
+    pub(super) fn letter(&self) -> Option<(Id, u64)> {
+        self.letter.then_some((self.id, self.redrives))
+    }
+}
+
 /// What there is to report of a child, if it is closed.
 pub(crate) fn report_of(loaded: &Loaded, letter: bool) -> Option<ChildReport> {
     let child = loaded.child.as_ref()?;

@@ -58,6 +58,9 @@ pub(crate) struct MapRuns(Mutex<HashMap<Id, Arc<Letters>>>);
 struct Letters {
     waiting: Mutex<Vec<News>>,
     arrived: Notify,
+    /// Rows of children's ends that the run has heard of. They are only a reminder for when the child's shard is read again:
+    /// what became of a child that is open is looked at whenever the run is loaded.
+    spent: Mutex<Vec<(Id, u64)>>,
 }
 
 /// Something that a run is told.
@@ -75,7 +78,13 @@ pub(crate) enum News {
 
 impl Letters {
     fn take(&self) -> Vec<News> {
-        std::mem::take(&mut *self.waiting.lock())
+        let news = std::mem::take(&mut *self.waiting.lock());
+        let spent = news.iter().filter_map(|news| match news {
+            News::Closed(report) => report.letter(),
+            News::Life(_) | News::Abort(_) | News::Update(..) => None,
+        });
+        self.spent.lock().extend(spent);
+        news
     }
 }
 
@@ -107,7 +116,7 @@ impl Inner {
     /// Stops counting a run as being worked on, unless something has come for it.
     fn leave_map_run(&self, id: Id, letters: &Letters) -> bool {
         let mut runs = self.map_runs.0.lock();
-        let quiet = letters.waiting.lock().is_empty();
+        let quiet = letters.waiting.lock().is_empty() && letters.spent.lock().is_empty();
         if quiet {
             runs.remove(&id);
         }

@@ -63,8 +63,6 @@ struct Run<'a> {
 struct Due {
     begin: Page,
     redrive: Vec<(OpenChild, Id)>,
-    /// Rows of children's ends that have been counted.
-    letters: Vec<(Id, u64)>,
     answers: Vec<oneshot::Sender<Result<(), Error>>>,
 }
 
@@ -87,6 +85,7 @@ impl Inner {
             if self.stop.is_cancelled() {
                 return;
             }
+            let again = self.delete_letters(letters).await || again;
             if again {
                 // What was in memory is forgotten, so all that it had been told is found again in the store.
                 letters.waiting.lock().push(News::Life(0));
@@ -130,7 +129,7 @@ impl Inner {
         };
         run.read_orders().await?;
         run.take_in(news);
-        run.resume().await?;
+        run.resume(letters).await?;
         run.work(letters).await
     }
 
@@ -144,33 +143,31 @@ impl Inner {
         news: Vec<News>,
     ) -> Result<(), Error> {
         let mut ops = vec![Op::UpdateEntity(EntityRow { record: encode(&record), ..row.clone() })];
-        let mut letters = Vec::new();
         for news in news {
             match news {
                 News::Life(life) => ops.push(Op::DeleteOutbox(life_key(id, Life::Run(life)))),
                 News::Abort(life) => ops.push(Op::DeleteOutbox(life_key(id, Life::Abort(life)))),
-                News::Closed(report) => letters.push((report.id, report.redrives)),
+                News::Closed(_) => {}
                 News::Update(_, answer) => refuse_update(answer, &record.arn),
             }
         }
-        self.commit_under(id.shard(), epoch, ops).await?;
-        self.delete_letters(letters).await;
-        Ok(())
+        self.commit_under(id.shard(), epoch, ops).await
     }
 
-    /// Takes away the rows of children's ends that have been counted. One that stays is counted no second time.
-    async fn delete_letters(self: &Arc<Self>, mut letters: Vec<(Id, u64)>) {
-        letters.sort_unstable();
-        let by_shard = letters.chunk_by(|a, b| a.0.shard() == b.0.shard()).map(|of_shard| {
-            let shard = of_shard[0].0.shard();
+    /// Takes away the rows of children's ends that the run has heard of. Says whether some must be tried again.
+    async fn delete_letters(self: &Arc<Self>, letters: &Letters) -> bool {
+        let mut spent = std::mem::take(&mut *letters.spent.lock());
+        spent.sort_unstable();
+        spent.dedup();
+        let by_shard = spent.chunk_by(|a, b| a.0.shard() == b.0.shard()).map(async |of_shard| {
             let ops = of_shard.iter().map(|(id, redrives)| Op::DeleteOutbox(closed_key(*id, *redrives)));
-            self.commit(shard, ops.collect())
+            let deleted = self.commit(of_shard[0].0.shard(), ops.collect()).await;
+            deleted.is_err().then(|| of_shard.to_vec())
         });
-        for deleted in join_all(by_shard).await {
-            if let Err(error) = deleted {
-                tracing::debug!(%error, "a child's end will be told to its map run once more");
-            }
-        }
+        let kept: Vec<(Id, u64)> = join_all(by_shard).await.into_iter().flatten().flatten().collect();
+        let again = !kept.is_empty();
+        letters.spent.lock().extend(kept);
+        again
     }
 }
 
@@ -277,9 +274,6 @@ impl Run<'_> {
 
     /// Counts the end of a child, once, and gives what is kept of it.
     fn count(&mut self, report: ChildReport) -> Option<(u32, Payload)> {
-        if report.letter {
-            self.due.letters.push((report.id, report.redrives));
-        }
         let open = self.record.open.binary_search_by_key(&report.index, |child| child.index).ok()?;
         if self.record.open[open].redrives != report.redrives {
             return None;
@@ -292,7 +286,7 @@ impl Run<'_> {
     }
 
     /// Looks at every child that the record has open: what became of it may have been told to nobody.
-    async fn resume(&mut self) -> Result<(), Error> {
+    async fn resume(&mut self, letters: &Letters) -> Result<(), Error> {
         if self.record.status != MapRunStatus::Running {
             return Ok(());
         }
@@ -307,6 +301,7 @@ impl Run<'_> {
                         self.due.redrive.push((*child, report.id));
                     }
                     Some(Begun::Closed(report)) => {
+                        letters.spent.lock().extend(report.letter());
                         let result = self.count(report);
                         self.keep(result.into_iter().collect());
                     }
@@ -380,6 +375,7 @@ impl Run<'_> {
                     continue;
                 }
             }
+            let letters_left = self.inner.delete_letters(letters).await;
             if self.record.status != MapRunStatus::Running {
                 if !self.record.told {
                     self.tell().await?;
@@ -396,7 +392,7 @@ impl Run<'_> {
                 stop_at = Some(tokio::time::Instant::now() + AGAIN);
                 continue;
             }
-            let retry = stopping || !self.due.is_empty();
+            let retry = stopping || letters_left || !self.due.is_empty();
             let inner = self.inner;
             tokio::select! {
                 biased;
@@ -414,10 +410,10 @@ impl Run<'_> {
 
     /// One step of an open run: begins children, or ends.
     async fn go_on(&mut self) -> Result<(), Error> {
-        if self.record.ending.is_none() {
-            if let Err(fault) = self.sink().map(drop) {
-                self.fail(fault);
-            }
+        if self.record.ending.is_none()
+            && let Err(fault) = self.sink().map(drop)
+        {
+            self.fail(fault);
         }
         if self.record.ending.is_none() && self.record.exceeds_tolerance() {
             self.fail(Fault {
@@ -588,7 +584,7 @@ impl Run<'_> {
                 let row = FrameRow { execution: self.id, path: OUTPUT_ROW.into(), record: encode(&report) };
                 self.ops.push(Op::PutFrame(row));
             }
-            None => self.end_life(life),
+            None => self.end_life(life, false),
         }
         Ok(())
     }
@@ -607,12 +603,12 @@ impl Run<'_> {
     }
 
     /// Nobody waits for a life any more.
-    fn end_life(&mut self, life: u64) {
+    fn end_life(&mut self, life: u64, taken: bool) {
         self.record.told = true;
         self.ops.push(Op::DeleteOutbox(life_key(self.id, Life::Run(life))));
         self.ops.push(Op::DeleteOutbox(life_key(self.id, Life::Abort(life))));
-        if self.record.status == MapRunStatus::Succeeded {
-            // Nothing can be asked of it again.
+        if taken && self.record.status == MapRunStatus::Succeeded {
+            // The execution has the result, so nothing can be asked of the run again.
             self.ops.push(Op::DeleteFrames(self.id));
         }
         self.changed = true;
@@ -628,9 +624,10 @@ impl Run<'_> {
             MapReport::Failed(fault) => MapRunReport::Failed(fault),
         };
         let key = MapRunKey { frame: self.record.frame.clone(), arn: self.record.arn.clone() };
-        let _told: Reply =
-            self.inner.ask(self.record.execution, What::Input(Input::MapRun(key, report))).await?;
-        self.end_life(self.record.redrives);
+        let life = self.record.redrives;
+        let input = Input::MapRun(key, life, report);
+        let reply = self.inner.ask(self.record.execution, What::Input(input)).await?;
+        self.end_life(life, reply == Reply::Accepted);
         Ok(())
     }
 
@@ -659,10 +656,6 @@ impl Run<'_> {
         for answer in self.due.answers.drain(..) {
             // Whoever asked may have given up.
             let _gone = answer.send(Ok(()));
-        }
-        let letters = std::mem::take(&mut self.due.letters);
-        if !letters.is_empty() {
-            self.inner.delete_letters(letters).await;
         }
         self.begin_children().await | self.redrive_children().await
     }
@@ -712,11 +705,21 @@ impl Run<'_> {
 
     /// Stops the children that are open.
     async fn stop_children(&mut self) {
-        // Those that haven't begun needn't.
-        for (child, _) in std::mem::take(&mut self.due.begin) {
-            self.record.open.retain(|open| open.index != child.index);
-            self.record.never_begun.push(child);
-            self.changed = true;
+        // Those that haven't begun needn't; of one whose beginning is in doubt the store tells.
+        for (child, input) in std::mem::take(&mut self.due.begin) {
+            match self.inner.look_at_child(&self.record.child_arn(child.index).0).await {
+                Ok(None) => {
+                    self.record.open.retain(|open| open.index != child.index);
+                    self.record.never_begun.push(child);
+                    self.changed = true;
+                }
+                Ok(Some(Begun::Open)) => {}
+                Ok(Some(Begun::Closed(report))) => {
+                    let result = self.count(report);
+                    self.keep(result.into_iter().collect());
+                }
+                Err(_) => self.due.begin.push((child, input)),
+            }
         }
         let arns: Vec<Str> =
             self.record.open.iter().map(|child| self.record.child_arn(child.index).0).collect();
@@ -739,7 +742,7 @@ impl Run<'_> {
 
 impl Due {
     fn is_empty(&self) -> bool {
-        self.begin.is_empty() && self.redrive.is_empty() && self.letters.is_empty() && self.answers.is_empty()
+        self.begin.is_empty() && self.redrive.is_empty() && self.answers.is_empty()
     }
 }
 

@@ -58,8 +58,8 @@ async fn operations_keep_to_their_type_of_machine() {
     fixture.create("s", &pass(1)).await;
     let refused = sync(&fixture, "s", "{}").await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::StateMachineTypeNotSupported);
-    let (tenant, arn) = (tenant(), machine_arn("x"));
-    let refused = fixture.engine.list_executions(&tenant, &arn, None, 10, None).await.unwrap_err();
+    let tenant = tenant();
+    let refused = fixture.engine.list_executions(Fixture::listing("x", None, 10, None)).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::StateMachineTypeNotSupported);
     assert_eq!(refused.message, "This operation is not supported by this type of state machine");
     let run = fixture.engine.start_execution(request("x", None, "{}")).await.unwrap().arn;

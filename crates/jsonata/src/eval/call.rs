@@ -17,6 +17,7 @@ enum Ending {
 }
 
 impl Evaluator<'_> {
+    #[inline(never)]
     pub(super) fn eval_call(
         &mut self,
         call: &Call,
@@ -31,6 +32,7 @@ impl Evaluator<'_> {
     }
 
     /// The function that a call means and its arguments.
+    #[inline(never)]
     fn prepare(
         &mut self,
         call: &Call,
@@ -57,6 +59,7 @@ impl Evaluator<'_> {
     }
 
     /// The error for `name(…)` where `$name(…)` was meant.
+    #[inline(never)]
     fn meant_variable(
         &mut self,
         call: &Call,
@@ -94,6 +97,7 @@ impl Evaluator<'_> {
         self.deeper(|this| this.call_here(function, arguments, context))
     }
 
+    #[inline(never)]
     fn call_here(
         &mut self,
         function: &Rc<Function>,
@@ -119,6 +123,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     fn call_once(
         &mut self,
         function: &Rc<Function>,
@@ -175,6 +180,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     fn call_lambda(
         &mut self,
         lambda: &Lambda,
@@ -193,6 +199,7 @@ impl Evaluator<'_> {
     }
 
     /// Evaluates what a function returns. A call in tail position is prepared and left to the caller's loop.
+    #[inline(never)]
     fn eval_body(&mut self, node: &Node, input: &Item, env: Env) -> Result<Ending, EvalError> {
         let plain = node.extras.as_ref().is_none_or(|extras| extras.is_default()) && !node.keep_array;
         match &node.kind {
@@ -230,6 +237,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn eval_partial(
         &mut self,
         call: &Call,
@@ -262,6 +270,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn eval_apply(
         &mut self,
         left: &Node,

@@ -25,6 +25,7 @@ enum Items {
 }
 
 impl Evaluator<'_> {
+    #[inline(never)]
     pub(super) fn eval_group(&mut self, group: &Group, input: &Item, env: Env) -> Result<Item, EvalError> {
         match input {
             Item::Tuples(tuples) => {
@@ -40,6 +41,7 @@ impl Evaluator<'_> {
     }
 
     /// The object of a single item.
+    #[inline(never)]
     fn object(&mut self, group: &Group, input: &Item, env: Env) -> Result<Item, EvalError> {
         let mut keys: Vec<Option<Str>> = Vec::with_capacity(group.pairs.len());
         for (key, _) in &group.pairs {
@@ -77,6 +79,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     fn group_items(&mut self, group: &Group, input: &Item, env: Env) -> Result<Vec<Grouped>, EvalError> {
         let mut groups = Groups::default();
         let elements = input.elements_or_self();
@@ -96,6 +99,7 @@ impl Evaluator<'_> {
         Ok(groups.list)
     }
 
+    #[inline(never)]
     fn group_tuples(&mut self, group: &Group, tuples: &[Tuple], env: Env) -> Result<Vec<Grouped>, EvalError> {
         let mut groups = Groups::default();
         for tuple in tuples {
@@ -121,6 +125,7 @@ impl Evaluator<'_> {
         Ok(groups.list)
     }
 
+    #[inline(never)]
     fn build_groups(
         &mut self,
         group: &Group,

@@ -1,4 +1,7 @@
 //! Evaluates a compiled expression.
+//!
+//! Evaluating recurses, so what a level takes of the stack counts: what a kind of node needs is in a function of its own that
+//! isn't inlined, so that only the kinds that are being evaluated have their frames there.
 
 mod call;
 mod group;
@@ -262,6 +265,7 @@ impl<'e> Evaluator<'e> {
         }
     }
 
+    #[inline(never)]
     fn eval_block(
         &mut self,
         items: &[Node],
@@ -280,6 +284,7 @@ impl<'e> Evaluator<'e> {
         Ok(result)
     }
 
+    #[inline(never)]
     fn eval_array(&mut self, node: &Node, items: &[Node], input: &Item, env: Env) -> Result<Item, EvalError> {
         let mut result = Vec::with_capacity(items.len());
         for item in items {
@@ -308,6 +313,7 @@ impl<'e> Evaluator<'e> {
     }
 
     /// Predicates and grouping of an expression that is no path.
+    #[inline(never)]
     fn eval_extras(
         &mut self,
         node: &Node,
@@ -327,6 +333,7 @@ impl<'e> Evaluator<'e> {
     }
 
     /// A sequence of one item becomes that item unless it shall stay an array, an empty one nothing.
+    #[inline(never)]
     pub(crate) fn collapse(&mut self, result: Item, keep_array: bool) -> Result<Item, EvalError> {
         let Item::List(list) = &result else { return Ok(result) };
         if !list.flags.contains(Flags::SEQUENCE) {

@@ -13,6 +13,7 @@ use crate::{EvalError, text};
 const MAX_RANGE: f64 = 1e7;
 
 impl Evaluator<'_> {
+    #[inline(never)]
     pub(super) fn eval_chain(&mut self, chain: &Chain, input: &Item, env: Env) -> Result<Item, EvalError> {
         let mut left = self.eval(&chain.first, input, env)?;
         let mut rest = chain.rest.iter().peekable();
@@ -38,6 +39,7 @@ impl Evaluator<'_> {
         text::write_text(item, out, &mut self.budget).map_err(|error| error.or_at(link.position, "&"))
     }
 
+    #[inline(never)]
     fn eval_link(&mut self, left: Item, link: &Link, input: &Item, env: Env) -> Result<Item, EvalError> {
         let placed = |error: EvalError| error.or_at(link.position, link.op.name());
         if matches!(link.op, Op::And | Op::Or) {
@@ -122,6 +124,7 @@ impl Evaluator<'_> {
         Ok(false)
     }
 
+    #[inline(never)]
     pub(super) fn eval_negate(
         &mut self,
         operand: &Node,
@@ -139,6 +142,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn eval_range(
         &mut self,
         start: &Node,

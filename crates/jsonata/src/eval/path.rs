@@ -62,6 +62,7 @@ impl Evaluator<'_> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn eval_path(
         &mut self,
         path: &Path,
@@ -118,6 +119,7 @@ impl Evaluator<'_> {
         self.finish_path(path, node, env, items, whole, tuples)
     }
 
+    #[inline(never)]
     fn finish_path(
         &mut self,
         path: &Path,
@@ -169,6 +171,7 @@ impl Evaluator<'_> {
         })
     }
 
+    #[inline(never)]
     fn step(&mut self, step: &Node, items: Vec<Item>, env: Env, last: bool) -> Result<Stepped, EvalError> {
         let stages = step.extras.as_deref().map_or(&[][..], |extras| &extras.stages);
         if let Kind::Sort(terms) = &step.kind {
@@ -239,6 +242,7 @@ impl Evaluator<'_> {
 
     // ---- steps that carry variables
 
+    #[inline(never)]
     fn tuple_step(
         &mut self,
         step: &Node,
@@ -276,6 +280,7 @@ impl Evaluator<'_> {
         self.tuple_stages(&extras.stages, tuples, env)
     }
 
+    #[inline(never)]
     fn extend_tuples(
         &mut self,
         result: &mut Vec<Tuple>,
@@ -339,6 +344,7 @@ impl Evaluator<'_> {
         Ok(tuples)
     }
 
+    #[inline(never)]
     fn filter_tuples(
         &mut self,
         predicate: &Node,
@@ -367,6 +373,7 @@ impl Evaluator<'_> {
     // ---- predicates
 
     /// What a predicate leaves of an array, or of a single item.
+    #[inline(never)]
     pub(super) fn filter(&mut self, predicate: &Node, input: &Item, env: Env) -> Result<Item, EvalError> {
         if let Item::Tuples(tuples) = input {
             let kept = self.filter_tuples(predicate, tuples.to_vec(), env)?;
@@ -415,6 +422,7 @@ impl Evaluator<'_> {
 
     // ---- wildcards
 
+    #[inline(never)]
     pub(super) fn eval_wildcard(&mut self, input: &Item) -> Result<Item, EvalError> {
         let input = match input {
             Item::List(list) if list.flags == Flags::OUTER => &super::context(input),
@@ -445,6 +453,7 @@ impl Evaluator<'_> {
         Item::list(found, flags, &mut self.budget)
     }
 
+    #[inline(never)]
     fn flatten(&mut self, item: &Item, out: &mut Vec<Item>) -> Result<(), EvalError> {
         self.budget.charge_steps(1)?;
         match item.elements() {
@@ -457,6 +466,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn eval_descendants(&mut self, input: &Item) -> Result<Item, EvalError> {
         if input.is_undefined() {
             return Ok(Item::Undefined);
@@ -470,6 +480,7 @@ impl Evaluator<'_> {
         }
     }
 
+    #[inline(never)]
     fn descend(&mut self, item: &Item, out: &mut Vec<Item>) -> Result<(), EvalError> {
         self.budget.charge_steps(1)?;
         if let Some(elements) = item.elements() {

@@ -9,6 +9,7 @@ use crate::item::{Item, Tuple};
 use crate::node::Term;
 
 impl Evaluator<'_> {
+    #[inline(never)]
     pub(super) fn sort_items(
         &mut self,
         terms: &[Term],
@@ -21,6 +22,7 @@ impl Evaluator<'_> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn sort_tuples(
         &mut self,
         terms: &[Term],
@@ -98,26 +100,36 @@ impl Evaluator<'_> {
 }
 
 /// A stable merge sort that asks only "does the left one come after the right one?", and asks in the reference
-/// implementation's order, as the answer may be an expression's.
+/// implementation's order, as the answer may be an expression's. It doesn't recurse: what it asks may sort again.
 pub(crate) fn merge_sort<T: Copy>(
     evaluator: &mut Evaluator<'_>,
     mut items: Vec<T>,
     after: &mut impl FnMut(&mut Evaluator<'_>, T, T) -> Result<bool, EvalError>,
 ) -> Result<Vec<T>, EvalError> {
-    if items.len() < 2 {
-        return Ok(items);
-    }
     evaluator.budget.charge_steps(items.len())?;
-    let right = items.split_off(items.len() / 2);
-    let left = merge_sort(evaluator, items, after)?;
-    let right = merge_sort(evaluator, right, after)?;
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut a, mut b) = (left.iter().peekable(), right.iter().peekable());
-    while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
-        let from = if after(evaluator, **x, **y)? { &mut b } else { &mut a };
-        merged.extend(from.next());
+    // Reversed, a walk that takes the right half first has both halves before the whole, the left one first.
+    let mut merges = Vec::with_capacity(items.len());
+    let mut pending = vec![(0, items.len())];
+    while let Some((start, end)) = pending.pop() {
+        if end - start > 1 {
+            let middle = start + (end - start) / 2;
+            merges.push((start, middle, end));
+            pending.extend([(start, middle), (middle, end)]);
+        }
     }
-    merged.extend(a);
-    merged.extend(b);
-    Ok(merged)
+    let mut merged = Vec::with_capacity(items.len());
+    for (start, middle, end) in merges.into_iter().rev() {
+        evaluator.budget.charge_steps(end - start)?;
+        let (mut left, mut right) = (start, middle);
+        while left < middle && right < end {
+            let from = if after(evaluator, items[left], items[right])? { &mut right } else { &mut left };
+            merged.push(items[*from]);
+            *from += 1;
+        }
+        merged.extend_from_slice(&items[left..middle]);
+        merged.extend_from_slice(&items[right..end]);
+        items[start..end].copy_from_slice(&merged);
+        merged.clear();
+    }
+    Ok(items)
 }

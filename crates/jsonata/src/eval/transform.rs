@@ -14,6 +14,7 @@ use crate::node::Transform;
 type Changed = FxHashMap<*const Record, Rc<Record>>;
 
 impl Evaluator<'_> {
+    #[inline(never)]
     pub(super) fn transform(
         &mut self,
         transform: &Transform,
@@ -40,6 +41,7 @@ impl Evaluator<'_> {
         self.patched(&copy, &changed)
     }
 
+    #[inline(never)]
     fn change(
         &mut self,
         transform: &Transform,

@@ -36,7 +36,7 @@ pub(super) fn partition(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> 
     }
 }
 
-/// `$range(first, last, step)`: from the first number on, up or down to the last at most.
+/// `$range(first, last, step)`: from the first number on, up or down to the last at most; a sequence.
 pub(super) fn range(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Result<Item, EvalError> {
     let mut bounds = [0.0; 3];
     for (at, bound) in bounds.iter_mut().enumerate() {
@@ -52,7 +52,8 @@ pub(super) fn range(evaluator: &mut Evaluator<'_>, arguments: Arguments) -> Resu
         return Err(EvalError::new("D2014").with_value(Some(number_value(size))));
     }
     let items = evaluator.numbers(first, step, size)?;
-    Item::list(items, Flags::PLAIN, &mut evaluator.budget)
+    // Recorded from AWS: a range of one number is that number.
+    Item::sequence(items, &mut evaluator.budget)
 }
 
 /// `$hash(content, algorithm)`: of a string's UTF-8, or of any other value as `$string` prints it; in hexadecimal.

@@ -84,7 +84,7 @@ impl Format {
     /// A whole number as the picture has it.
     pub(crate) fn format(&self, number: f64, budget: &mut Budget) -> Result<String, EvalError> {
         let absolute = number.abs();
-        if matches!(self.style, Style::Roman | Style::Words) {
+        if matches!(self.style, Style::Letters | Style::Roman | Style::Words) {
             if !absolute.is_finite() {
                 return Err(EvalError::new("D3001").with_value(Some(Value::Null)));
             }

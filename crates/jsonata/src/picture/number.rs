@@ -248,10 +248,6 @@ pub(crate) fn format(
     if negative && parts.len() == 1 {
         layout.prefix.insert_str(0, &symbols.minus);
     }
-    if !number.is_finite() {
-        let word = if number.is_nan() { &symbols.nan } else { &symbols.infinity };
-        return Ok(format!("{}{word}{}", layout.prefix, layout.suffix));
-    }
     let text = part.text();
     let scaled = if text.contains(&symbols.percent) {
         number * 100.0
@@ -260,6 +256,10 @@ pub(crate) fn format(
     } else {
         number
     };
+    if !scaled.is_finite() {
+        let word = if scaled.is_nan() { &symbols.nan } else { &symbols.infinity };
+        return Ok(format!("{}{word}{}", layout.prefix, layout.suffix));
+    }
     let (mantissa, exponent) = split_exponent(scaled, &layout);
     let body = digits(mantissa, &layout, part.has_decimal, symbols);
     let mut out = format!("{}{}", layout.prefix, body.into_iter().collect::<String>());

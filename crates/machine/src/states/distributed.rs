@@ -101,12 +101,12 @@ impl Runner<'_, '_> {
     }
 
     /// What became of a map run.
-    pub(crate) fn map_run_report(&mut self, key: &MapRunKey, report: MapRunReport) -> Reply {
+    pub(crate) fn map_run_report(&mut self, key: &MapRunKey, redrives: u64, report: MapRunReport) -> Reply {
         let path = &key.frame;
         let Some((frame, state)) = self.current(path) else { return Reply::Stale };
         let Kind::Map(map) = &state.kind else { return Reply::Stale };
         match &frame.phase {
-            Phase::MapRun(run) if run.arn == key.arn && run.open => {}
+            Phase::MapRun(run) if run.arn == key.arn && run.open && run.redrives == redrives => {}
             _ => return Reply::Stale,
         }
         let started = frame.previous;

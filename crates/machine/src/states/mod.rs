@@ -100,8 +100,8 @@ impl Runner<'_, '_> {
     }
 
     fn pass(&mut self, path: &FramePath, state: &State, pass: &Pass) -> Step {
-        let effective = self.effective_input(path, state)?;
         let result = match &pass.result {
+            // Recorded: what is given as it stands needs no input, and none is selected.
             Some(result) => {
                 let result = result.clone().into();
                 self.forget(Stage::AfterInputPath);
@@ -109,6 +109,7 @@ impl Runner<'_, '_> {
                 result
             }
             None => {
+                let effective = self.effective_input(path, state)?;
                 let parameters = self.template_or(path, pass.parameters.as_ref(), &effective)?;
                 if state.language == QueryLanguage::JsonPath {
                     self.note(Stage::AfterParameters, &parameters);

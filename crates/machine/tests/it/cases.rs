@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use newel_asl::Limits;
-use newel_machine::{Fault, Input, MapRunReport, Reply, ScheduledTask, TaskReport};
+use newel_machine::{Fault, Input, MapRunReport, Phase, Reply, ScheduledTask, TaskReport};
 use newel_value::{Payload, Value};
 
 use crate::driver::{Cut, Driver, check_history};
@@ -170,7 +170,12 @@ impl Play {
                     TaskReport::Failed(fault) => MapRunReport::Failed(fault),
                     other => panic!("a map run doesn't report {other:?}"),
                 };
-                Input::MapRun(key, report)
+                let frame = self.driver.execution.frame(&key.frame);
+                let redrives = match frame.map(|frame| &frame.phase) {
+                    Some(Phase::MapRun(run)) => run.redrives,
+                    _ => 0,
+                };
+                Input::MapRun(key, redrives, report)
             }
             "token" | "forged" => {
                 let (state, report) = rest.split_once(' ').expect("a state and a report");

@@ -92,7 +92,7 @@ impl Driver {
 
     /// Gives an input and lets everything go on as far as it can at this instant.
     pub(crate) fn give(&mut self, input: Input) -> Reply {
-        if let Input::MapRun(key, _) = &input {
+        if let Input::MapRun(key, ..) = &input {
             self.map_runs.retain(|open| open != key);
         }
         let reply = self.turn(Some(input)).replies[0];

@@ -75,7 +75,7 @@ pub(crate) fn plan(mut desired: Vec<Desired>, live: &Live) -> Result<Vec<Change>
             Resource::Machine(machine) if change.changes_revision() => {
                 changed_machines.push(machine.name.clone())
             }
-            Resource::Version(version) if change.action == Action::Create => {
+            Resource::Version(version) if change.action == Some(Action::Create) => {
                 published.push(version.machine.clone())
             }
             _ => {}

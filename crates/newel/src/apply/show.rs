@@ -15,10 +15,8 @@ pub(crate) fn plan(changes: &[Change], colour: bool) -> String {
     let mut out = String::new();
     for change in changes {
         let title = change.desired.resource.title();
-        let label = match title.rsplit([' ', ':']).next() {
-            Some(name) if name == change.desired.label => String::new(),
-            _ => format!(" ({})", change.desired.label),
-        };
+        let label = &change.desired.label;
+        let label = if title.contains(label.as_str()) { String::new() } else { format!(" ({label})") };
         let head = match change.action {
             Action::Nothing => continue,
             Action::Create => paint("32", &format!("+ {title}{label}")),
