@@ -242,7 +242,9 @@ impl Hub {
         while let Some(engine) = self.engine() {
             match engine.report(dispatch.task.clone(), report.clone()).await {
                 Ok(_) => return,
-                Err(error) => tracing::debug!(task = %dispatch.task, %error, "a refusal can't be settled now"),
+                Err(error) => {
+                    tracing::debug!(task = %dispatch.task, %error, "a refusal can't be settled now")
+                }
             }
             tokio::time::sleep(backoff.next()).await;
         }

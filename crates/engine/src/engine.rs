@@ -32,8 +32,8 @@ use crate::request::{
     Activity, ActivityTask, Alias, AliasItem, CreateActivity, CreateAlias, CreateStateMachine,
     CreatedStateMachine, EventBatch, Execution, ExecutionItem, GetActivityTask, GetHistory, ListExecutions,
     MapRun, MapRunItem, Page, PublishVersion, PublishedVersion, StartExecution, StartedExecution,
-    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun,
-    UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
+    StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport,
+    UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
 use crate::service::Workflows;
 use crate::shard::Shard;

@@ -99,10 +99,7 @@ mod tests {
                 "arn:aws-cn:states:cn-north-1:123456789012:states:startExecution.sync:2",
                 optimized("states", "startExecution", Pattern::Job(2)),
             ),
-            (
-                "arn:aws:states:::ecs:runTask.waitForTaskToken",
-                optimized("ecs", "runTask", Pattern::Callback),
-            ),
+            ("arn:aws:states:::ecs:runTask.waitForTaskToken", optimized("ecs", "runTask", Pattern::Callback)),
             ("arn:aws:states:::aws-sdk:s3:getObject", sdk("s3", "getObject", Pattern::RequestResponse)),
             (
                 "arn:aws:states:::aws-sdk:sqs:sendMessage.waitForTaskToken",

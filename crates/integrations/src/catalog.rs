@@ -69,7 +69,8 @@ impl Integrations {
             TaskArn::AwsSdk { service, action, pattern } => {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
-                let offered = offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
+                let offered =
+                    offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
                 offered.then_some(Found::AwsSdk { api, call, pattern }).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => match families::of(service) {
@@ -118,10 +119,7 @@ impl Integrations {
     }
 
     /// The shape of an offered action's request, if it is an API's.
-    fn request_of(
-        &self,
-        action: &offered::Action,
-    ) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
+    fn request_of(&self, action: &offered::Action) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
         match (action.api, action.parameters) {
             (Some(api), Parameters::Request { operation, .. }) => {
                 let (api, call) = self.operation(api, operation)?;
@@ -209,11 +207,7 @@ fn at(field: &str, pointer: &str, message: String) -> ResourceFault {
 }
 
 /// Refuses parameters that can't be a request.
-fn fits(
-    (api, input): (&Service, ShapeId),
-    parameters: &Value,
-    dialect: Dialect,
-) -> Result<(), Vec<String>> {
+fn fits((api, input): (&Service, ShapeId), parameters: &Value, dialect: Dialect) -> Result<(), Vec<String>> {
     match to_wire(api, input, parameters, dialect) {
         Ok(_) => Ok(()),
         Err(faults) => Err(faults.into_iter().map(|fault| fault.message).collect()),
@@ -232,7 +226,12 @@ impl ResourceCatalog for Integrations {
             }
             Found::AwsSdk { api, call, pattern } => {
                 let name = newel_aws_catalog::naming::action(&call.name);
-                (families::of_sdk(api.name()), format!("aws-sdk:{}", api.name()).into(), action(&name, pattern), pattern)
+                (
+                    families::of_sdk(api.name()),
+                    format!("aws-sdk:{}", api.name()).into(),
+                    action(&name, pattern),
+                    pattern,
+                )
             }
             Found::Function => {
                 (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)

@@ -45,7 +45,10 @@ impl Stage {
             (QueryLanguage::Jsonata, Self::AfterParameters) => Some(Self::AfterArguments),
             (
                 QueryLanguage::Jsonata,
-                Self::AfterInputPath | Self::AfterItemsPath | Self::AfterResultSelector | Self::AfterResultPath,
+                Self::AfterInputPath
+                | Self::AfterItemsPath
+                | Self::AfterResultSelector
+                | Self::AfterResultPath,
             ) => None,
             (QueryLanguage::JsonPath | QueryLanguage::Jsonata, stage) => Some(stage),
         }

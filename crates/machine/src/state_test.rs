@@ -127,7 +127,8 @@ impl StateTest {
     /// A state with what is made up around it.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { language, info, context, variables, mock, retries, read_items, failed_iterations } = setup;
+        let Setup { language, info, context, variables, mock, retries, read_items, failed_iterations } =
+            setup;
         let probe = Probe {
             language,
             variables,

@@ -33,7 +33,8 @@ pub(crate) fn run(command: &Test) -> Outcome {
     let machine = name_of(command);
     let mocks = Mocks::parse(&mocks_text, Some(&machine))
         .map_err(|fault| misplaced(&command.mocks, &mocks_text, &fault.location, &fault.message))?;
-    let scene = Scene { plan: &plan, catalog: &integrations, limits: &limits, machine: &machine, start: START };
+    let scene =
+        Scene { plan: &plan, catalog: &integrations, limits: &limits, machine: &machine, start: START };
     let mut failed = false;
     for (name, case) in chosen(command, &mocks)? {
         let mut case = case.clone();
@@ -151,7 +152,8 @@ fn tell(case: &str, record: &Record, differences: &[String]) {
 fn line(step: &Step) -> String {
     let indent = "  ".repeat(step.depth);
     let iteration = step.iteration.map(|index| format!("[{index}] ")).unwrap_or_default();
-    let mut line = format!("  {:>12}  {indent}{iteration}{} ({})", duration(step.at), step.state, step.state_type);
+    let mut line =
+        format!("  {:>12}  {indent}{iteration}{} ({})", duration(step.at), step.state, step.state_type);
     for (number, attempt) in step.attempts.iter().enumerate() {
         let fault = attempt.fault.as_ref().map_or_else(String::new, |fault| format!(" {}", told(fault)));
         if step.attempts.len() > 1 || !fault.is_empty() {
@@ -172,11 +174,12 @@ fn told(fault: &Fault) -> String {
 /// A time since the start: `1d 2h 3m 4.5s`, without what is none.
 fn duration(millis: i64) -> String {
     let (seconds, millis) = (millis / 1_000, millis % 1_000);
-    let mut parts: Vec<String> = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect();
+    let mut parts: Vec<String> =
+        [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m")]
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, unit)| format!("{count}{unit}"))
+            .collect();
     match (seconds % 60, millis) {
         (0, 0) if !parts.is_empty() => {}
         (seconds, 0) => parts.push(format!("{seconds}s")),
@@ -199,7 +202,8 @@ fn as_json(case: &str, record: &Record, differences: &[String]) -> Value {
         }
     }
     members.insert("states", steps);
-    members.insert("differences", differences.iter().map(|text| Value::from(text.as_str())).collect::<Value>());
+    members
+        .insert("differences", differences.iter().map(|text| Value::from(text.as_str())).collect::<Value>());
     members.build().into()
 }
 
@@ -239,13 +243,9 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        for (millis, text) in [
-            (0, "0s"),
-            (1_500, "1.500s"),
-            (60_000, "1m"),
-            (86_400_000, "1d"),
-            (90_061_000, "1d 1h 1m 1s"),
-        ] {
+        for (millis, text) in
+            [(0, "0s"), (1_500, "1.500s"), (60_000, "1m"), (86_400_000, "1d"), (90_061_000, "1d 1h 1m 1s")]
+        {
             assert_eq!(duration(millis), text);
         }
     }

@@ -49,7 +49,10 @@ impl Responses {
     /// The answer to a call, counted from 0.
     #[must_use]
     pub fn answer(&self, call: u64) -> Option<&Answer> {
-        self.answers.iter().find(|((first, last), _)| (*first..=*last).contains(&call)).map(|(_, answer)| answer)
+        self.answers
+            .iter()
+            .find(|((first, last), _)| (*first..=*last).contains(&call))
+            .map(|(_, answer)| answer)
     }
 }
 
@@ -222,13 +225,19 @@ fn responses(value: &Value, location: &str) -> Result<Responses, Fault> {
         return Ok(Responses { answers, location: location.to_owned() });
     }
     if node.object.is_empty() {
-        return fault(location, "must have Return or Throw, or answers by the number of the call: \"0\", \"1-2\"");
+        return fault(
+            location,
+            "must have Return or Throw, or answers by the number of the call: \"0\", \"1-2\"",
+        );
     }
     let mut answers = Vec::with_capacity(node.object.len());
     for (calls, value) in node.object.iter() {
         let location = node.at(calls);
         let Some(range) = range(calls) else {
-            return fault(&location, "a call is numbered from 0: \"0\", \"1-2\", or \"3-\" for all from there");
+            return fault(
+                &location,
+                "a call is numbered from 0: \"0\", \"1-2\", or \"3-\" for all from there",
+            );
         };
         answers.push((range, answer(&Node::new(value, &location)?)?));
     }
@@ -261,7 +270,9 @@ fn answer(node: &Node<'_>) -> Result<Answer, Fault> {
             error.known(&["Error", "Cause"])?;
             Err(newel_machine::Fault { error: error.text("Error")?, cause: error.text("Cause")? })
         }
-        (Some(_), Some(_)) | (None, None) => return fault(node.location, "must have one of Return and Throw"),
+        (Some(_), Some(_)) | (None, None) => {
+            return fault(node.location, "must have one of Return and Throw");
+        }
     };
     let delay_millis = match node.object.get("DelaySeconds").map(Value::as_f64) {
         None => 0,

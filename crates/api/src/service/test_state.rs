@@ -35,7 +35,9 @@ impl Service {
         role_arn.as_deref().map_or(Ok(()), check_role)?;
         let mock = input.structure("mock").map(mock).transpose()?;
         if mock.is_some() && input.flag("revealSecrets", false) {
-            return Err(Refusal::validation("TestState does not support RevealSecrets when a mock is specified."));
+            return Err(Refusal::validation(
+                "TestState does not support RevealSecrets when a mock is specified.",
+            ));
         }
         let configuration = Configuration::new(input.structure("stateConfiguration"))?;
         let request = TestState {
@@ -66,17 +68,17 @@ fn text(members: &Object, name: &str) -> Option<Str> {
 fn mock(members: &Object) -> Result<Mock, Refusal> {
     let result = text(members, "result");
     let error = members.get("errorOutput").and_then(Value::as_object);
-    let outcome = match (result, error) {
-        (Some(result), None) => {
-            Ok(Payload::parse(&*result).map_err(|_| Refusal::validation("Mocked result must be valid JSON"))?)
-        }
-        (None, Some(error)) => Err(Fault { error: text(error, "error"), cause: text(error, "cause") }),
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(Refusal::validation(
-                "A test mock should have only one of the following fields: [result, errorOutput].",
-            ));
-        }
-    };
+    let outcome =
+        match (result, error) {
+            (Some(result), None) => Ok(Payload::parse(&*result)
+                .map_err(|_| Refusal::validation("Mocked result must be valid JSON"))?),
+            (None, Some(error)) => Err(Fault { error: text(error, "error"), cause: text(error, "cause") }),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(Refusal::validation(
+                    "A test mock should have only one of the following fields: [result, errorOutput].",
+                ));
+            }
+        };
     let validation = match text(members, "fieldValidationMode").as_deref() {
         Some("PRESENT") => FieldValidation::Present,
         Some("NONE") => FieldValidation::None,
@@ -116,7 +118,8 @@ impl Configuration {
             retries: number("retrierRetryCount").and_then(|n| u32::try_from(n).ok()),
             error_caused_by: text(members, "errorCausedByState"),
             failed_iterations: number("mapIterationFailureCount").and_then(|n| u64::try_from(n).ok()),
-            read_items: read_items.map_err(|_| Refusal::validation("Map item reader data must be valid JSON"))?,
+            read_items: read_items
+                .map_err(|_| Refusal::validation("Map item reader data must be valid JSON"))?,
         })
     }
 }

@@ -236,7 +236,11 @@ async fn executions() {
         ..Default::default()
     };
     assert_eq!(client.list_executions(list).await.unwrap().into_inner().executions.len(), 3);
-    assert!(api.engine.last_call().contains("status: Some(Running), redriven: None, limit: 100"), "{}", api.engine.last_call());
+    assert!(
+        api.engine.last_call().contains("status: Some(Running), redriven: None, limit: 100"),
+        "{}",
+        api.engine.last_call()
+    );
     let history = pb::GetExecutionHistoryRequest { execution_arn: EXECUTION.into(), ..Default::default() };
     let history = client.get_execution_history(history).await.unwrap().into_inner();
     let input = match history.events[1].details.clone().unwrap() {

@@ -48,9 +48,7 @@ impl Walk<'_> {
                 self.value(member.shape, value, key)?;
             }
         }
-        let absent = |member: &&Member| {
-            object.get(self.dialect.name_of(member)).is_none_or(Value::is_null)
-        };
+        let absent = |member: &&Member| object.get(self.dialect.name_of(member)).is_none_or(Value::is_null);
         match members.iter().filter(|member| self.required && member.required).find(absent) {
             Some(member) => Err(format!("Required field '{}' is missing", self.dialect.name_of(member))),
             None => Ok(()),

@@ -211,7 +211,9 @@ async fn a_task_of_a_family_that_has_no_worker_fails_at_once() {
     let (hub, engine) = hub(Options { families: vec!["glue".to_owned()], ..Options::default() });
     engine.start(submits([0]));
     settle().await;
-    let [(refused, Report::Failed { error, cause })] = &engine.reports()[..] else { panic!("{:?}", engine.reports()) };
+    let [(refused, Report::Failed { error, cause })] = &engine.reports()[..] else {
+        panic!("{:?}", engine.reports())
+    };
     assert_eq!((refused, &**error), (&task(0), "States.TaskFailed"));
     assert!(cause.contains("the family 'batch' has none"), "{cause}");
     // One that has come all the same is served.

@@ -45,7 +45,9 @@ fn check_unmocked(request: &TestState, state: &State) -> Result<(), Error> {
         Kind::Task(_) if request.role_arn.is_none() => {
             Err(invalid("RoleArn must be specified when testing a Task state"))
         }
-        Kind::Task(_) | Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => Ok(()),
+        Kind::Task(_) | Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => {
+            Ok(())
+        }
     }
 }
 
@@ -74,10 +76,9 @@ fn check_mocked(
             check_cause(request, |name| map.processor.find(name).is_some())?;
             mock.outcome.as_ref().map_or(Ok(()), |result| check_iterations(map, result))
         }
-        Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => Err(invalid(format!(
-            "State type '{}' is not supported when a mock is specified",
-            state.kind.name()
-        ))),
+        Kind::Pass(_) | Kind::Choice(_) | Kind::Wait(_) | Kind::Succeed | Kind::Fail(_) => Err(invalid(
+            format!("State type '{}' is not supported when a mock is specified", state.kind.name()),
+        )),
     }
 }
 

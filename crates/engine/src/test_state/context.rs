@@ -46,9 +46,8 @@ pub(super) fn check(given: Option<&Value>, task: Option<&Task>) -> Result<(), St
         return Err(problem("'Map' field is not supported when mocking a Context object".to_owned()));
     }
     check_members(given, "", CONTEXT).map_err(problem)?;
-    let has_token = task.is_some_and(|task| {
-        matches!(task.resource.pattern, Pattern::Callback | Pattern::Job(_))
-    });
+    let has_token =
+        task.is_some_and(|task| matches!(task.resource.pattern, Pattern::Callback | Pattern::Job(_)));
     if given.contains_key("Task") && !has_token {
         return Err(problem(
             "Context object contains 'Task' when state is not a Task state with a '.sync' or '.waitForTaskToken' service \

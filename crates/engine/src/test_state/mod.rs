@@ -10,8 +10,8 @@ mod context;
 use std::sync::Arc;
 
 use newel_asl::catalog::Pattern;
-use newel_asl::plan::{Kind, Plan, State};
 use newel_asl::error::TIMEOUT;
+use newel_asl::plan::{Kind, Plan, State};
 use newel_asl::{LONE_STATE, MachineType};
 use newel_machine::{
     Budget, Fault, Info, Progress, Setup, StateTest, TaskKey, TaskReport, TestedState, TokenIssuer, World,
@@ -105,7 +105,8 @@ impl Inner {
         let refused =
             |found: newel_asl::Diagnostics| Error::new(ErrorKind::InvalidDefinition, found.to_string());
         let Some(name) = &request.state_name else {
-            return newel_asl::compile_state(&request.definition, &*self.catalog, &self.limits).map_err(refused);
+            return newel_asl::compile_state(&request.definition, &*self.catalog, &self.limits)
+                .map_err(refused);
         };
         let standard = MachineType::Standard;
         let plan = newel_asl::compile(&request.definition, standard, &*self.catalog, &self.limits);

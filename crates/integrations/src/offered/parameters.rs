@@ -34,9 +34,7 @@ pub(super) fn faults(
         Some(TemplateSyntax::Jsonata) | None => key.to_owned(),
     };
     let names: Vec<String> = given.keys().map(|key| name(key)).collect();
-    let unknown = names.iter().filter(|name| {
-        !required.iter().chain(optional).any(|known| known == name)
-    });
+    let unknown = names.iter().filter(|name| !required.iter().chain(optional).any(|known| known == name));
     let unknown = unknown.map(|name| format!("The field \"{name}\" is not supported by Step Functions"));
     let missing = required.iter().filter(|known| !names.iter().any(|name| name == *known));
     let missing = missing.map(|name| format!("The field '{name}' is required but was missing"));
@@ -61,7 +59,9 @@ impl Parameters {
             (Self::Own { required, optional }, Value::Object(given)) => {
                 faults(required, optional, given, None)
             }
-            (Self::Own { .. }, _) => vec!["The value for the field 'Parameters' must be an OBJECT".to_owned()],
+            (Self::Own { .. }, _) => {
+                vec!["The value for the field 'Parameters' must be an OBJECT".to_owned()]
+            }
         }
     }
 }

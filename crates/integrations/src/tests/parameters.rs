@@ -44,7 +44,13 @@ fn resources_are_named_as_the_history_shows_them() {
 fn resources_that_no_worker_carries_out_are_known_all_the_same() {
     for (arn, family, resource_type, action, express) in [
         ("arn:aws:states:::lambda:invoke", "lambda", "lambda", "invoke", true),
-        ("arn:aws:states:::sqs:sendMessage.waitForTaskToken", "messaging", "sqs", "sendMessage.waitForTaskToken", false),
+        (
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "messaging",
+            "sqs",
+            "sendMessage.waitForTaskToken",
+            false,
+        ),
         ("arn:aws:states:::states:startExecution.sync:2", "states", "states", "startExecution.sync:2", false),
         ("arn:aws:states:::http:invoke", "http", "http", "invoke", true),
         ("arn:aws:states:::aws-sdk:glue:startJobRun", "sdk", "aws-sdk:glue", "startJobRun", true),
@@ -64,7 +70,8 @@ fn resources_that_no_worker_carries_out_are_known_all_the_same() {
 #[test]
 fn parameters_of_step_functions_own_are_checked() {
     let resource = integrations().resolve("arn:aws:states:::apigateway:invoke").unwrap();
-    let faults = integrations().check_template(&resource, "Parameters", &json(r#"{"Method":"GET","Verb":1}"#));
+    let faults =
+        integrations().check_template(&resource, "Parameters", &json(r#"{"Method":"GET","Verb":1}"#));
     let told: Vec<_> = faults.iter().map(|fault| (&*fault.pointer, &*fault.message)).collect();
     assert_eq!(
         told,

@@ -1,7 +1,9 @@
 //! Parallel and inline Map: frames below a frame.
 
 use newel_asl::error;
-use newel_asl::plan::{Kind, Map, Parallel, Query, QueryLanguage, ResultPath, Setting, State, Template, Transition};
+use newel_asl::plan::{
+    Kind, Map, Parallel, Query, QueryLanguage, ResultPath, Setting, State, Template, Transition,
+};
 use newel_value::{Payload, Value};
 
 use crate::eval::{EvalResult, Scope};

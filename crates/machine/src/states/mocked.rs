@@ -32,7 +32,8 @@ impl Runner<'_, '_> {
         let items = self.items_under_test(path, state, map, &effective, probe)?;
         let count = u64::try_from(items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u64::MAX);
         let items = self.selected(path, map, &effective, items)?;
-        if let Some(batcher) = map.distributed.as_deref().and_then(|distributed| distributed.batcher.as_ref()) {
+        if let Some(batcher) = map.distributed.as_deref().and_then(|distributed| distributed.batcher.as_ref())
+        {
             let batch = self.evaluate(path, effective.value(), |scope| batch(scope, batcher))?;
             let items = items.value().as_array().unwrap_or_default();
             self.note(Stage::AfterItemBatcher, &batches(&batch, items).into());

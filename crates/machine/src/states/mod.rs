@@ -55,9 +55,9 @@ impl Runner<'_, '_> {
         let raw = self.input(path);
         let effective = match state.input_path {
             DataPath::Whole => raw,
-            DataPath::Empty | DataPath::Path(_) => self
-                .evaluate(path, raw.value(), |scope| scope.data(&state.input_path))
-                .map(Payload::from)?,
+            DataPath::Empty | DataPath::Path(_) => {
+                self.evaluate(path, raw.value(), |scope| scope.data(&state.input_path)).map(Payload::from)?
+            }
         };
         self.note(Stage::AfterInputPath, &effective);
         Ok(effective)

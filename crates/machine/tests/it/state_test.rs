@@ -164,7 +164,8 @@ fn branches_and_iterations_give_what_stands_in_for_them() {
         r#"{{"Type":"Map","ItemProcessor":{branch},"ItemSelector":{{"i.$":"$$.Map.Item.Index"}},"MaxConcurrency":4,
             "ToleratedFailurePercentage":50,"End":true}}"#
     );
-    let test = |failed| Test { state: &map, input: "[5,6]", mock: Some(Ok("[7,8]")), failed, ..Test::default() };
+    let test =
+        |failed| Test { state: &map, input: "[5,6]", mock: Some(Ok("[7,8]")), failed, ..Test::default() };
     let told = test(Some(1)).told();
     assert_eq!(told.output.unwrap().text(), "[7,8]");
     assert_eq!(told.inspection.max_concurrency, Some(4));
@@ -181,7 +182,10 @@ fn a_fault_has_no_place_in_a_history_and_a_wait_takes_no_time() {
     assert_eq!(told.status, TestStatus::Failed);
     assert!(told.fault.cause.unwrap().starts_with("Invalid path '$.x'"));
     let told = Test { state: r#"{"Type":"Wait","Seconds":99999999,"End":true}"#, ..Test::default() }.told();
-    assert_eq!((told.status, told.output.unwrap().value()), (TestStatus::Succeeded, &Object::default().into()));
+    assert_eq!(
+        (told.status, told.output.unwrap().value()),
+        (TestStatus::Succeeded, &Object::default().into())
+    );
     let refused = Test { state: r#"{"Type":"Parallel","Branches":[],"End":true}"#, ..Test::default() }.run();
     assert_eq!(
         refused.unwrap_err(),

@@ -48,7 +48,8 @@ fn task(more: &str) -> String {
     format!(r#"{{"StartAt":"S","States":{{"S":{{"Type":"Task","Resource":"arn:x","End":true{more}}}}}}}"#)
 }
 
-const RETRY: &str = r#","Retry":[{"ErrorEquals":["E"],"IntervalSeconds":60,"BackoffRate":2,"MaxAttempts":10}]"#;
+const RETRY: &str =
+    r#","Retry":[{"ErrorEquals":["E"],"IntervalSeconds":60,"BackoffRate":2,"MaxAttempts":10}]"#;
 
 #[test]
 fn retries_take_their_time_and_no_time() {
@@ -87,10 +88,7 @@ fn branches_and_iterations_are_within_their_states() {
         .iter()
         .map(|step| format!("{}{}@{}", "-".repeat(step.depth), step.state, step.at))
         .collect();
-    assert_eq!(
-        told,
-        ["M@0", "-A@0", "-B@1000", "-A@1000", "-B@1000", "P@1000", "-L@1000", "-R@1000"]
-    );
+    assert_eq!(told, ["M@0", "-A@0", "-B@1000", "-A@1000", "-B@1000", "P@1000", "-L@1000", "-R@1000"]);
     assert_eq!(record.steps[3].iteration, Some(1));
     assert_eq!(record.path().collect::<Vec<_>>(), ["M", "P"]);
     assert!(record.steps.iter().all(|step| step.left.is_some()));
@@ -100,9 +98,11 @@ fn branches_and_iterations_are_within_their_states() {
 fn a_function_gives_its_payload_and_a_callback_what_comes_with_the_token() {
     let function = r#"{"StartAt":"S","States":{"S":{"Type":"Task","End":true,
         "Resource":"arn:aws:lambda:us-east-1:123456789012:function:f"}}}"#;
-    let whole = r#"{"States":{"S":{"Return":{"StatusCode":200,"Payload":{"a":1}}}},"Expect":{"Output":{"a":1}}}"#;
+    let whole =
+        r#"{"States":{"S":{"Return":{"StatusCode":200,"Payload":{"a":1}}}},"Expect":{"Output":{"a":1}}}"#;
     let bare = r#"{"States":{"S":{"Return":{"a":1}}},"Expect":{"Output":{"a":1}}}"#;
-    let callback = r#"{"StartAt":"S","States":{"S":{"Type":"Task","End":true,"Resource":"arn:x.waitForTaskToken"}}}"#;
+    let callback =
+        r#"{"StartAt":"S","States":{"S":{"Type":"Task","End":true,"Resource":"arn:x.waitForTaskToken"}}}"#;
     for (definition, mocks) in [(function, whole), (function, bare), (callback, bare)] {
         let record = play(definition, mocks).unwrap();
         let case = &Mocks::parse(mocks, None).unwrap().cases[Mocks::ONLY];
@@ -115,11 +115,23 @@ fn what_cannot_be_played_is_told_with_its_place() {
     for (mocks, said) in [
         (r#"{"States":{}}"#, "/States: the task 'S' is called and has no answer"),
         (r#"{"States":{"T":{"Return":1}}}"#, ": the definition has no state 'T'"),
-        (r#"{"States":{"S":{"1":{"Return":1}}}}"#, "/States/S: call 0 of the task 'S' (counted from 0) has no answer"),
-        (r#"{"States":{"S":{"Return":1,"Delay":1}}}"#, "/States/S: has no member Delay; there are: Return, Throw, DelaySeconds"),
-        (r#"{"States":{"S":{"Return":1,"DelaySeconds":-1}}}"#, "/States/S/DelaySeconds: must be a number of seconds, up to 100 years"),
+        (
+            r#"{"States":{"S":{"1":{"Return":1}}}}"#,
+            "/States/S: call 0 of the task 'S' (counted from 0) has no answer",
+        ),
+        (
+            r#"{"States":{"S":{"Return":1,"Delay":1}}}"#,
+            "/States/S: has no member Delay; there are: Return, Throw, DelaySeconds",
+        ),
+        (
+            r#"{"States":{"S":{"Return":1,"DelaySeconds":-1}}}"#,
+            "/States/S/DelaySeconds: must be a number of seconds, up to 100 years",
+        ),
         (r#"{"Expect":{"Status":"DONE"}}"#, "/Expect/Status: must be one of SUCCEEDED, FAILED, TIMED_OUT"),
-        (r#"{"StateMachines":{"a":{"TestCases":{}},"b":{"TestCases":{}}}}"#, "/StateMachines: say which state machine is meant; there are: a, b"),
+        (
+            r#"{"StateMachines":{"a":{"TestCases":{}},"b":{"TestCases":{}}}}"#,
+            "/StateMachines: say which state machine is meant; there are: a, b",
+        ),
         ("[]", "/: must be an object"),
     ] {
         assert_eq!(play(&task(""), mocks).unwrap_err(), said);
@@ -135,6 +147,7 @@ fn an_execution_that_never_ends_ends_by_the_limits() {
         "C":{"Type":"Choice","Choices":[{"Variable":"$.x","IsPresent":true,"Next":"D"}],"Default":"A"},"D":{"Type":"Succeed"}}}"#;
     let record = play(loops, "{}").unwrap();
     assert_eq!((record.status(), record.events.len()), ("FAILED", 25_000));
-    let waits = r#"{"StartAt":"A","TimeoutSeconds":5,"States":{"A":{"Type":"Wait","Seconds":50,"End":true}}}"#;
+    let waits =
+        r#"{"StartAt":"A","TimeoutSeconds":5,"States":{"A":{"Type":"Wait","Seconds":50,"End":true}}}"#;
     assert_eq!(play(waits, "{}").unwrap().status(), "TIMED_OUT");
 }
