@@ -4,7 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import definition
+from .conftest import definition
 
 
 def machine(**states) -> str:

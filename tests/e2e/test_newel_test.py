@@ -120,7 +120,7 @@ def test_the_configuration_of_step_functions_local_is_read(rehearse):
     ("mocks", "said"),
     [
         ("{", "is no JSON"),
-        ({"States": {"S": {"Retrun": 1}}}, 'mocks.json:1:19: /States/S/Retrun a call is numbered from 0'),
+        ({"States": {"S": {"Retrun": 1}}}, 'mocks.json:1:29: /States/S/Retrun a call is numbered from 0'),
         ({"States": {"S": {"0": {"Return": 1, "Throw": {}}}}}, "/States/S/0 must have one of Return and Throw"),
         ({"States": {"S": {"0-2": {"Return": 1}, "1": {"Return": 1}}}}, "call 1 is answered twice"),
         ({"States": {"T": {"Return": 1}}}, "the definition has no state 'T'"),

@@ -170,6 +170,13 @@ impl Probe {
 }
 
 impl Runner<'_, '_> {
+    /// Takes a note back: AWS tells nothing of an input that has no part in the result.
+    pub(crate) fn forget(&self, stage: Stage) {
+        if let Some(probe) = self.probe {
+            probe.notes.borrow_mut().stages.remove(&stage);
+        }
+    }
+
     /// Notes what a stage of the state under test gave, if one is.
     pub(crate) fn note(&self, stage: Stage, value: &Payload) {
         let Some(probe) = self.probe else { return };

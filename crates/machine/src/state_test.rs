@@ -176,6 +176,8 @@ impl StateTest {
                     Input::Task(task.task, TaskReport::Succeeded(result.clone()))
                 }
                 (Some(task), Some(Err(fault))) => Input::Task(task.task, TaskReport::Failed(fault.clone())),
+                // A frame of an execution that has ended stays as it was.
+                (None, _) if self.execution.outcome.is_some() => return self.told(world),
                 (None, _) => match self.execution.frame(ROOT).map(|frame| &frame.phase) {
                     Some(Phase::Waiting { until }) => {
                         world.now = *until;

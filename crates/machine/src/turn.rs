@@ -141,6 +141,8 @@ impl<'e, 'w> Runner<'e, 'w> {
         // Both the first event and the first state's Entered follow nothing.
         self.spawn("".into(), None, 0, &self.world.plan.root, info.input.clone(), 0);
         if let Some(probe) = self.probe {
+            // Only an execution has a time limit.
+            self.execution.deadline = None;
             self.update(&"".into(), |frame| frame.variables = probe.variables.clone());
         }
         Reply::Accepted

@@ -104,6 +104,7 @@ impl Runner<'_, '_> {
             // Recorded: what is given as it stands needs no input, and none is selected.
             Some(result) => {
                 let result = result.clone().into();
+                self.forget(Stage::AfterInputPath);
                 self.note(Stage::Result, &result);
                 result
             }

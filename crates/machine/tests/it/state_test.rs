@@ -181,7 +181,7 @@ fn a_fault_has_no_place_in_a_history_and_a_wait_takes_no_time() {
     let told = Test { state: r#"{"Type":"Pass","InputPath":"$.x","End":true}"#, ..Test::default() }.told();
     assert_eq!(told.status, TestStatus::Failed);
     assert!(told.fault.cause.unwrap().starts_with("Invalid path '$.x'"));
-    let told = Test { state: r#"{"Type":"Wait","Seconds":9999,"End":true}"#, ..Test::default() }.told();
+    let told = Test { state: r#"{"Type":"Wait","Seconds":99999999,"End":true}"#, ..Test::default() }.told();
     assert_eq!(
         (told.status, told.output.unwrap().value()),
         (TestStatus::Succeeded, &Object::default().into())
