@@ -4,9 +4,9 @@ import json
 
 from support.refusals import refused
 
-from .conftest import WAITS, closed, create, definition
+from .conftest import WAITS, closed, create
 
-FAILS = definition(Type="Fail", Error="Wanted", Cause="why")
+FAILS = json.dumps({"StartAt": "S", "States": {"S": {"Type": "Fail", "Error": "Wanted", "Cause": "why"}}})
 
 
 def redrive_members(execution: dict) -> dict:

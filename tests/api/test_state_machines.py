@@ -84,8 +84,10 @@ def test_configurations_are_kept(states, account):
     with refused("InvalidLoggingConfiguration", 400):
         create(states, "two", loggingConfiguration={"level": "ALL"})
     with refused("InvalidEncryptionConfiguration", 400):
+        create(states, "three", encryptionConfiguration={"type": "CUSTOMER_MANAGED_KMS_KEY"})
+    with refused("KmsAccessDeniedException", 400):
         key = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}
-        create(states, "three", encryptionConfiguration=key)
+        create(states, "four", encryptionConfiguration=key)
 
 
 def test_tags(states):

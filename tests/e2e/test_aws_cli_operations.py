@@ -23,6 +23,7 @@ def aws(newel):
         "AWS_ACCESS_KEY_ID": "373737373737",
         "AWS_SECRET_ACCESS_KEY": "not-checked",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_OUTPUT": "json",
         "AWS_ENDPOINT_URL": newel.http_url,
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_CONFIG_FILE": os.devnull,
@@ -31,7 +32,8 @@ def aws(newel):
     }
 
     def run(operation: str, *arguments: str):
-        command = [AWS, "stepfunctions", operation, *arguments, "--output", "json"]
+        # `--output json` would be taken for the member of that name, which SendTaskSuccess has.
+        command = [AWS, "stepfunctions", operation, *arguments]
         result = subprocess.run(
             command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL
         )
@@ -111,7 +113,7 @@ def activities(aws):
         token = ["--task-token", aws("get-activity-task", "--activity-arn", activity, "--worker-name", "cli")["taskToken"]]
         aws("send-task-heartbeat", *token)
         if end == "success":
-            aws("send-task-success", *token, "--output", "3")
+            aws("send-task-success", *token, "--task-output", "3")
         else:
             aws("send-task-failure", *token, "--error", "No", "--cause", "none")
         wait_until(lambda: described(aws, execution)["status"] != "RUNNING", "the execution to close", every=0.2)

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 import grpc
+import grpc_tools
 from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parents[3] / "proto"
@@ -29,7 +30,9 @@ def generated():
     """The messages and the stubs of `newel.v1`."""
     out = tempfile.mkdtemp(prefix="newel-v1-")
     source = "newel/v1/workflows.proto"
-    if protoc.main(["protoc", f"-I{PROTO}", f"--python_out={out}", f"--grpc_python_out={out}", source]) != 0:
+    common = Path(grpc_tools.__file__).parent / "_proto"
+    arguments = [f"-I{PROTO}", f"-I{common}", f"--python_out={out}", f"--grpc_python_out={out}", source]
+    if protoc.main(["protoc", *arguments]) != 0:
         sys.exit(f"protoc refused {source}")
     sys.path.insert(0, out)
     return import_module("newel.v1.workflows_pb2"), import_module("newel.v1.workflows_pb2_grpc")
