@@ -121,7 +121,7 @@ def activities(aws):
 
 
 def map_runs(aws):
-    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **single({"Type": "Wait", "Seconds": 2})}
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **single({"Type": "Wait", "Seconds": 2}, "Item")}
     definition = json.dumps(single({"Type": "Map", "Label": "L", "MaxConcurrency": 1, "ItemProcessor": processor}))
     machine = aws("create-state-machine", "--name", "mapped", "--definition", definition, "--role-arn", ROLE)
     execution = aws("start-execution", "--state-machine-arn", machine["stateMachineArn"], "--input", "[1,2]")["executionArn"]
