@@ -36,6 +36,15 @@ def host() -> str:
     return next(line.removeprefix("host: ") for line in told.splitlines() if line.startswith("host: "))
 
 
+def install_compiler() -> None:
+    """libFuzzer is C++, which nothing else here needs."""
+    if shutil.which("c++"):
+        return
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    subprocess.run([*sudo, "apt-get", "update", "-qq"], check=True)
+    subprocess.run([*sudo, "apt-get", "install", "-y", "-qq", "g++"], check=True)
+
+
 def build(target_dir: Path, triple: str) -> None:
     # The versions that everything else is built with; cargo adds what only fuzzing needs.
     shutil.copyfile(ROOT / "Cargo.lock", HERE / "Cargo.lock")
@@ -64,6 +73,7 @@ def main() -> int:
     os.environ.setdefault("NEWEL_CATALOG", str(ROOT / ".newel" / "aws-catalog.bin"))
     target_dir = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "fuzz"
     triple = host()
+    install_compiler()
     build(target_dir, triple)
     results = [run(name, target_dir / triple / "debug" / name, options.seconds) for name in options.targets or TARGETS]
     print(f"{results.count(True)} passed, {results.count(False)} failed, 0 skipped")
