@@ -73,6 +73,7 @@ static NEWEL: LazyLock<(Runtime, Local)> = LazyLock::new(|| {
             catalog: Arc::new(Integrations::new(Arc::new(catalog))),
             dispatcher: Arc::new(Nobody),
             observer: Arc::new(NoObserver),
+            vault: Arc::default(),
             limits: Limits::default(),
             options: Options::default(),
         })
