@@ -1,0 +1,12 @@
+//! Calls any action of any AWS service, from JSON to JSON, by its model.
+//!
+//! The service models of `newel_aws_catalog` say how a request is written and an answer is read; the AWS SDK's own runtime
+//! crates sign, retry, time and send. So a service that AWS adds tomorrow needs a new catalog and no new code.
+//!
+//! Bodies on both sides are the *wire's JSON*, as [`newel_aws_catalog::to_wire`] makes it and
+//! [`newel_aws_catalog::from_wire`] reads it, whatever the protocol: blobs are base64, members have the names of a JSON body.
+
+mod answer;
+pub mod endpoint;
+
+pub use answer::{Answer, CallError, Repeat, ServiceError};
