@@ -167,7 +167,8 @@ impl Run<'_> {
     }
 
     fn endpoint(&self, template: &EndpointTemplate) -> Result<Endpoint> {
-        let values = |values: &[Expr]| values.iter().map(|v| Ok(self.text(v)?.as_ref().to_owned())).collect();
+        let owned = |expr| Ok(self.text(expr)?.as_ref().to_owned());
+        let values = |values: &[Expr]| values.iter().map(owned).collect::<Result<Vec<_>>>();
         let header = |(name, of): &(Str, Vec<Expr>)| Ok((Str::clone(name), values(of)?));
         Ok(Endpoint {
             url: self.text(&template.url)?.as_ref().to_owned(),
