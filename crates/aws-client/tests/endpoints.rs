@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use newel_aws_catalog::Catalog;
-use newel_aws_client::endpoint::{AuthScheme, Endpoint, ParamKind, Params, Partitions, ResolveError, RuleSet};
+use newel_aws_client::endpoint::{
+    AuthScheme, Endpoint, ParamKind, Params, Partitions, ResolveError, RuleSet,
+};
 use newel_value::{Str, Value};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -85,10 +87,22 @@ fn difference(case: &Value, answer: Result<Endpoint, ResolveError>) -> Option<St
         (Ok(endpoint), None) => *endpoint == expected(wanted.get("endpoint").unwrap()),
         _ => false,
     };
-    (!same).then(|| format!("{}: wanted {}, got {answer:?}", case.get("documentation").unwrap_or(&Value::Null).to_json(), wanted.to_json()))
+    (!same).then(|| {
+        format!(
+            "{}: wanted {}, got {answer:?}",
+            case.get("documentation").unwrap_or(&Value::Null).to_json(),
+            wanted.to_json()
+        )
+    })
 }
 
-fn run(cases: &Value, rules: &RuleSet, partitions: &Partitions, name: &str, failures: &mut Vec<String>) -> usize {
+fn run(
+    cases: &Value,
+    rules: &RuleSet,
+    partitions: &Partitions,
+    name: &str,
+    failures: &mut Vec<String>,
+) -> usize {
     let cases = cases.get("testCases").and_then(Value::as_array).unwrap();
     for case in cases {
         let failure = difference(case, rules.resolve(&params(case, rules), partitions));
@@ -105,7 +119,9 @@ fn report(what: &str, count: usize, failures: &[String]) {
 
 #[test]
 fn every_service_resolves_as_aws_says() {
-    let (Some(folder_of), Some(catalog)) = (conformance(), existing("NEWEL_CATALOG", ".newel/aws-catalog.bin")) else {
+    let (Some(folder_of), Some(catalog)) =
+        (conformance(), existing("NEWEL_CATALOG", ".newel/aws-catalog.bin"))
+    else {
         return;
     };
     let catalog = Catalog::open(catalog).unwrap();

@@ -186,7 +186,10 @@ mod tests {
 
     #[test]
     fn what_is_no_path() {
-        for path in ["", ".", "a.", "a..b", "[", "a[", "a[b", "a]", "a,b", "a[b,]", "a | b", "a[?x]", "keys(a", "ä", "a[0]b!"] {
+        for path in [
+            "", ".", "a.", "a..b", "[", "a[", "a[b", "a]", "a,b", "a[b,]", "a | b", "a[?x]", "keys(a", "ä",
+            "a[0]b!",
+        ] {
             assert_eq!(found(path), None, "{path}");
         }
         assert_eq!(found(&"[".repeat(10_000)), None);

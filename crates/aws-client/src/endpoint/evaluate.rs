@@ -56,7 +56,9 @@ pub enum ResolveError {
     #[error("an endpoint rule refers to {0}, which is not set")]
     Unset(Str),
     /// The catalog has no rules for the service.
-    #[error("there are no endpoint rules for {0}: set its endpoint explicitly or pack a catalog that has them")]
+    #[error(
+        "there are no endpoint rules for {0}: set its endpoint explicitly or pack a catalog that has them"
+    )]
     NoRules(Str),
     /// The service's rules can't be read.
     #[error(transparent)]
@@ -114,7 +116,9 @@ impl Run<'_> {
             if self.hold(&rule.conditions) {
                 return match &rule.outcome {
                     Outcome::Endpoint(template) => self.endpoint(template),
-                    Outcome::Error(message) => Err(ResolveError::Refused(self.text(message)?.as_ref().to_owned())),
+                    Outcome::Error(message) => {
+                        Err(ResolveError::Refused(self.text(message)?.as_ref().to_owned()))
+                    }
                     Outcome::Tree(rules) => self.rules(rules),
                 };
             }
@@ -167,7 +171,7 @@ impl Run<'_> {
     }
 
     fn endpoint(&self, template: &EndpointTemplate) -> Result<Endpoint> {
-        let owned = |expr| Ok(self.text(expr)?.as_ref().to_owned());
+        let owned = |expr: &Expr| Ok(self.text(expr)?.as_ref().to_owned());
         let values = |values: &[Expr]| values.iter().map(owned).collect::<Result<Vec<_>>>();
         let header = |(name, of): &(Str, Vec<Expr>)| Ok((Str::clone(name), values(of)?));
         Ok(Endpoint {
@@ -183,7 +187,11 @@ impl Run<'_> {
             name: self.text(&template.name)?,
             signing_name: optional(&template.signing_name)?,
             signing_region: optional(&template.signing_region)?,
-            signing_region_set: template.signing_region_set.iter().map(|r| self.text(r)).collect::<Result<_>>()?,
+            signing_region_set: template
+                .signing_region_set
+                .iter()
+                .map(|r| self.text(r))
+                .collect::<Result<_>>()?,
             disable_double_encoding: template.disable_double_encoding,
         })
     }
@@ -218,7 +226,10 @@ mod tests {
     #[test]
     fn parameters_are_checked() {
         assert_eq!(message("", r#""x""#, &[]), "the endpoint parameter A is required and not set");
-        assert_eq!(message("", r#""x""#, &[("A", Param::Flag(true))]), "the endpoint parameter A takes a text");
+        assert_eq!(
+            message("", r#""x""#, &[("A", Param::Flag(true))]),
+            "the endpoint parameter A takes a text"
+        );
         let unknown = [("A", Param::from("a")), ("Other", Param::Flag(false))];
         assert_eq!(message("", r#""{A} {F} {{}}""#, &unknown), "a true {}");
     }

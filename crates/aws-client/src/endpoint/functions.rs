@@ -161,7 +161,15 @@ mod tests {
     fn arns() {
         assert!(parse_arn("arn:aws:s3:::b").is_some());
         assert!(parse_arn("arn:aws:s3:us-east-1:1:outpost:op/x").is_some());
-        for text in ["", "arn", "arn:aws:s3:us-east-1:1:", "arn::s3:::b", "arn:aws::::b", "urn:aws:s3:::b", "arn:aws:s3::b"] {
+        for text in [
+            "",
+            "arn",
+            "arn:aws:s3:us-east-1:1:",
+            "arn::s3:::b",
+            "arn:aws::::b",
+            "urn:aws:s3:::b",
+            "arn:aws:s3::b",
+        ] {
             assert_eq!(parse_arn(text), None, "{text}");
         }
     }
@@ -195,7 +203,9 @@ mod tests {
         assert_eq!(substring("abcdef", 0, 2, false), Some("ab"));
         assert_eq!(substring("abcdef", 0, 2, true), Some("ef"));
         assert_eq!(substring("abcdef", 1, 6, true), Some("abcde"));
-        for (text, start, stop) in [("abc", 2, 2), ("abc", 3, 2), ("abc", 0, 4), ("", 0, 1), ("aä", 0, 1), ("a", 0, usize::MAX)] {
+        for (text, start, stop) in
+            [("abc", 2, 2), ("abc", 3, 2), ("abc", 0, 4), ("", 0, 1), ("aä", 0, 1), ("a", 0, usize::MAX)]
+        {
             assert_eq!(substring(text, start, stop, false), None, "{text} {start} {stop}");
             assert_eq!(substring(text, start, stop, true), None, "{text} {start} {stop}");
         }

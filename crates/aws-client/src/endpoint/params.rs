@@ -24,7 +24,8 @@ impl Param {
     /// The value that this JSON is for a parameter of that kind; none if it is of another.
     #[must_use]
     pub fn from_json(value: &Value, kind: ParamKind) -> Option<Self> {
-        let text = |value: &Value| if let Value::String(text) = value { Some(Str::clone(text)) } else { None };
+        let text =
+            |value: &Value| if let Value::String(text) = value { Some(Str::clone(text)) } else { None };
         Some(match kind {
             ParamKind::Text => Self::Text(text(value)?),
             ParamKind::Flag => Self::Flag(value.as_bool()?),
@@ -156,7 +157,9 @@ impl Request<'_> {
         let by_operation =
             traits.and_then(|traits| traits.context_params.iter().find(|param| param.name == parameter.name));
         match by_operation.map(|param| &param.source) {
-            Some(ContextSource::Constant(text)) => Param::from_json(&Value::parse(text).ok()?, parameter.kind),
+            Some(ContextSource::Constant(text)) => {
+                Param::from_json(&Value::parse(text).ok()?, parameter.kind)
+            }
             Some(ContextSource::Path(path)) => {
                 let found = context_path::find(path, self.service, self.operation.input, self.body)?;
                 Param::from_json(&found, parameter.kind)
@@ -183,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_order_of_insertion_makes_no_difference() {
-        let list = |names: &[&str]| names.iter().map(|n| (Str::from(*n), Param::from(*n))).collect::<Params>();
+        let list =
+            |names: &[&str]| names.iter().map(|n| (Str::from(*n), Param::from(*n))).collect::<Params>();
         assert_eq!(list(&["b", "a", "c"]), list(&["c", "b", "a"]));
         let mut params = list(&["a"]);
         params.insert("a", true);

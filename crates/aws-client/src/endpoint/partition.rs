@@ -65,7 +65,8 @@ impl Partitions {
 
     /// The partition of a region: the one that lists it, else the first whose regions look like it, else `aws`.
     pub(super) fn of(&self, region: &str) -> Term {
-        let looks_alike = || self.patterns.iter().find(|(p, _)| p.is_match(region)).map(|(_, outputs)| outputs);
+        let looks_alike =
+            || self.patterns.iter().find(|(p, _)| p.is_match(region)).map(|(_, outputs)| outputs);
         self.regions.get(region).or_else(looks_alike).unwrap_or(&self.fallback).clone()
     }
 }

@@ -418,7 +418,10 @@ mod tests {
     #[test]
     fn errors_name_the_place() {
         let deep = r#"[{"type": "tree", "rules": [{"type": "error", "conditions": [{"fn": "nope", "argv": []}], "error": ""}]}]"#;
-        assert_eq!(error(deep), "endpoint rules at rules[0].rules[0].conditions[0]: there is no function nope");
+        assert_eq!(
+            error(deep),
+            "endpoint rules at rules[0].rules[0].conditions[0]: there is no function nope"
+        );
         for (rules, message) in [
             (r#"[{"type": "error", "error": {"ref": "B"}}]"#, "rules[0].error: there is no variable B here"),
             (r#"[{"type": "error", "error": "{A"}]"#, "unmatched brace"),

@@ -60,7 +60,10 @@ mod tests {
     #[test]
     fn parts() {
         let url = Url::parse("http://localhost:4566/a/b").expect("a URL");
-        assert_eq!((url.scheme, url.authority, url.path, url.is_ip), ("http", "localhost:4566", "/a/b", false));
+        assert_eq!(
+            (url.scheme, url.authority, url.path, url.is_ip),
+            ("http", "localhost:4566", "/a/b", false)
+        );
         assert_eq!(url.normalized_path(), "/a/b/");
         let bare = Url::parse("https://example.com").expect("a URL");
         assert_eq!((bare.path, bare.normalized_path()), ("", "/".to_owned()));
@@ -78,9 +81,25 @@ mod tests {
     #[test]
     fn what_is_no_endpoint() {
         for text in [
-            "", "://", "http://", "https:///p", "ftp://a", "example.com", "http://a:b", "http://a:", "http://a:70000",
-            "http://a:+1", "http://[::1", "http://[x]", "http://[::1]x", "http://a?q", "http://a/#f", "http://u@a",
-            "http://a b", "http://ä", "http://a\n",
+            "",
+            "://",
+            "http://",
+            "https:///p",
+            "ftp://a",
+            "example.com",
+            "http://a:b",
+            "http://a:",
+            "http://a:70000",
+            "http://a:+1",
+            "http://[::1",
+            "http://[x]",
+            "http://[::1]x",
+            "http://a?q",
+            "http://a/#f",
+            "http://u@a",
+            "http://a b",
+            "http://ä",
+            "http://a\n",
         ] {
             assert_eq!(Url::parse(text), None, "{text}");
         }
