@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         "newel-worker-dynamodb" => {
             newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
         }
+        "newel-worker-http" => newel_worker_http::main(),
         _ => command_line(),
     }
 }
@@ -73,5 +74,6 @@ fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode 
         Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
         Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
         Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
+        Family::Http => newel_worker_http::main_with(arguments),
     }
 }
