@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 /// An error that a service answered with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceError {
     /// HTTP status.
     pub status: u16,
@@ -37,10 +37,20 @@ pub struct ServiceError {
     pub request_id: Option<String>,
     /// S3's second id of the request.
     pub extended_request_id: Option<String>,
+    /// The members of an error that the model knows, as the wire's JSON.
+    pub members: Value,
+}
+
+impl ServiceError {
+    /// The code without its name space and without what may follow it after a colon.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        crate::codec::bare(&self.code)
+    }
 }
 
 /// Why a call has no answer of success.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CallError {
     /// It never reached the service: it had no effect.
     NotSent(String),
@@ -51,6 +61,11 @@ pub enum CallError {
         /// Whether it asked for fewer calls.
         throttled: bool,
     },
+    /// It succeeded, and its answer is larger than can be read.
+    TooLarge {
+        /// The most bytes that are read.
+        limit: usize,
+    },
     /// It may have had an effect.
     Unknown {
         /// What the service said, if it answered (a 5xx).
@@ -58,4 +73,18 @@ pub enum CallError {
         /// What went wrong.
         cause: String,
     },
+}
+
+impl CallError {
+    /// The outcome's name in metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not_sent",
+            Self::Refused { throttled: true, .. } => "throttled",
+            Self::Refused { .. } => "refused",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }
