@@ -1,11 +1,12 @@
 """HTTP Tasks and API Gateway through the whole of Newel, against an HTTP API on an address that the operator allowed."""
 
+import base64
 import json
 import threading
 
 import pytest
 from support.executions import closed, events_of, failed, history, machine, run, seen, single, start, succeeded, task
-from support.http_api import Answer, HttpApi, answer_json, basic
+from support.http_api import Answer, HttpApi, answer_json, basic, self_signed
 from support.newel import Dev
 from support.refusals import refused
 from support.waiting import wait_until
@@ -19,6 +20,9 @@ def connection(name: str) -> str:
 
 
 CONFIGURATION = """
+[worker.poll]
+young_millis = 300
+
 [worker.http]
 allow = ["127.0.0.1"]
 plain_http = true
@@ -144,8 +148,7 @@ def test_text_stays_text(sfn, api):
 def test_the_history_is_that_of_a_task(sfn, api):
     execution = run(sfn, call(api, "/json"))
     [scheduled] = events_of(sfn, execution["executionArn"], "TaskScheduled")
-    details = scheduled["taskScheduledEventDetails"]
-    assert (details["resourceType"], details["resource"]) == ("http", "invoke")
+    assert (scheduled["resourceType"], scheduled["resource"]) == ("http", "invoke")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +282,7 @@ def test_redirects_go_through_the_guard(sfn, api):
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.2", "localhost", "2130706434", "0x7f.0.0.2", "0177.0.0.2", "[::1]", "[::ffff:127.0.0.2]", "10.0.0.1",
+    ["127.0.0.2", "2130706434", "0x7f.0.0.2", "0177.0.0.2", "[::1]", "[::ffff:127.0.0.2]", "10.0.0.1",
      "169.254.169.254", "[fd00:ec2::254]", "0.0.0.0"],
 )
 def test_addresses_inside_are_not_reached(sfn, host):
@@ -298,11 +301,11 @@ def test_definitions_are_checked(sfn):
     given = {"ApiEndpoint": "https://example.com", "Method": "get", "Authentication": {"ConnectionArn": "a"}}
     with refused("InvalidDefinition") as refusal:
         machine(sfn, single(task("http:invoke", given)))
-    assert "The field 'Method' should have one of these values" in refusal.message
+    assert "The field 'Method' should have one of these values" in refusal.value.response["Error"]["Message"]
     given = {"ApiEndpoint": "x", "Method": "GET", "Headers": {"Authorization": ["a"]}}
     with refused("InvalidDefinition") as refusal:
         machine(sfn, single(task("apigateway:invoke", given)))
-    assert "The 'Headers' field contains unsupported values: [Authorization]" in refusal.message
+    assert "The 'Headers' field contains unsupported values: [Authorization]" in refusal.value.response["Error"]["Message"]
 
 
 def test_api_gateway(sfn, api):
@@ -343,7 +346,7 @@ def test_api_gateway_with_a_token(sfn, api):
     arn = start(sfn, machine(sfn, single(task("apigateway:invoke.waitForTaskToken", given))))
     wait_until(lambda: tokens, "the token to come")
     submitted = seen(sfn, arn, "TaskSubmitted")
-    assert json.loads(submitted["taskSubmittedEventDetails"]["output"])["StatusCode"] == 200
+    assert json.loads(submitted["output"])["StatusCode"] == 200
     sfn.send_task_success(taskToken=tokens[0], output='"done"')
     assert closed(sfn, arn)["result"] == "done"
 
@@ -360,3 +363,99 @@ def test_a_lost_answer_is_not_sent_again(sfn, api):
     error, _ = failed(sfn, call(api, "/cut", method="POST", RequestBody={}))
     assert error == "States.Http.Socket"
     assert hang.is_set() and len(api.of("/cut")) == 1
+
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+PODS = "/api/v1/namespaces/default/pods"
+
+
+class Jobs:
+    """The part of a Kubernetes API that a job needs. A job ends once it was looked at, or never if its name says so."""
+
+    def __init__(self):
+        self.jobs: dict[str, dict] = {}
+        self.deleted: list[tuple[str, dict]] = []
+
+    def make(self, request):
+        if request.method == "GET":
+            return answer_json({"items": list(self.jobs.values())})
+        job = json.loads(request.body)
+        name = job["metadata"]["name"]
+        self.jobs[name] = job | {"metadata": job["metadata"] | {"uid": f"uid-of-{name}"}}
+        return answer_json(self.jobs[name], 201)
+
+    def one(self, request):
+        name = request.path.rsplit("/", 1)[1]
+        if request.method == "DELETE":
+            self.deleted.append((name, json.loads(request.body)))
+            return answer_json(self.jobs.pop(name))
+        if name not in self.jobs:
+            return answer_json({"kind": "Status", "code": 404}, 404)
+        seen = dict(self.jobs[name])
+        if name != "endless":
+            kind = "Failed" if name == "failing" else "Complete"
+            self.jobs[name]["status"] = {"conditions": [{"type": kind, "status": "True"}]}
+        return answer_json(seen)
+
+    def pods(self, _):
+        pod = {"metadata": {"name": "pod-1"}, "spec": {"containers": [{"name": "main"}]}}
+        return answer_json({"kind": "PodList", "items": [pod]})
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    file, pem = self_signed(tmp_path_factory.mktemp("cluster"))
+    jobs = Jobs()
+    paths = {f"{JOBS}/{name}": jobs.one for name in ("fine", "failing", "endless")}
+    logs = {f"{PODS}/pod-1/log": lambda _: Answer(200, b"[1, 2]", [("Content-Type", "text/plain")])}
+    with HttpApi({JOBS: jobs.make, PODS: jobs.pods, **paths, **logs}, file) as served:
+        served.jobs = jobs
+        served.authority = base64.b64encode(pem.encode()).decode()
+        yield served
+
+
+def on(cluster, **more) -> dict:
+    return {"ClusterName": "main", "CertificateAuthority": cluster.authority, "Endpoint": cluster.url, **more}
+
+
+def job(name: str) -> dict:
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"backoffLimit": 0}}
+
+
+def test_a_call_to_a_cluster(sfn, cluster):
+    given = on(cluster, Method="GET", Path=PODS, QueryParameters={"labelSelector": ["a=b"]})
+    result = succeeded(sfn, single(task("eks:call", given)))
+    assert list(result) == ["ResponseBody", "StatusCode", "StatusText"]
+    assert result["ResponseBody"]["kind"] == "PodList"
+    got = cluster.of(PODS)[-1]
+    assert got.query == [("labelSelector", "a=b")]
+    assert got.headers["Authorization"].startswith("Bearer k8s-aws-v1.")
+    error, cause = failed(sfn, single(task("eks:call", on(cluster, Method="GET", Path="/absent"))))
+    assert error == "EKS.404"
+    assert json.loads(cause) == {
+        "ResponseBody": {"message": "no such path"},
+        "StatusCode": 404,
+        "StatusText": "Not Found",
+    }
+
+
+def test_a_job_of_a_cluster_is_watched_to_its_end(sfn, cluster):
+    given = on(cluster, Job=job("fine"), LogOptions={"RetrieveLogs": True})
+    execution = run(sfn, single(task("eks:runJob.sync", given)))
+    result = execution["result"]
+    assert result["logs"] == {"pods": {"pod-1": {"containers": {"main": {"log": [1, 2]}}}}}
+    assert result["status"]["conditions"][0]["type"] == "Complete"
+    assert "newel" not in execution["output"]
+    [submitted] = events_of(sfn, execution["executionArn"], "TaskSubmitted")
+    assert json.loads(submitted["output"])["StatusCode"] == 201
+    error, cause = failed(sfn, single(task("eks:runJob.sync", on(cluster, Job=json.dumps(job("failing"))))))
+    assert error == "States.TaskFailed" and json.loads(cause)["status"]["conditions"][0]["type"] == "Failed"
+
+
+def test_a_stopped_execution_deletes_its_job(sfn, cluster):
+    arn = start(sfn, machine(sfn, single(task("eks:runJob.sync", on(cluster, Job=job("endless"))))))
+    seen(sfn, arn, "TaskSubmitted")
+    sfn.stop_execution(executionArn=arn)
+    [(name, options)] = wait_until(lambda: cluster.jobs.deleted, "the job to be deleted")
+    assert name == "endless" and options["propagationPolicy"] == "Background"
+    assert options["preconditions"] == {"uid": "uid-of-endless"}

@@ -1,11 +1,19 @@
 """An HTTP API for tests: answers by path, and keeps every request that it got."""
 
 import base64
+import datetime
+import ipaddress
 import json
+import ssl
 import threading
 import urllib.parse
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass
@@ -34,9 +42,9 @@ def answer_json(value, status: int = 200) -> Answer:
 
 
 class HttpApi:
-    """Serves on loopback until it is left. `routes` are functions of a request, by path."""
+    """Serves on loopback until it is left. `routes` are functions of a request, by path; with a certificate it speaks TLS."""
 
-    def __init__(self, routes: dict):
+    def __init__(self, routes: dict, certificate: Path | None = None):
         self.routes = routes
         self.got: list[Got] = []
         api = self
@@ -67,7 +75,14 @@ class HttpApi:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # The handshake is the handler's, so that one that fails stops nobody else.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def of(self, path: str) -> list[Got]:
         """The requests to a path."""
@@ -84,3 +99,29 @@ class HttpApi:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def self_signed(directory: Path) -> tuple[Path, str]:
+    """A certificate for 127.0.0.1, good for a day: the file of key and certificate, and the certificate in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(host, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = directory / "server.pem"
+    file.write_bytes(private + pem)
+    return file, pem.decode()

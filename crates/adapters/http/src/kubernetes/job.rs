@@ -312,7 +312,7 @@ impl Clusters {
             self.open(client, aws, &attempt.identity, attempt.execution_name(), &scope.address).await;
         let cluster = opened.map_err(CallFailure::Refused)?;
         let Some(found) = read(&cluster, &scope, &job.name).await? else { return Ok(()) };
-        if token_of(&found) != job.token || ended(&found).is_some() {
+        if !is(&found, &job) || ended(&found).is_some() {
             return Ok(());
         }
         let mut options = ObjectBuilder::default();
@@ -359,14 +359,19 @@ async fn find(
     let mut found = Vec::with_capacity(wanted.len());
     for job in wanted {
         let one = if tokens.len() > 1 && !job.token.is_empty() {
-            listed.iter().find(|one| token_of(one) == job.token).cloned()
+            listed.iter().find(|one| is(one, job)).cloned()
         } else {
-            // A job that took the name of one that is gone isn't that one.
-            read(cluster, scope, &job.name).await?.filter(|one| token_of(one) == job.token)
+            read(cluster, scope, &job.name).await?.filter(|one| is(one, job))
         };
         found.push(one);
     }
     Ok(found)
+}
+
+/// Whether this is the job that was started, and not one that took its name.
+fn is(found: &Value, job: &JobRef) -> bool {
+    let name = found.pointer("/metadata/name").and_then(Value::as_str);
+    name == Some(&*job.name) && token_of(found) == job.token
 }
 
 /// One job by its name.
