@@ -15,6 +15,7 @@ use crate::arn::{self, TaskArn};
 use crate::families;
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
+use crate::sdk::SdkAction;
 
 /// The integrations over a service catalog. Cloning shares the catalog.
 #[derive(Clone)]
@@ -30,7 +31,7 @@ enum Found<'c> {
     /// An optimized integration that none does.
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
-    AwsSdk { api: &'c Service, call: &'c Operation, pattern: Pattern },
+    AwsSdk(SdkAction<'c>),
     /// A Lambda function by its own ARN.
     Function,
 }
@@ -55,9 +56,20 @@ impl Integrations {
     pub fn find(&self, arn: &str) -> Result<Integration<'_>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk { .. } | Found::Function => {
+            Found::Offered { .. } | Found::AwsSdk(_) | Found::Function => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
+        }
+    }
+
+    /// The action of an AWS SDK integration that an ARN names.
+    ///
+    /// # Errors
+    /// The fault that AWS reports at `/Resource`.
+    pub fn sdk_action(&self, arn: &str) -> Result<SdkAction<'_>, ResourceFault> {
+        match self.look(arn)? {
+            Found::AwsSdk(action) => Ok(action),
+            Found::Served(_) | Found::Offered { .. } | Found::Function => Err(unrecognized(arn)),
         }
     }
 
@@ -71,7 +83,8 @@ impl Integrations {
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
                 let offered =
                     offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
-                offered.then_some(Found::AwsSdk { api, call, pattern }).ok_or_else(unrecognized)
+                let action = SdkAction { api, operation: call, pattern };
+                offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => match families::of(service) {
                 Some(family) => {
@@ -142,10 +155,10 @@ impl Integrations {
                 (Some(integration.family.api), operation)
             }
             Found::Offered { action, pattern, .. } => (action.api, action.result(*pattern)),
-            Found::AwsSdk { api, call, pattern: Pattern::RequestResponse } => {
-                (Some(api.name()), Some(&*call.name))
+            Found::AwsSdk(SdkAction { api, operation, pattern: Pattern::RequestResponse }) => {
+                (Some(api.name()), Some(&*operation.name))
             }
-            Found::AwsSdk { .. } | Found::Function => (None, None),
+            Found::AwsSdk(_) | Found::Function => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -224,14 +237,10 @@ impl ResourceCatalog for Integrations {
             Found::Offered { service, action: named, pattern } => {
                 (service.family, service.name.into(), action(named.name, pattern), pattern)
             }
-            Found::AwsSdk { api, call, pattern } => {
-                let name = newel_aws_catalog::naming::action(&call.name);
-                (
-                    families::of_sdk(api.name()),
-                    format!("aws-sdk:{}", api.name()).into(),
-                    action(&name, pattern),
-                    pattern,
-                )
+            Found::AwsSdk(sdk) => {
+                let name = newel_aws_catalog::naming::action(&sdk.operation.name);
+                let family = families::of_sdk(sdk.api.name());
+                (family, sdk.resource_type().into(), action(&name, sdk.pattern), sdk.pattern)
             }
             Found::Function => {
                 (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)
@@ -269,9 +278,11 @@ impl ResourceCatalog for Integrations {
                     faults.into_iter().map(|fault| at(field, "", fault)).collect()
                 }
             },
-            Ok(Found::AwsSdk { api, call, .. }) => call.input.map_or_else(Vec::new, |input| {
-                template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
-            }),
+            Ok(Found::AwsSdk(SdkAction { api, operation, .. })) => {
+                operation.input.map_or_else(Vec::new, |input| {
+                    template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
+                })
+            }
             Ok(Found::Function) => Vec::new(),
         }
     }
@@ -296,10 +307,8 @@ impl ResourceCatalog for Integrations {
                     }
                 }
             },
-            Found::AwsSdk { api, call, .. } => {
-                if let Some(input) = call.input {
-                    fits((api, input), &parameters, Dialect::AwsSdk)?;
-                }
+            Found::AwsSdk(sdk) => {
+                sdk.request(&parameters)?;
             }
             Found::Function => {}
         }
@@ -320,9 +329,9 @@ impl ResourceCatalog for Integrations {
         let found = self.look(&resource.arn).map_err(|fault| fault.message)?;
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
-            Found::Served(_) | Found::AwsSdk { .. } | Found::Function => &[],
+            Found::Served(_) | Found::AwsSdk(_) | Found::Function => &[],
         };
-        let dialect = if matches!(found, Found::AwsSdk { .. }) { Dialect::AwsSdk } else { DIALECT };
+        let dialect = if matches!(found, Found::AwsSdk(_)) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {
             Some((api, shape)) => check_result(api, shape, result, dialect, ResultRules { parsed, ..rules }),
             None => Ok(()),

@@ -24,6 +24,8 @@ pub struct ServiceError {
     pub message: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
+    /// S3's second id of the request.
+    pub extended_request_id: Option<String>,
 }
 
 impl ServiceError {

@@ -27,6 +27,7 @@ mod job;
 pub mod marker;
 mod offered;
 mod result;
+mod sdk;
 #[cfg(test)]
 mod tests;
 
@@ -35,3 +36,4 @@ pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
 pub use result::{HttpAnswer, with_metadata};
+pub use sdk::SdkAction;

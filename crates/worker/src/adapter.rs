@@ -31,6 +31,12 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// The prefix of the family's error names: `Batch` in `Batch.SdkClientException`.
     fn error_prefix(&self) -> &'static str;
 
+    /// The failure of an attempt whose start call came to no answer, and of which nobody can tell what it did.
+    fn unanswered(&self, attempt: &Attempt, cause: &str) -> Failure {
+        let _ = attempt;
+        Failure::sdk_client(self.error_prefix(), cause)
+    }
+
     /// How many jobs one call of [`Self::describe`] may be asked about, at least 1.
     fn describe_limit(&self) -> usize {
         1

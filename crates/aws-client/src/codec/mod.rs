@@ -18,7 +18,7 @@ use newel_aws_catalog::model::{Metadata, Protocol};
 use newel_aws_catalog::{Operation, Service};
 use newel_value::Value;
 
-pub(crate) use errors::bare;
+pub(crate) use errors::{bare, summary};
 pub use errors::read_error;
 pub use finish::{finished, with_token};
 
@@ -123,6 +123,16 @@ pub fn read(service: &Service, operation: &Operation, response: Response<'_>) ->
         Protocol::Ec2 => form::read(call, response, form::Dialect::Ec2),
         Protocol::Cbor => cbor::read(call, operation.output, response),
     }
+}
+
+/// Whether an answer of success is an error all the same, as S3 answers when it fails after it has begun to answer.
+pub(crate) fn is_disguised_error(metadata: &Metadata, body: &[u8]) -> bool {
+    const ROOT: &[u8] = b"<Error>";
+    let head = &body[..body.len().min(200)];
+    let root = head.windows(ROOT.len()).position(|window| window == ROOT);
+    // Nothing but the declaration stands before the root.
+    protocol(metadata) == Protocol::RestXml
+        && root.is_some_and(|at| head[..at].iter().filter(|byte| **byte == b'<').count() <= 1 && (at == 0 || head.starts_with(b"<?xml")))
 }
 
 /// What is written or read.

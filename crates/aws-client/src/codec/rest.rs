@@ -29,6 +29,9 @@ pub(super) fn write(call: Call<'_>, body: &Value, bodies: Bodies) -> Result<Requ
     let http = &call.operation.http;
     let mut request = Request { method: http.method.to_string(), ..Request::default() };
     let (path, constant) = http.uri.split_once('?').unwrap_or((&http.uri, ""));
+    // S3's rules put the bucket into the endpoint: its host, or its path.
+    let in_endpoint = path.strip_prefix("/{Bucket}").filter(|_| call.service.botocore_name() == "s3");
+    let path = in_endpoint.unwrap_or(path);
     let empty = Structure::default();
     let input = call.operation.input;
     let structure = match input.map(|id| &call.service.shape(id).kind) {

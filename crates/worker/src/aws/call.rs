@@ -112,6 +112,7 @@ fn refusal(exchange: &RawExchange, error: &impl ProvideErrorMetadata, status: u1
         code: metadata.code().unwrap_or_default().to_owned(),
         message: metadata.message().map(str::to_owned),
         request_id: exchange.take_answer().and_then(|(http, _)| http.request_id),
+        extended_request_id: None,
     };
     let throttled = is_throttle(error.code(), status);
     if status >= 500 && !throttled {
