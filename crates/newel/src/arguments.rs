@@ -334,6 +334,7 @@ pub(crate) enum Family {
     Ecs,
     Glue,
     Dynamodb,
+    S3,
 }
 
 /// Exit codes; those from 64 on are those of sysexits.h.

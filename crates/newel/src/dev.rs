@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
 /// The families that the workers of this process serve.
-const FAMILIES: [&str; 5] = ["batch", "ecs", "glue", "dynamodb", "sdk"];
+const FAMILIES: [&str; 6] = ["batch", "ecs", "glue", "dynamodb", "sdk", "s3"];
 
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
 #[derive(Debug, Default, Deserialize)]
@@ -152,12 +152,13 @@ async fn workers(
     integrations: Integrations,
     asked: &Shutdown,
 ) -> anyhow::Result<JoinSet<Result<(), newel_worker::Error>>> {
-    let adapters: [Arc<dyn Adapter>; 5] = [
+    let adapters: [Arc<dyn Adapter>; 6] = [
         newel_worker_batch::adapter(&options, integrations.clone()).await?,
         newel_worker_ecs::adapter(&options, integrations.clone()).await?,
         newel_worker_glue::adapter(&options, integrations.clone()).await?,
         newel_worker_dynamodb::adapter(&options, integrations.clone()).await?,
-        newel_worker_sdk::adapter(&options, integrations).await,
+        newel_worker_sdk::adapter(&options, integrations.clone()).await,
+        newel_worker_s3::adapter(&options, integrations).await,
     ];
     let mut workers = JoinSet::new();
     for adapter in adapters {

@@ -29,18 +29,12 @@ pub struct Transfers {
 }
 
 /// The family's adapter: what [`newel_worker::run`] takes.
-///
-/// # Errors
-/// None: the result is that of every family's `adapter`.
-pub async fn adapter(
-    options: &Options,
-    integrations: Integrations,
-) -> Result<Arc<Transfers>, std::convert::Infallible> {
-    Ok(Arc::new(Transfers {
+pub async fn adapter(options: &Options, integrations: Integrations) -> Arc<Transfers> {
+    Arc::new(Transfers {
         aws: Aws::load(options.aws.clone()).await,
         shared: Arc::new(Shared::new(Arc::clone(integrations.catalog()))),
         streams: Streams::default(),
-    }))
+    })
 }
 
 impl Transfers {
