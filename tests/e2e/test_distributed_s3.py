@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.clients import client
 from support.executions import closed, failed, history, machine, start, succeeded
-from support.newel import Dev
+from support.newel import Dev, Services
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -278,6 +278,32 @@ def test_a_kill_neither_loses_nor_repeats_an_item(moto, s3, bucket, tmp_path, pa
         done = sorted(int(record["n"]) for record in files(s3, bucket, described))
         assert done == list(range(6000))
         assert counts()["succeeded"] == 6000
+
+
+def test_a_worker_that_is_killed_is_no_loss(moto, s3, bucket, tmp_path):
+    s3.put_object(Bucket=bucket, Key="f.csv.gz", Body=gzip.compress(rows(20_000, padding=100)))
+    with Services(tmp_path, moto.url, families=("s3",)) as services:
+        sfn = services.client()
+        definition = distributed(
+            reads(bucket, "f.csv.gz", InputType="CSV"),
+            MaxConcurrency=500,
+            ItemBatcher={"MaxItemsPerBatch": 10},
+            ResultWriter=writes(bucket, Transformation="COMPACT"),
+        )
+        execution = start(sfn, machine(sfn, definition), {})
+
+        def succeeded_items() -> int:
+            runs = sfn.list_map_runs(executionArn=execution)["mapRuns"]
+            return sfn.describe_map_run(mapRunArn=runs[0]["mapRunArn"])["itemCounts"]["succeeded"] if runs else 0
+
+        for reached in (1, 8000, 16_000):
+            wait_until(lambda: succeeded_items() >= reached, f"{reached} items to be done", seconds=60)
+            services.workers["s3"].kill()
+            services.workers["s3"].start()
+        described = closed(sfn, execution, seconds=120)
+        assert described["status"] == "SUCCEEDED", described
+        done = sorted(int(item["n"]) for record in files(s3, bucket, described) for item in record["Items"])
+        assert done == list(range(20_000))
 
 
 def peak(pid: int) -> int:

@@ -248,9 +248,6 @@ mod tests {
             ReadPage::try_from(&json(r#"{"ReaderConfig":{},"Most":1}"#)),
             Err(Malformed("Parameters"))
         );
-        assert_eq!(
-            WriteFile::try_from(&json(r#"{"Key":"k","Parameters":{}}"#)),
-            Err(Malformed("Records"))
-        );
+        assert_eq!(WriteFile::try_from(&json(r#"{"Key":"k","Parameters":{}}"#)), Err(Malformed("Records")));
     }
 }

@@ -273,7 +273,10 @@ fn map_item(index: u32, value: Value, source: Option<&Str>) -> Object {
     let item: Object = [
         ("Index", Value::from(i64::from(index))),
         ("Value", value),
-        ("Source", source.map_or_else(|| Value::from("STATE_DATA"), |source| Value::from(Str::clone(source)))),
+        (
+            "Source",
+            source.map_or_else(|| Value::from("STATE_DATA"), |source| Value::from(Str::clone(source))),
+        ),
     ]
     .into_iter()
     .collect();

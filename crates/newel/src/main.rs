@@ -79,9 +79,11 @@ fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode 
         Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
         Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
         Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
-        Family::S3 => newel_worker::cli::serve("newel-worker-s3", arguments, async |options, integrations| {
-            let adapter: Arc<dyn Adapter> = newel_worker_s3::adapter(options, integrations).await;
-            Ok(adapter)
-        }),
+        Family::S3 => {
+            newel_worker::cli::serve("newel-worker-s3", arguments, async |options, integrations| {
+                let adapter: Arc<dyn Adapter> = newel_worker_s3::adapter(options, integrations).await;
+                Ok(adapter)
+            })
+        }
     }
 }

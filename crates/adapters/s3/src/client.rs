@@ -61,7 +61,9 @@ fn told(error: &ServiceError) -> String {
 
 fn failed(error: CallError) -> Failed {
     match error {
-        CallError::Refused { error, .. } | CallError::Unknown { answer: Some(error), .. } => Failed(told(&error)),
+        CallError::Refused { error, .. } | CallError::Unknown { answer: Some(error), .. } => {
+            Failed(told(&error))
+        }
         CallError::NotSent(cause) | CallError::Unknown { answer: None, cause } => {
             Failed(format!("Unable to execute HTTP request: {cause}"))
         }
@@ -87,16 +89,17 @@ impl Objects for S3 {
         body.insert("Range", format!("bytes={from}-{last}"));
         body.insert_some("IfMatch", etag);
         let body = body.build().into();
-        let streamed = match self.shared.client.stream(&self.config, Call::new(service, operation, &body)).await {
-            Ok(streamed) => streamed,
-            Err(CallError::Refused { error, .. }) if error.status == PAST_THE_END => {
-                return Ok(Part { bytes: Bytes::new(), total: from, etag: etag.map(Arc::from) });
-            }
-            Err(CallError::Refused { error, .. }) if error.status == CHANGED => {
-                return Err(Failed(format!("{object} has changed since reading it began.")));
-            }
-            Err(error) => return Err(failed(error)),
-        };
+        let streamed =
+            match self.shared.client.stream(&self.config, Call::new(service, operation, &body)).await {
+                Ok(streamed) => streamed,
+                Err(CallError::Refused { error, .. }) if error.status == PAST_THE_END => {
+                    return Ok(Part { bytes: Bytes::new(), total: from, etag: etag.map(Arc::from) });
+                }
+                Err(CallError::Refused { error, .. }) if error.status == CHANGED => {
+                    return Err(Failed(format!("{object} has changed since reading it began.")));
+                }
+                Err(error) => return Err(failed(error)),
+            };
         let header = |name: &str| {
             streamed.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
@@ -104,7 +107,9 @@ impl Objects for S3 {
         let etag = header("etag").map(Arc::from);
         // Who doesn't know ranges sends everything, which only the start can be taken of.
         if total.is_none() && from > 0 {
-            return Err(Failed(format!("{object} can't be read from the middle: the service ignores ranges.")));
+            return Err(Failed(format!(
+                "{object} can't be read from the middle: the service ignores ranges."
+            )));
         }
         let mut stream = streamed.body;
         let mut bytes = Vec::with_capacity(most.min(1 << 20));

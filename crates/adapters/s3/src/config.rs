@@ -105,8 +105,16 @@ mod tests {
         check(get, r#"{"InputType":"MANIFEST","ManifestType":"S3_INVENTORY"}"#, "Inventory");
         check(get, r#"{"InputType":"JSONL","ManifestType":"ATHENA_DATA"}"#, "Athena(Lines)");
         check("s3:listObjectsV2", "{}", "Listing");
-        check("s3:listObjectsV2", r#"{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"}"#, "Listed(Json");
-        check("s3:listObjectsV2", r#"{"Transformation":"LOAD_AND_FLATTEN"}"#, "The ItemReader's ReaderConfig needs");
+        check(
+            "s3:listObjectsV2",
+            r#"{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"}"#,
+            "Listed(Json",
+        );
+        check(
+            "s3:listObjectsV2",
+            r#"{"Transformation":"LOAD_AND_FLATTEN"}"#,
+            "The ItemReader's ReaderConfig needs",
+        );
         check(get, "{}", "The ItemReader's ReaderConfig needs an InputType.");
         check(get, r#"{"InputType":"PARQUET"}"#, "Newel doesn't read PARQUET yet");
         check(get, r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN"}"#, "CSVHeaders are needed");

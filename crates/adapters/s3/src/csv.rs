@@ -45,7 +45,8 @@ fn hash_map_order(keys: &[Str]) -> Vec<usize> {
         buckets *= 2;
     }
     let bucket = |key: &str| {
-        let hash = key.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
+        let hash =
+            key.encode_utf16().fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
         (hash ^ (hash >> 16)) & (buckets - 1)
     };
     let mut order: Vec<usize> = (0..keys.len()).collect();
@@ -116,7 +117,8 @@ impl Csv {
                 continue;
             }
             let text = |field| {
-                String::from_utf8(field).map_err(|_| Failed(format!("The row at byte {at} is not UTF-8 text.")))
+                String::from_utf8(field)
+                    .map_err(|_| Failed(format!("The row at byte {at} is not UTF-8 text.")))
             };
             return Ok(Some((fields.into_iter().map(text).collect::<Outcome<_>>()?, bytes)));
         }
@@ -203,14 +205,22 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_items_with_texts() {
-        check(b',', None, "A,B\n1,2\n3,4\n5,6\n", r#"[{"A":"1","B":"2"},{"A":"3","B":"4"},{"A":"5","B":"6"}]"#).await;
+        check(
+            b',',
+            None,
+            "A,B\n1,2\n3,4\n5,6\n",
+            r#"[{"A":"1","B":"2"},{"A":"3","B":"4"},{"A":"5","B":"6"}]"#,
+        )
+        .await;
         check(b',', None, "A,B\r\n1,2\r\n\r\n3,4", r#"[{"A":"1","B":"2"},{"A":"3","B":"4"}]"#).await;
         check(b',', None, "\u{feff}A\n1\n", r#"[{"A":"1"}]"#).await;
         check(b',', Some(&["A", "B"]), "\u{feff}1\n2,3,4\n", r#"[{"A":"1","B":""},{"A":"2","B":"3"}]"#).await;
         check(b',', None, "", "[]").await;
         check(b',', None, "A,B\n", "[]").await;
         check(b',', None, "A", "[]").await;
-        for (delimiter, text) in [(b'|', "A|B\n1|2"), (b';', "A;B\n1;2"), (b' ', "A B\n1 2"), (b'\t', "A\tB\n1\t2")] {
+        for (delimiter, text) in
+            [(b'|', "A|B\n1|2"), (b';', "A;B\n1;2"), (b' ', "A B\n1 2"), (b'\t', "A\tB\n1\t2")]
+        {
             check(delimiter, None, text, r#"[{"A":"1","B":"2"}]"#).await;
         }
     }
@@ -248,7 +258,8 @@ mod tests {
         let twice = Csv::new(b',', Some(vec!["A".into(), "A".into()])).unwrap_err();
         assert_eq!(twice.0, "CSV headers cannot contain duplicates.");
         let csv = Csv::new(b',', None).unwrap();
-        let twice = csv.read(&mut tape("A,B,A\n1,2,3\n", 4), None, &mut PageBuilder::new(9)).await.unwrap_err();
+        let twice =
+            csv.read(&mut tape("A,B,A\n1,2,3\n", 4), None, &mut PageBuilder::new(9)).await.unwrap_err();
         assert_eq!(twice.0, "CSV headers cannot contain duplicates.");
         let mut bytes = crate::testing::tape_of(b"A\nok\n\xff\n".to_vec(), 3);
         let failed = csv.read(&mut bytes, None, &mut PageBuilder::new(9)).await.unwrap_err();

@@ -25,7 +25,9 @@ impl Json {
             return Ok(Self { path: Vec::new() });
         }
         let Some(parts) = pointer.strip_prefix('/') else {
-            return Err(Failed(format!("The ItemsPointer {pointer} is no JSON Pointer: it has to begin with a slash.")));
+            return Err(Failed(format!(
+                "The ItemsPointer {pointer} is no JSON Pointer: it has to begin with a slash."
+            )));
         };
         let plain = |part: &str| part.replace("~1", "/").replace("~0", "~");
         Ok(Self { path: parts.split('/').map(plain).collect() })
@@ -120,7 +122,8 @@ async fn value(tape: &mut Tape) -> Outcome<Value> {
         }
     };
     let at = tape.position();
-    let told = |why: &dyn std::fmt::Display| Failed(format!("The item at byte {at} is not valid JSON: {why}"));
+    let told =
+        |why: &dyn std::fmt::Display| Failed(format!("The item at byte {at} is not valid JSON: {why}"));
     let text = std::str::from_utf8(&tape.rest()[..end]).map_err(|_| told(&"it is not UTF-8 text"))?;
     let value = Value::parse(text).map_err(|error| told(&error))?;
     tape.take(end);

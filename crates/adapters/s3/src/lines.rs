@@ -73,7 +73,11 @@ mod tests {
                     break;
                 }
             }
-            assert_eq!(failed.unwrap_or_else(|| Value::from(items).to_json()), expected, "in chunks of {chunk}");
+            assert_eq!(
+                failed.unwrap_or_else(|| Value::from(items).to_json()),
+                expected,
+                "in chunks of {chunk}"
+            );
         }
     }
 

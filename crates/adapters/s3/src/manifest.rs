@@ -45,7 +45,10 @@ pub(crate) async fn inventory(
         member.ok_or_else(|| Failed(format!("{object} is no manifest of an S3 inventory: it has no {name}.")))
     };
     if text("fileFormat")? != "CSV" {
-        return Err(Failed(format!("{object} is an inventory in {}; only CSV can be read.", text("fileFormat")?)));
+        return Err(Failed(format!(
+            "{object} is an inventory in {}; only CSV can be read.",
+            text("fileFormat")?
+        )));
     }
     let headers = text("fileSchema")?.split(',').map(|name| Str::from(name.trim())).collect();
     let bucket = text("destinationBucket")?.rsplit(':').next().unwrap_or_default();
@@ -75,7 +78,8 @@ async fn whole(mut tape: Tape) -> Outcome<Value> {
             return Err(Failed(format!("The manifest is larger than {MANIFEST_BYTES} bytes.")));
         }
     }
-    let text = std::str::from_utf8(tape.rest()).map_err(|_| Failed::new("The manifest is not UTF-8 text."))?;
+    let text =
+        std::str::from_utf8(tape.rest()).map_err(|_| Failed::new("The manifest is not UTF-8 text."))?;
     Value::parse(text).map_err(|error| Failed(format!("The manifest is not valid JSON: {error}")))
 }
 
@@ -132,7 +136,8 @@ mod tests {
         for fresh in [false, true] {
             let read = reader(r#"{"Bucket":"b","Key":"manifest.json"}"#, r#"{"InputType":"MANIFEST"}"#);
             let items = pages(&memory.clone().shared(), "s3:getObject", read, fresh).await.unwrap();
-            let keys: Vec<&str> = items.iter().map(|item| item.get("Key").unwrap().as_str().unwrap()).collect();
+            let keys: Vec<&str> =
+                items.iter().map(|item| item.get("Key").unwrap().as_str().unwrap()).collect();
             assert_eq!(keys, ["a", "b", "c", "d"]);
             assert_eq!(items[3].get("Size").unwrap().as_str(), Some("4"));
         }

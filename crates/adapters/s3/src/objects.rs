@@ -80,13 +80,7 @@ pub(crate) struct Listing {
 #[async_trait]
 pub(crate) trait Objects: Send + Sync + fmt::Debug {
     /// Bytes from a position on, at most so many; none past the end. With an ETag, only of that content.
-    async fn get(
-        &self,
-        object: &ObjectRef,
-        from: u64,
-        most: usize,
-        etag: Option<&str>,
-    ) -> Outcome<Part>;
+    async fn get(&self, object: &ObjectRef, from: u64, most: usize, etag: Option<&str>) -> Outcome<Part>;
 
     /// A page of a listing.
     async fn list(&self, request: Object) -> Outcome<Listing>;

@@ -49,7 +49,9 @@ impl Walk {
                     }
                 }
                 // A number, `true` and its like end where something else begins.
-                b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'{' | b'[' if self.depth == 0 => {
+                b'}' | b']' | b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'{' | b'['
+                    if self.depth == 0 =>
+                {
                     return if self.begun { End::At(at) } else { End::Never };
                 }
                 _ => {}

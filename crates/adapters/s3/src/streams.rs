@@ -41,8 +41,7 @@ impl Streams {
         position: u64,
         etag: Option<Arc<str>>,
     ) -> Outcome<Tape> {
-        let place =
-            Place { identity: objects.identity().clone(), object: object.clone(), etag, position };
+        let place = Place { identity: objects.identity().clone(), object: object.clone(), etag, position };
         let kept = {
             let mut kept = self.0.lock();
             let found = kept.iter().position(|(known, _)| place.etag.is_some() && *known == place);

@@ -50,10 +50,9 @@ impl Unpacked {
     pub(crate) fn new(stored: Stored, packing: Packing) -> Outcome<Self> {
         let unpacker = match packing {
             Packing::Gzip => Unpacker::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            Packing::Zstd => Unpacker::Zstd {
-                decoder: Box::new(Decoder::new().map_err(broken)?),
-                between_frames: true,
-            },
+            Packing::Zstd => {
+                Unpacker::Zstd { decoder: Box::new(Decoder::new().map_err(broken)?), between_frames: true }
+            }
         };
         Ok(Self { stored, packed: Bytes::new(), unpacker })
     }
@@ -164,7 +163,8 @@ mod tests {
     #[tokio::test]
     async fn packed_files_are_read_from_any_position() {
         // As good as random: it doesn't pack, and is more than a window.
-        let content: Vec<u8> = (0_u32..2_000_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let content: Vec<u8> =
+            (0_u32..2_000_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let zeros = vec![0; 20_000_000];
         for (key, packed, content) in [
             ("k.gz", gzip(&content), content.clone()),
@@ -174,12 +174,17 @@ mod tests {
             ("two.gz", [gzip(b"ab"), gzip(b"cdefg")].concat(), b"abcdefg".to_vec()),
             (
                 "two.zst",
-                [zstd::encode_all(&b"ab"[..], 1).unwrap(), zstd::encode_all(&b"cdefg"[..], 1).unwrap()].concat(),
+                [zstd::encode_all(&b"ab"[..], 1).unwrap(), zstd::encode_all(&b"cdefg"[..], 1).unwrap()]
+                    .concat(),
                 b"abcdefg".to_vec(),
             ),
         ] {
             for from in [0, 6] {
-                assert!(read(key, packed.clone(), from).await.unwrap() == content[usize::try_from(from).unwrap()..], "{key}");
+                assert!(
+                    read(key, packed.clone(), from).await.unwrap()
+                        == content[usize::try_from(from).unwrap()..],
+                    "{key}"
+                );
             }
         }
     }

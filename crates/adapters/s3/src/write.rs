@@ -8,8 +8,8 @@ use crate::objects::{Failed, ObjectRef, Objects, Outcome};
 /// Writes a file.
 pub(crate) async fn file(objects: &dyn Objects, write: &WriteFile) -> Outcome<Written> {
     let text = |name: &str| write.parameters.get(name).and_then(Value::as_str);
-    let bucket = text("Bucket")
-        .ok_or_else(|| Failed::new("The ResultWriter's parameters need a text as Bucket."))?;
+    let bucket =
+        text("Bucket").ok_or_else(|| Failed::new("The ResultWriter's parameters need a text as Bucket."))?;
     let object = ObjectRef {
         bucket: bucket.into(),
         key: (*write.key).into(),

@@ -44,8 +44,12 @@ pub(crate) struct Summary {
 /// What can be told of an error without a model.
 pub(crate) fn summary(protocol: Protocol, response: Response<'_>) -> Summary {
     match protocol {
-        Protocol::Json | Protocol::RestJson => of_json(json::parse(response.body).unwrap_or_default(), response),
-        Protocol::Cbor => of_json(cbor::parse(response.body).map(|body| cbor::plain(&body)).unwrap_or_default(), response),
+        Protocol::Json | Protocol::RestJson => {
+            of_json(json::parse(response.body).unwrap_or_default(), response)
+        }
+        Protocol::Cbor => {
+            of_json(cbor::parse(response.body).map(|body| cbor::plain(&body)).unwrap_or_default(), response)
+        }
         Protocol::RestXml | Protocol::Query | Protocol::Ec2 => of_xml(response),
     }
 }
@@ -97,7 +101,9 @@ fn members_of(call: Call<'_>, shape: ShapeId, response: Response<'_>) -> Value {
                 let body = error.map(|error| xml_read::value(call.service, shape, error)).unwrap_or_default();
                 let both = [&placed, &body].into_iter().filter_map(Value::as_object);
                 let members = both.flat_map(|object| object.iter());
-                Ok(Value::Object(members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect()))
+                Ok(Value::Object(
+                    members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect(),
+                ))
             })
         }
     };

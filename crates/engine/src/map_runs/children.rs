@@ -97,7 +97,8 @@ fn told(loaded: &Loaded, outcome: &Outcome) -> Payload {
 
 /// A child that never began, as a file of results tells of it.
 pub(super) fn pending(input: &Payload, machine_arn: &Str) -> Value {
-    let included = Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
+    let included =
+        Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
     let mut object = ObjectBuilder::with_capacity(4);
     object.insert("Input", input.text());
     object.insert("InputDetails", included);

@@ -178,7 +178,8 @@ impl Run<'_> {
 
 /// What a run fails with whose transfer failed. Errors of a worker that knows what it does go by the names of the language.
 fn transfer_fault(otherwise: &'static str, error: Str, cause: Str) -> Fault {
-    let named = [error::ITEM_READER_FAILED, error::RESULT_WRITER_FAILED, error::RUNTIME, error::DATA_LIMIT_EXCEEDED];
+    let named =
+        [error::ITEM_READER_FAILED, error::RESULT_WRITER_FAILED, error::RUNTIME, error::DATA_LIMIT_EXCEEDED];
     if named.contains(&&*error) {
         return Fault { error: Some(error), cause: Some(cause) };
     }

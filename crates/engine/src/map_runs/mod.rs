@@ -54,8 +54,8 @@ pub(crate) use children::{ChildReport, child_closed, report_of};
 pub use record::MapRunStatus;
 pub(crate) use record::{Child, Life, MapRunRecord};
 use record::{PLAN_ROW, RunPlan};
-pub(crate) use transfers::{Transfers, is_transfer};
 use transfers::TransferReport;
+pub(crate) use transfers::{Transfers, is_transfer};
 
 /// Updates that may wait for one run.
 const WAITING_UPDATES: usize = 100;

@@ -6,8 +6,8 @@ use newel_store::{ExecutionFilter, ExecutionStatus, ExecutionsPage, Id};
 use newel_value::Payload;
 
 use super::items::Recipe;
-use super::record::{MapRunRecord, OpenChild, RedriveCursor};
 use super::reading::MOST_AT_HAND;
+use super::record::{MapRunRecord, OpenChild, RedriveCursor};
 use super::work::Run;
 use crate::Error;
 use crate::codec::{ExecutionRecord, decode};
@@ -65,11 +65,7 @@ impl Run<'_> {
 
     /// The `index`-th child and its input, of as many items from `first` on as it takes; `None` if there are none, or if more
     /// have to be read to tell.
-    pub(super) fn next_child(
-        &self,
-        first: u64,
-        index: u32,
-    ) -> Result<Option<(OpenChild, Payload)>, Fault> {
+    pub(super) fn next_child(&self, first: u64, index: u32) -> Result<Option<(OpenChild, Payload)>, Fault> {
         let mut most = if self.plan.settings.batch.is_some() { 256 } else { 1 };
         loop {
             let items = self.items.at(first, most);

@@ -66,9 +66,16 @@ impl Run<'_> {
         };
         let read = Page::try_from(page.value()).map_err(malformed)?;
         let first = self.record.total;
-        let mark =
-            PageMark { number: reading.next, first, end: first + u64::try_from(read.items.len()).unwrap_or(0) };
-        self.ops.push(Op::PutFrame(FrameRow { execution: self.id, path: mark.path(), record: encode(&page) }));
+        let mark = PageMark {
+            number: reading.next,
+            first,
+            end: first + u64::try_from(read.items.len()).unwrap_or(0),
+        };
+        self.ops.push(Op::PutFrame(FrameRow {
+            execution: self.id,
+            path: mark.path(),
+            record: encode(&page),
+        }));
         reading.ended = read.cursor.is_none() || mark.end >= most;
         reading.next += 1;
         reading.pages.push(mark);

@@ -300,9 +300,8 @@ impl MapRunRecord {
     pub(super) fn exceeds_tolerance(&self) -> bool {
         let failed = self.items.failed + self.items.timed_out;
         #[expect(clippy::cast_precision_loss, reason = "counts of items, far below 2^53")]
-        let percentage = |tolerated: f64| {
-            self.all_read() && failed as f64 * 100.0 > tolerated * self.total as f64
-        };
+        let percentage =
+            |tolerated: f64| self.all_read() && failed as f64 * 100.0 > tolerated * self.total as f64;
         match (self.tolerated_failure_count, self.tolerated_failure_percentage) {
             (None, None) => failed > 0,
             (Some(count), None) => failed > count,

@@ -20,7 +20,13 @@ pub(super) struct StateResult {
 
 impl StateResult {
     /// Takes the results of a batch: numbers of children and what is kept of each.
-    pub(super) fn keep(&self, record: &mut MapRunRecord, id: Id, results: Vec<(u32, Payload)>, ops: &mut Vec<Op>) {
+    pub(super) fn keep(
+        &self,
+        record: &mut MapRunRecord,
+        id: Id,
+        results: Vec<(u32, Payload)>,
+        ops: &mut Vec<Op>,
+    ) {
         let Some(before) = record.result_bytes else { return };
         if results.is_empty() {
             return;
@@ -42,7 +48,11 @@ impl StateResult {
     ///
     /// # Errors
     /// When a row can't be read.
-    pub(super) fn finish(&self, record: &MapRunRecord, rows: &[FrameRow]) -> Result<Result<Payload, Fault>, Error> {
+    pub(super) fn finish(
+        &self,
+        record: &MapRunRecord,
+        rows: &[FrameRow],
+    ) -> Result<Result<Payload, Fault>, Error> {
         if record.result_bytes.is_none() {
             return Ok(Err(result_too_large(&record.state)));
         }

@@ -425,9 +425,6 @@ impl Run<'_> {
 
 impl Due {
     fn is_empty(&self) -> bool {
-        self.begin.is_empty()
-            && self.redrive.is_empty()
-            && self.answers.is_empty()
-            && self.settled.is_empty()
+        self.begin.is_empty() && self.redrive.is_empty() && self.answers.is_empty() && self.settled.is_empty()
     }
 }

@@ -37,7 +37,11 @@ pub(crate) async fn run_of(fixture: &Fixture, execution: &str) -> MapRun {
     fixture.engine.describe_map_run(&tenant(), &runs.items[0].arn).await.unwrap()
 }
 
-pub(crate) async fn children(fixture: &Fixture, run: &str, status: Option<ExecutionStatus>) -> Vec<Execution> {
+pub(crate) async fn children(
+    fixture: &Fixture,
+    run: &str,
+    status: Option<ExecutionStatus>,
+) -> Vec<Execution> {
     let (mut arns, mut after) = (Vec::new(), None);
     loop {
         let of = ExecutionsOf::MapRun(run.into());

@@ -54,7 +54,8 @@ impl Worker {
             return Report::Succeeded(Value::from(Written { size }).into());
         }
         let read = ReadPage::try_from(parameters).unwrap();
-        let from = read.cursor.as_ref().map_or(0, |cursor| usize::try_from(cursor.as_i64().unwrap()).unwrap());
+        let from =
+            read.cursor.as_ref().map_or(0, |cursor| usize::try_from(cursor.as_i64().unwrap()).unwrap());
         let end = (from + self.page.min(usize::try_from(read.most).unwrap())).min(self.items.len());
         let page = Page {
             items: self.items[from..end].to_vec(),
@@ -247,10 +248,7 @@ async fn what_a_run_no_longer_wants_is_stale() {
     let order = fixture.desk.order(0).await;
     assert_eq!(fixture.engine.family(&order.task).await.unwrap().as_deref(), Some("s3"));
     assert!(fixture.engine.dispatch_body(&order.task, order.kind).await.unwrap().is_some());
-    assert_eq!(
-        fixture.engine.report(order.task.clone(), Report::Heartbeat).await.unwrap(),
-        Settled::Durable
-    );
+    assert_eq!(fixture.engine.report(order.task.clone(), Report::Heartbeat).await.unwrap(), Settled::Durable);
     let fault = newel_machine::Fault::default();
     fixture.engine.stop_execution(&tenant(), &arn, fault).await.unwrap();
     let worker = Worker::of(3, 3);
@@ -267,9 +265,7 @@ async fn what_a_run_no_longer_wants_is_stale() {
 #[tokio::test(start_paused = true)]
 async fn a_tolerated_percentage_is_of_all_items() {
     let fixture = Fixture::new().await;
-    fixture
-        .create("m", &distributed(&format!(r#"{READER},"ToleratedFailurePercentage":10"#), PICKY))
-        .await;
+    fixture.create("m", &distributed(&format!(r#"{READER},"ToleratedFailurePercentage":10"#), PICKY)).await;
     let mut worker = Worker::of(0, 2);
     // Half of the first page fails, and a tenth of all.
     worker.items = vec![json("{}").value().clone(); 10];
@@ -293,7 +289,8 @@ async fn written(fixture: Fixture) {
     let fields = format!(r#"{READER}{WRITER},"ToleratedFailureCount":5"#);
     fixture.create("m", &distributed(&fields, PICKY)).await;
     let mut worker = Worker::of(0, 3);
-    worker.items = ["{\"a\":1}", "{\"bad\":true}", "{\"a\":2}"].map(|text| json(text).value().clone()).to_vec();
+    worker.items =
+        ["{\"a\":1}", "{\"bad\":true}", "{\"a\":2}"].map(|text| json(text).value().clone()).to_vec();
     let arn = fixture.start("m", "e", INPUT).await;
     worker.finish(&fixture, &arn).await;
     let done = fixture.closed(&arn).await;
@@ -327,9 +324,7 @@ async fn written(fixture: Fixture) {
 
 #[tokio::test(start_paused = true)]
 async fn writer_configs_shape_the_files() {
-    for (transformation, expected) in
-        [("COMPACT", r#"[[1,2],[3],4]"#), ("FLATTEN", "[1,2,3,4]")]
-    {
+    for (transformation, expected) in [("COMPACT", r#"[[1,2],[3],4]"#), ("FLATTEN", "[1,2,3,4]")] {
         let fixture = Fixture::new().await;
         let config = format!(
             r#"{}"WriterConfig":{{"Transformation":"{transformation}","OutputType":"JSONL"}}}}"#,
@@ -355,9 +350,7 @@ async fn writing_goes_on_after_a_restart_and_spans_files() {
     let items: Vec<String> = (0..4).map(|n| format!(r#""{n}{padding}""#)).collect();
     // Twenty children with 240 kB of input and as much output are 10 MB of records.
     let spread = r#""ItemSelector":{"n.$":"$$.Map.Item.Index","all.$":"$.items"}"#;
-    fixture
-        .create("wide", &distributed(&format!(r#"{WRITER},"ItemsPath":"$.n",{spread}"#), PASS))
-        .await;
+    fixture.create("wide", &distributed(&format!(r#"{WRITER},"ItemsPath":"$.n",{spread}"#), PASS)).await;
     let numbers: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     let input = format!(r#"{{"n":[{}],"items":[{}]}}"#, numbers.join(","), items.join(","));
     let arn = fixture.start("wide", "e", &input).await;
@@ -389,7 +382,8 @@ async fn a_run_that_fails_writes_what_there_is_and_what_never_began() {
     let fields = format!(r#"{READER}{WRITER},"MaxConcurrency":1"#);
     fixture.create("m", &distributed(&fields, PICKY)).await;
     let mut worker = Worker::of(0, 4);
-    worker.items = ["{}", "{\"bad\":true}", "{\"c\":1}", "{\"d\":1}"].map(|text| json(text).value().clone()).to_vec();
+    worker.items =
+        ["{}", "{\"bad\":true}", "{\"c\":1}", "{\"d\":1}"].map(|text| json(text).value().clone()).to_vec();
     let arn = fixture.start("m", "e", INPUT).await;
     worker.finish(&fixture, &arn).await;
     let fault = fixture.closed(&arn).await.fault;
@@ -408,7 +402,8 @@ async fn a_run_that_fails_writes_what_there_is_and_what_never_began() {
 async fn a_writer_that_fails_fails_the_run() {
     let fixture = Fixture::new().await;
     fixture.create("m", &distributed(WRITER, PASS)).await;
-    let worker = Worker { broken: Mutex::new(Some(("States.ResultWriterFailed", "no bucket"))), ..Worker::default() };
+    let worker =
+        Worker { broken: Mutex::new(Some(("States.ResultWriterFailed", "no bucket"))), ..Worker::default() };
     let arn = fixture.start("m", "e", "[1]").await;
     worker.finish(&fixture, &arn).await;
     let done = fixture.closed(&arn).await;
