@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
 /// The families that the workers of this process serve.
-const FAMILIES: &[&str] = &["batch", "ecs", "glue", "dynamodb", "sdk", "http"];
+const FAMILIES: &[&str] = &["batch", "ecs", "glue", "dynamodb", "http", "s3", "sdk"];
 
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
 #[derive(Debug, Default, Deserialize)]
@@ -158,6 +158,7 @@ async fn workers(
         newel_worker_glue::adapter(&options, integrations.clone()).await?,
         newel_worker_dynamodb::adapter(&options, integrations.clone()).await?,
         newel_worker_http::adapter(&options, integrations.clone()).await?,
+        newel_worker_s3::adapter(&options, integrations.clone()).await,
         newel_worker_sdk::adapter(&options, integrations).await,
     ];
     let mut workers = JoinSet::new();
