@@ -12,7 +12,8 @@ use newel_aws_catalog::{
 use newel_value::Value;
 
 use crate::arn::{self, TaskArn};
-use crate::families;
+use crate::descriptor::{Action, Family, Output, Parameters as Takes};
+use crate::families::{self, lambda};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
 
@@ -31,8 +32,6 @@ enum Found<'c> {
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
     AwsSdk { api: &'c Service, call: &'c Operation, pattern: Pattern },
-    /// A Lambda function by its own ARN.
-    Function,
 }
 
 impl Integrations {
@@ -52,20 +51,23 @@ impl Integrations {
     ///
     /// # Errors
     /// The fault that AWS reports at `/Resource`.
-    pub fn find(&self, arn: &str) -> Result<Integration<'_>, ResourceFault> {
+    pub fn find<'c>(&'c self, arn: &'c str) -> Result<Integration<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk { .. } | Found::Function => {
+            Found::Offered { .. } | Found::AwsSdk { .. } => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
         }
     }
 
     /// What an ARN names.
-    fn look(&self, arn: &str) -> Result<Found<'_>, ResourceFault> {
+    fn look<'c>(&'c self, arn: &'c str) -> Result<Found<'c>, ResourceFault> {
         let unrecognized = || unrecognized(arn);
         match arn::parse(arn).ok_or_else(unrecognized)? {
-            TaskArn::Function => Ok(Found::Function),
+            TaskArn::Function => self
+                .served(&lambda::FAMILY, &lambda::FUNCTION, Pattern::RequestResponse, arn)?
+                .map(Found::Served)
+                .ok_or_else(unrecognized),
             TaskArn::AwsSdk { service, action, pattern } => {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
@@ -73,9 +75,9 @@ impl Integrations {
                     offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
                 offered.then_some(Found::AwsSdk { api, call, pattern }).ok_or_else(unrecognized)
             }
-            TaskArn::Optimized { service, action, pattern } => match families::of(service) {
-                Some(family) => {
-                    self.served(family, action, pattern)?.map(Found::Served).ok_or_else(unrecognized)
+            TaskArn::Optimized { service, action, pattern } => match families::of(service, action) {
+                Some((family, action)) => {
+                    self.served(family, action, pattern, arn)?.map(Found::Served).ok_or_else(unrecognized)
                 }
                 None => {
                     let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
@@ -87,24 +89,19 @@ impl Integrations {
     }
 
     /// An action of a family that a worker serves, if it has that pattern.
-    fn served(
-        &self,
-        family: &'static crate::descriptor::Family,
-        action: &str,
+    fn served<'c>(
+        &'c self,
+        family: &'static Family,
+        action: &'static Action,
         pattern: Pattern,
-    ) -> Result<Option<Integration<'_>>, ResourceFault> {
-        let Some(action) = family.actions.iter().find(|a| a.name == action) else { return Ok(None) };
-        let offered = match pattern {
-            Pattern::RequestResponse => true,
-            Pattern::Job(version) => version == 1 && action.job.is_some(),
-            Pattern::Callback => action.callback,
-        };
-        if !offered {
+        resource: &'c str,
+    ) -> Result<Option<Integration<'c>>, ResourceFault> {
+        if !action.offers(pattern) {
             return Ok(None);
         }
         let (api, call) = self.operation(family.api, action.operation)?;
         let input = call.input.ok_or_else(|| no_operation(action.operation))?;
-        Ok(Some(Integration { family, action, pattern, api, input, output: call.output }))
+        Ok(Some(Integration { family, action, pattern, api, resource, input, output: call.output }))
     }
 
     fn model(&self, service: &str) -> Result<Option<&Service>, ResourceFault> {
@@ -134,10 +131,10 @@ impl Integrations {
         let (api, operation) = match found {
             Found::Served(integration) => {
                 let action = integration.action;
-                let operation = match integration.pattern {
-                    Pattern::RequestResponse => Some(action.operation),
-                    Pattern::Job(_) => action.job.map(|job| job.describe.operation),
-                    Pattern::Callback => None,
+                let operation = match (integration.pattern, action.output) {
+                    (Pattern::RequestResponse, Output::Answer(_)) => Some(action.operation),
+                    (Pattern::Job(_), _) => action.job.map(|job| job.describe.operation),
+                    (Pattern::RequestResponse | Pattern::Callback, _) => None,
                 };
                 (Some(integration.family.api), operation)
             }
@@ -145,7 +142,7 @@ impl Integrations {
             Found::AwsSdk { api, call, pattern: Pattern::RequestResponse } => {
                 (Some(api.name()), Some(&*call.name))
             }
-            Found::AwsSdk { .. } | Found::Function => (None, None),
+            Found::AwsSdk { .. } => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -218,6 +215,13 @@ impl ResourceCatalog for Integrations {
     fn resolve(&self, arn: &str) -> Result<Resource, ResourceFault> {
         let action = |name: &str, pattern| format!("{name}{}", arn::suffix(pattern));
         let (family, resource_type, action, pattern) = match self.look(arn)? {
+            // A function by its own ARN is its own action.
+            Found::Served(Integration {
+                family,
+                action: Action { parameters: Takes::Payload, .. },
+                pattern,
+                ..
+            }) => (family.family, family.service.into(), arn.to_owned(), pattern),
             Found::Served(Integration { family, action: named, pattern, .. }) => {
                 (family.family, family.service.into(), action(named.name, pattern), pattern)
             }
@@ -232,9 +236,6 @@ impl ResourceCatalog for Integrations {
                     action(&name, pattern),
                     pattern,
                 )
-            }
-            Found::Function => {
-                (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)
             }
         };
         Ok(Resource {
@@ -252,11 +253,8 @@ impl ResourceCatalog for Integrations {
         match self.look(&resource.arn) {
             Err(fault) => vec![fault],
             Ok(Found::Served(integration)) => {
-                let request = (integration.api, integration.input);
-                let mut faults = template_faults(request, field, template, syntax, DIALECT);
-                let refused = (integration.action.refuse)(integration.pattern, template);
-                faults.extend(refused.map(|message| at(field, "", message)));
-                faults
+                let faults = integration.check_parameters(template, syntax);
+                faults.into_iter().map(|fault| at(field, &fault.pointer, fault.message)).collect()
             }
             Ok(Found::Offered { action, .. }) => match self.request_of(action) {
                 Err(fault) => vec![fault],
@@ -272,7 +270,6 @@ impl ResourceCatalog for Integrations {
             Ok(Found::AwsSdk { api, call, .. }) => call.input.map_or_else(Vec::new, |input| {
                 template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
             }),
-            Ok(Found::Function) => Vec::new(),
         }
     }
 
@@ -301,7 +298,6 @@ impl ResourceCatalog for Integrations {
                     fits((api, input), &parameters, Dialect::AwsSdk)?;
                 }
             }
-            Found::Function => {}
         }
         Ok(parameters)
     }
@@ -320,7 +316,8 @@ impl ResourceCatalog for Integrations {
         let found = self.look(&resource.arn).map_err(|fault| fault.message)?;
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
-            Found::Served(_) | Found::AwsSdk { .. } | Found::Function => &[],
+            Found::Served(integration) => integration.action.json,
+            Found::AwsSdk { .. } => &[],
         };
         let dialect = if matches!(found, Found::AwsSdk { .. }) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {

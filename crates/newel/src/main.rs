@@ -26,12 +26,22 @@ fn main() -> ExitCode {
     let name = name.as_deref().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
     match name.unwrap_or_default() {
         "newel-orchestrator" => newel_orchestrator::cli::main(),
-        "newel-worker-batch" => newel_worker::cli::main::<newel_worker_batch::Batch>("newel-worker-batch"),
-        "newel-worker-ecs" => newel_worker::cli::main::<newel_worker_ecs::Ecs>("newel-worker-ecs"),
-        "newel-worker-glue" => newel_worker::cli::main::<newel_worker_glue::Glue>("newel-worker-glue"),
-        "newel-worker-dynamodb" => {
-            newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
+        "newel-worker-batch" => newel_worker::cli::main(
+            "newel-worker-batch",
+            newel_worker_batch::Batch,
+            newel_worker_batch::FAMILY,
+        ),
+        "newel-worker-ecs" => {
+            newel_worker::cli::main("newel-worker-ecs", newel_worker_ecs::Ecs, newel_worker_ecs::FAMILY)
         }
+        "newel-worker-glue" => {
+            newel_worker::cli::main("newel-worker-glue", newel_worker_glue::Glue, newel_worker_glue::FAMILY)
+        }
+        "newel-worker-dynamodb" => newel_worker::cli::main(
+            "newel-worker-dynamodb",
+            newel_worker_dynamodb::DynamoDb,
+            newel_worker_dynamodb::FAMILY,
+        ),
         _ => command_line(),
     }
 }
@@ -69,9 +79,20 @@ fn command_line() -> ExitCode {
 fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode {
     use newel_worker::cli::main_with;
     match family {
-        Family::Batch => main_with::<newel_worker_batch::Batch>("newel-worker-batch", arguments),
-        Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
-        Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
-        Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
+        Family::Batch => {
+            main_with("newel-worker-batch", arguments, newel_worker_batch::Batch, newel_worker_batch::FAMILY)
+        }
+        Family::Ecs => {
+            main_with("newel-worker-ecs", arguments, newel_worker_ecs::Ecs, newel_worker_ecs::FAMILY)
+        }
+        Family::Glue => {
+            main_with("newel-worker-glue", arguments, newel_worker_glue::Glue, newel_worker_glue::FAMILY)
+        }
+        Family::Dynamodb => main_with(
+            "newel-worker-dynamodb",
+            arguments,
+            newel_worker_dynamodb::DynamoDb,
+            newel_worker_dynamodb::FAMILY,
+        ),
     }
 }

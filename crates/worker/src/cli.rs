@@ -10,6 +10,7 @@ use newel_integrations::Integrations;
 use newel_runtime::{Shutdown, Telemetry, config, telemetry};
 use serde::Deserialize;
 
+use crate::adapter::Adapter;
 use crate::optimized::{Optimized, Service};
 use crate::options::Options;
 
@@ -46,14 +47,32 @@ struct CatalogOptions {
 /// The `main` of a family's program: reads arguments and configuration, runs until SIGTERM or SIGINT, and gives the
 /// process's exit code: 0 after an orderly stop, 1 otherwise. `program` names it in telemetry.
 #[must_use]
-pub fn main<S: Service>(program: &'static str) -> ExitCode {
-    main_with::<S>(program, &Arguments::parse())
+pub fn main<S: Service>(program: &'static str, service: S, family: &str) -> ExitCode {
+    main_with(program, &Arguments::parse(), service, family)
 }
 
 /// As [`main`], for a program that has read the arguments itself.
 #[must_use]
-pub fn main_with<S: Service>(program: &'static str, arguments: &Arguments) -> ExitCode {
-    match start::<S>(program, arguments) {
+pub fn main_with<S: Service>(
+    program: &'static str,
+    arguments: &Arguments,
+    service: S,
+    family: &str,
+) -> ExitCode {
+    serve(program, arguments, async |options, integrations| {
+        let adapter = Optimized::load(service, family, options, integrations).await?;
+        Ok(Arc::new(adapter) as Arc<dyn Adapter>)
+    })
+}
+
+/// As [`main_with`], for a family whose adapter is made by `make` out of the worker's options.
+#[must_use]
+pub fn serve(
+    program: &'static str,
+    arguments: &Arguments,
+    make: impl AsyncFnOnce(&Options, Integrations) -> anyhow::Result<Arc<dyn Adapter>>,
+) -> ExitCode {
+    match start(program, arguments, make) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{program}: {error:#}");
@@ -62,7 +81,11 @@ pub fn main_with<S: Service>(program: &'static str, arguments: &Arguments) -> Ex
     }
 }
 
-fn start<S: Service>(program: &'static str, arguments: &Arguments) -> anyhow::Result<()> {
+fn start(
+    program: &'static str,
+    arguments: &Arguments,
+    make: impl AsyncFnOnce(&Options, Integrations) -> anyhow::Result<Arc<dyn Adapter>>,
+) -> anyhow::Result<()> {
     let configuration: Configuration = config::load(arguments.config.as_deref(), "")?;
     let _telemetry = telemetry::init(program, &configuration.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -70,8 +93,8 @@ fn start<S: Service>(program: &'static str, arguments: &Arguments) -> anyhow::Re
         let shutdown = Shutdown::on_signals()?;
         let catalog = Catalog::find(configuration.catalog.path.as_deref())?;
         let integrations = Integrations::new(Arc::new(catalog));
-        let adapter = Optimized::<S>::load(&configuration.worker, integrations).await?;
-        crate::run(configuration.worker, Arc::new(adapter), shutdown).await?;
+        let adapter = make(&configuration.worker, integrations).await?;
+        crate::run(configuration.worker, adapter, shutdown).await?;
         Ok(())
     })
 }

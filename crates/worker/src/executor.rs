@@ -145,7 +145,7 @@ impl Executor {
             Found::Adopted(started) => Some(Settled::Started(started)),
             Found::Finished(output) => Some(Settled::Ended(Report::Succeeded(output))),
             Found::NotStarted => self.submit(attempt, None).await,
-            Found::Unknown(cause) => Some(self.client_failure(&cause)),
+            Found::Unknown(cause) => Some(self.unanswered(attempt, &cause)),
             Found::Unwanted => None,
         }
     }
@@ -178,10 +178,10 @@ impl Executor {
                 // The service said no and nothing is there: its word is the attempt's error, and Retry's business.
                 (_, Some(answer)) => return Some(Settled::Ended(Report::Failed(answer))),
                 (Found::NotStarted, None) => last_cause = cause,
-                (Found::Unknown(_), None) => return Some(self.client_failure(&cause)),
+                (Found::Unknown(_), None) => return Some(self.unanswered(attempt, &cause)),
             }
         }
-        Some(self.client_failure(&last_cause))
+        Some(self.unanswered(attempt, &last_cause))
     }
 
     /// The turn to make a start call that is wanted at this moment; otherwise what the attempt comes to, if it is still
@@ -291,8 +291,8 @@ impl Executor {
         self.stop.run_until_cancelled(work).await
     }
 
-    fn client_failure(&self, cause: &str) -> Settled {
-        Settled::Ended(Report::Failed(Failure::sdk_client(self.adapter.error_prefix(), cause)))
+    fn unanswered(&self, attempt: &Attempt, cause: &str) -> Settled {
+        Settled::Ended(Report::Failed(self.adapter.unanswered(attempt, cause)))
     }
 }
 
