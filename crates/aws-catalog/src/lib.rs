@@ -28,5 +28,6 @@ pub use error::Error;
 pub use model::{Operation, ServiceModel, Shape, ShapeId, ShapeKind};
 pub use service::Service;
 pub use translate::{
-    Dialect, Fault, ResultRules, TemplateSyntax, check_result, check_template, from_wire, to_wire,
+    Dialect, Fault, ResultRules, TemplateSyntax, check_result, check_template, from_wire, rewrite_timestamp,
+    to_wire,
 };

@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 /// An error that a service answered with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceError {
     /// HTTP status.
     pub status: u16,
@@ -37,10 +37,20 @@ pub struct ServiceError {
     pub request_id: Option<String>,
     /// S3's second id of the request.
     pub extended_request_id: Option<String>,
+    /// The members of an error that the model knows, as the wire's JSON.
+    pub members: Value,
+}
+
+impl ServiceError {
+    /// The code without its name space and without what may follow it after a colon.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        crate::codec::bare(&self.code)
+    }
 }
 
 /// Why a call has no answer of success.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CallError {
     /// It never reached the service: it had no effect.
     NotSent(String),

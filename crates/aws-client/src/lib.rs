@@ -7,6 +7,7 @@
 //! [`newel_aws_catalog::from_wire`] reads it, whatever the protocol: blobs are base64, members have the names of a JSON body.
 
 mod answer;
+pub mod codec;
 pub mod endpoint;
 
 pub use answer::{Answer, CallError, Repeat, ServiceError};

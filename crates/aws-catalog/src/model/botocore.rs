@@ -275,6 +275,7 @@ fn list(name: &str, s: &Value, ids: &Ids) -> Result<List> {
         location_name: text(member, "locationName"),
         flattened: flag(s, "flattened"),
         sparse: flag(s, "sparse"),
+        xml_namespace: xml_namespace(member),
     })
 }
 
@@ -288,12 +289,16 @@ fn map(name: &str, s: &Value, ids: &Ids) -> Result<Map> {
         value_name: text(value, "locationName"),
         flattened: flag(s, "flattened"),
         sparse: flag(s, "sparse"),
+        key_namespace: xml_namespace(key),
+        value_namespace: xml_namespace(value),
     })
 }
 
+/// A name space: its URI alone, or with a prefix.
 fn xml_namespace(of: &Value) -> Option<XmlNamespace> {
     let namespace = of.get("xmlNamespace")?;
-    Some(XmlNamespace { uri: text(namespace, "uri")?, prefix: text(namespace, "prefix") })
+    let uri = namespace.as_str().map(Str::from).or_else(|| text(namespace, "uri"))?;
+    Some(XmlNamespace { uri, prefix: text(namespace, "prefix") })
 }
 
 fn reference(target: &Value, ids: &Ids) -> Result<ShapeId> {

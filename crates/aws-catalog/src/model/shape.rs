@@ -209,6 +209,8 @@ pub struct List {
     pub flattened: bool,
     /// Whether elements may be null.
     pub sparse: bool,
+    /// Name space of each element in XML.
+    pub xml_namespace: Option<XmlNamespace>,
 }
 
 /// A map's facts.
@@ -226,4 +228,8 @@ pub struct Map {
     pub flattened: bool,
     /// Whether values may be null.
     pub sparse: bool,
+    /// Name space of the keys' elements in XML.
+    pub key_namespace: Option<XmlNamespace>,
+    /// Name space of the values' elements in XML.
+    pub value_namespace: Option<XmlNamespace>,
 }

@@ -17,6 +17,7 @@ use crate::naming::{self, RESERVED_SUFFIX};
 pub use from_wire::from_wire;
 pub use result::{ResultRules, check_result};
 pub use template::{TemplateSyntax, check_template};
+pub use timestamp::rewrite as rewrite_timestamp;
 pub use to_wire::to_wire;
 
 /// The two ways in which Step Functions shows a service's JSON to a workflow.

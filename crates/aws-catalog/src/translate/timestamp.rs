@@ -28,6 +28,12 @@ pub(super) fn on_wire(time: Timestamp, format: TimestampFormat) -> Value {
     }
 }
 
+/// A timestamp of the wire in another of its forms; what is no timestamp stays as it is.
+#[must_use]
+pub fn rewrite(wire: &Value, format: TimestampFormat) -> Value {
+    on_wire_to(wire, |time| on_wire(time, format))
+}
+
 /// Milliseconds since 1970; what is no timestamp stays as it is.
 pub(super) fn to_millis(wire: &Value) -> Value {
     on_wire_to(wire, |time| time.as_millisecond().into())
