@@ -34,6 +34,6 @@ mod session;
 pub use adapter::{Adapter, CallFailure, Failure, JobState, Reconciled, Started, Submission, WatchKey};
 pub use attempt::{Attempt, ExternalRef, Identity, Pattern, TaskKey};
 pub use health::READY;
-pub use optimized::{CallResult, Calls, Found, NoTable, Optimized, Repeat, Service};
+pub use optimized::{CallResult, Calls, Found, Modelled, NoTable, Optimized, Repeat, Service};
 pub use options::{AssumeRole, AwsOptions, Options, PollOptions};
 pub use run::{Error, run};

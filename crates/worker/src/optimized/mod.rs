@@ -1,9 +1,10 @@
 //! An [`Adapter`] made of integrations' tables and a way to call their services.
 //!
 //! The tables of `newel_integrations` say what is called with what, and what answers mean. How a call is made is a
-//! [`Service`].
+//! [`Service`]: by the service's typed SDK crate, or by its model ([`Modelled`]).
 
 mod calls;
+mod modelled;
 mod service;
 mod start;
 mod watch;
@@ -22,6 +23,7 @@ use crate::metrics::CallMetrics;
 use crate::options::Options;
 
 pub use calls::Calls;
+pub use modelled::Modelled;
 pub use service::{CallResult, Found, Repeat, Service};
 
 /// The adapter of a worker family over a [`Service`].
