@@ -61,6 +61,11 @@ pub enum CallError {
         /// Whether it asked for fewer calls.
         throttled: bool,
     },
+    /// It succeeded, and its answer is larger than can be read.
+    TooLarge {
+        /// The most bytes that are read.
+        limit: usize,
+    },
     /// It may have had an effect.
     Unknown {
         /// What the service said, if it answered (a 5xx).
@@ -68,4 +73,18 @@ pub enum CallError {
         /// What went wrong.
         cause: String,
     },
+}
+
+impl CallError {
+    /// The outcome's name in metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not_sent",
+            Self::Refused { throttled: true, .. } => "throttled",
+            Self::Refused { .. } => "refused",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }

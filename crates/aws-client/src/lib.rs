@@ -7,7 +7,12 @@
 //! [`newel_aws_catalog::from_wire`] reads it, whatever the protocol: blobs are base64, members have the names of a JSON body.
 
 mod answer;
+mod client;
 pub mod codec;
 pub mod endpoint;
+mod invoke;
+mod settings;
 
 pub use answer::{Answer, CallError, Repeat, ServiceError};
+pub use client::{Call, Client, MAX_ANSWER, Streamed};
+pub use invoke::{causes, chain, is_throttle, never_connected};

@@ -16,6 +16,7 @@ use crate::descriptor::{Action, Family, Output, Parameters as Takes};
 use crate::families::{self, lambda};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
+use crate::sdk::SdkAction;
 
 /// The integrations over a service catalog. Cloning shares the catalog.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ enum Found<'c> {
     /// An optimized integration that none does.
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
-    AwsSdk { api: &'c Service, call: &'c Operation, pattern: Pattern },
+    AwsSdk(SdkAction<'c>),
 }
 
 impl Integrations {
@@ -54,9 +55,20 @@ impl Integrations {
     pub fn find<'c>(&'c self, arn: &'c str) -> Result<Integration<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk { .. } => {
+            Found::Offered { .. } | Found::AwsSdk(_) => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
+        }
+    }
+
+    /// The action of an AWS SDK integration that an ARN names.
+    ///
+    /// # Errors
+    /// The fault that AWS reports at `/Resource`.
+    pub fn sdk_action<'c>(&'c self, arn: &'c str) -> Result<SdkAction<'c>, ResourceFault> {
+        match self.look(arn)? {
+            Found::AwsSdk(action) => Ok(action),
+            Found::Served(_) | Found::Offered { .. } => Err(unrecognized(arn)),
         }
     }
 
@@ -73,7 +85,8 @@ impl Integrations {
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
                 let offered =
                     offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
-                offered.then_some(Found::AwsSdk { api, call, pattern }).ok_or_else(unrecognized)
+                let action = SdkAction { api, operation: call, pattern };
+                offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => match families::of(service, action) {
                 Some((family, action)) => {
@@ -139,10 +152,10 @@ impl Integrations {
                 (Some(integration.family.api), operation)
             }
             Found::Offered { action, pattern, .. } => (action.api, action.result(*pattern)),
-            Found::AwsSdk { api, call, pattern: Pattern::RequestResponse } => {
-                (Some(api.name()), Some(&*call.name))
+            Found::AwsSdk(SdkAction { api, operation, pattern: Pattern::RequestResponse }) => {
+                (Some(api.name()), Some(&*operation.name))
             }
-            Found::AwsSdk { .. } => (None, None),
+            Found::AwsSdk(_) => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -228,14 +241,10 @@ impl ResourceCatalog for Integrations {
             Found::Offered { service, action: named, pattern } => {
                 (service.family, service.name.into(), action(named.name, pattern), pattern)
             }
-            Found::AwsSdk { api, call, pattern } => {
-                let name = newel_aws_catalog::naming::action(&call.name);
-                (
-                    families::of_sdk(api.name()),
-                    format!("aws-sdk:{}", api.name()).into(),
-                    action(&name, pattern),
-                    pattern,
-                )
+            Found::AwsSdk(sdk) => {
+                let name = newel_aws_catalog::naming::action(&sdk.operation.name);
+                let family = families::of_sdk(sdk.api.name());
+                (family, sdk.resource_type().into(), action(&name, sdk.pattern), sdk.pattern)
             }
         };
         Ok(Resource {
@@ -267,9 +276,11 @@ impl ResourceCatalog for Integrations {
                     faults.into_iter().map(|fault| at(field, "", fault)).collect()
                 }
             },
-            Ok(Found::AwsSdk { api, call, .. }) => call.input.map_or_else(Vec::new, |input| {
-                template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
-            }),
+            Ok(Found::AwsSdk(SdkAction { api, operation, .. })) => {
+                operation.input.map_or_else(Vec::new, |input| {
+                    template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
+                })
+            }
         }
     }
 
@@ -293,10 +304,8 @@ impl ResourceCatalog for Integrations {
                     }
                 }
             },
-            Found::AwsSdk { api, call, .. } => {
-                if let Some(input) = call.input {
-                    fits((api, input), &parameters, Dialect::AwsSdk)?;
-                }
+            Found::AwsSdk(sdk) => {
+                sdk.request(&parameters)?;
             }
         }
         Ok(parameters)
@@ -317,9 +326,9 @@ impl ResourceCatalog for Integrations {
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
             Found::Served(integration) => integration.action.json,
-            Found::AwsSdk { .. } => &[],
+            Found::AwsSdk(_) => &[],
         };
-        let dialect = if matches!(found, Found::AwsSdk { .. }) { Dialect::AwsSdk } else { DIALECT };
+        let dialect = if matches!(found, Found::AwsSdk(_)) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {
             Some((api, shape)) => check_result(api, shape, result, dialect, ResultRules { parsed, ..rules }),
             None => Ok(()),

@@ -29,6 +29,7 @@ pub mod marker;
 mod offered;
 mod request;
 mod result;
+mod sdk;
 #[cfg(test)]
 mod tests;
 
@@ -38,3 +39,4 @@ pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
 pub use lookup::LookedUp;
 pub use result::{HttpAnswer, with_metadata};
+pub use sdk::SdkAction;

@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
-/// The families that the workers of this process serve.
-const FAMILIES: [&str; 4] = ["batch", "ecs", "glue", "dynamodb"];
+/// The families that the workers of this process serve, beside those of [`newel_worker_aws::FAMILIES`].
+const FAMILIES: [&str; 5] = ["batch", "ecs", "glue", "dynamodb", "sdk"];
 
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +108,8 @@ fn configured(command: &Dev) -> anyhow::Result<Config> {
         config.worker.aws.dev_account_credentials = true;
     }
     if config.dispatch.families.is_empty() {
-        config.dispatch.families = FAMILIES.map(str::to_owned).to_vec();
+        let families = FAMILIES.iter().chain(newel_worker_aws::FAMILIES);
+        config.dispatch.families = families.map(|family| (*family).to_owned()).collect();
     }
     config.worker.check().map_err(anyhow::Error::msg)?;
     Ok(config)
@@ -152,12 +153,16 @@ async fn workers(
     integrations: Integrations,
     asked: &Shutdown,
 ) -> anyhow::Result<JoinSet<Result<(), newel_worker::Error>>> {
-    let adapters: [Arc<dyn Adapter>; 4] = [
+    let mut adapters: Vec<Arc<dyn Adapter>> = vec![
         newel_worker_batch::adapter(&options, integrations.clone()).await?,
         newel_worker_ecs::adapter(&options, integrations.clone()).await?,
         newel_worker_glue::adapter(&options, integrations.clone()).await?,
-        newel_worker_dynamodb::adapter(&options, integrations).await?,
+        newel_worker_dynamodb::adapter(&options, integrations.clone()).await?,
+        newel_worker_sdk::adapter(&options, integrations.clone()).await,
     ];
+    for family in newel_worker_aws::FAMILIES {
+        adapters.push(newel_worker_aws::adapter(family, &options, integrations.clone()).await?);
+    }
     let mut workers = JoinSet::new();
     for adapter in adapters {
         let mut options = options.clone();

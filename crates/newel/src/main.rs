@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command, Failure, Family, exit};
+use arguments::{Arguments, Command, Failure, exit};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next();
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             newel_worker_dynamodb::DynamoDb,
             newel_worker_dynamodb::FAMILY,
         ),
+        "newel-worker-aws" => newel_worker_aws::cli::main(),
         _ => command_line(),
     }
 }
@@ -65,7 +66,7 @@ fn command_line() -> ExitCode {
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),
-        Command::Worker(command) => return worker(command.family, &command.arguments),
+        Command::Worker(command) => return worker(&command.family, &command.arguments),
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -76,23 +77,16 @@ fn command_line() -> ExitCode {
     }
 }
 
-fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode {
-    use newel_worker::cli::main_with;
+fn worker(family: &str, arguments: &newel_worker::cli::Arguments) -> ExitCode {
+    use newel_worker::cli::{main_with, serve};
     match family {
-        Family::Batch => {
-            main_with("newel-worker-batch", arguments, newel_worker_batch::Batch, newel_worker_batch::FAMILY)
-        }
-        Family::Ecs => {
-            main_with("newel-worker-ecs", arguments, newel_worker_ecs::Ecs, newel_worker_ecs::FAMILY)
-        }
-        Family::Glue => {
-            main_with("newel-worker-glue", arguments, newel_worker_glue::Glue, newel_worker_glue::FAMILY)
-        }
-        Family::Dynamodb => main_with(
-            "newel-worker-dynamodb",
-            arguments,
-            newel_worker_dynamodb::DynamoDb,
-            newel_worker_dynamodb::FAMILY,
-        ),
+        "batch" => main_with("newel-worker-batch", arguments, newel_worker_batch::Batch, family),
+        "ecs" => main_with("newel-worker-ecs", arguments, newel_worker_ecs::Ecs, family),
+        "glue" => main_with("newel-worker-glue", arguments, newel_worker_glue::Glue, family),
+        "dynamodb" => main_with("newel-worker-dynamodb", arguments, newel_worker_dynamodb::DynamoDb, family),
+        "sdk" => serve("newel-worker-sdk", arguments, async |options, integrations| {
+            Ok(newel_worker_sdk::adapter(options, integrations).await as _)
+        }),
+        _ => newel_worker_aws::cli::main_with(family, arguments),
     }
 }

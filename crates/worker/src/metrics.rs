@@ -56,13 +56,21 @@ impl Metrics {
 
 /// Instruments of the AWS calls.
 #[derive(Clone, Debug)]
-pub(crate) struct CallMetrics {
+pub struct CallMetrics {
     calls: Counter<u64>,
     duration: Histogram<f64>,
 }
 
+impl Default for CallMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl CallMetrics {
-    pub(crate) fn new() -> Self {
+    /// The instruments of this process.
+    #[must_use]
+    pub fn new() -> Self {
         let meter = global::meter("newel.worker");
         Self {
             calls: meter
@@ -77,14 +85,10 @@ impl CallMetrics {
         }
     }
 
-    pub(crate) fn called(
-        &self,
-        service: &'static str,
-        operation: &'static str,
-        outcome: &'static str,
-        seconds: f64,
-    ) {
-        let labels = [KeyValue::new("service", service), KeyValue::new("operation", operation)];
+    /// Counts a call that took so long, repetitions included.
+    pub fn called(&self, service: &str, operation: &str, outcome: &'static str, seconds: f64) {
+        let labels = [("service", service), ("operation", operation)];
+        let labels = labels.map(|(name, value)| KeyValue::new(name, value.to_owned()));
         self.duration.record(seconds, &labels);
         let [service, operation] = labels;
         self.calls.add(1, &[service, operation, KeyValue::new("outcome", outcome)]);

@@ -4,6 +4,8 @@
 //! The tables of `newel_integrations` say all there is to say about them, so they have one program. A process of it serves
 //! one family, so that each can have its own rights in AWS and its own share of the machine.
 
+pub mod cli;
+
 use std::sync::Arc;
 
 use newel_integrations::Integrations;

@@ -27,7 +27,12 @@ async fn submitted(world: &World, case: &Case) -> (newel_worker::Attempt, Extern
     }
 }
 
-async fn state(world: &World, case: &Case, job: &ExternalRef, answer: Answer) -> Result<JobState, CallFailure> {
+async fn state(
+    world: &World,
+    case: &Case,
+    job: &ExternalRef,
+    answer: Answer,
+) -> Result<JobState, CallFailure> {
     let adapter = world.adapter(case.resource).await;
     let attempt = attempt(case.resource, Pattern::Job, case.parameters);
     let watch = WatchKey {
@@ -53,7 +58,12 @@ async fn start_calls_are_those_of_the_service() {
             .filter(|(name, _)| !name.starts_with("Sdk"))
             .map(|(name, value)| (Arc::clone(name), value.clone()))
             .collect();
-        assert_eq!(Value::from(without_metadata).to_json(), json(case.submitted).to_json(), "{}", case.resource);
+        assert_eq!(
+            Value::from(without_metadata).to_json(),
+            json(case.submitted).to_json(),
+            "{}",
+            case.resource
+        );
         assert!(output.get("SdkResponseMetadata").is_some(), "{}", case.resource);
     }
 }
@@ -163,7 +173,9 @@ async fn a_job_of_the_same_name_from_before_is_anothers() {
     let case = CASES.iter().find(|case| case.resource == "sagemaker:createTrainingJob").unwrap();
     let world = World::new();
     let attempt = attempt(case.resource, Pattern::Job, case.parameters);
-    world.script([Answer::of(r#"{"TrainingJobName":"t","CreationTime":1600000000,"TrainingJobStatus":"InProgress"}"#)]);
+    world.script([Answer::of(
+        r#"{"TrainingJobName":"t","CreationTime":1600000000,"TrainingJobStatus":"InProgress"}"#,
+    )]);
     let found = world.adapter(case.resource).await.reconcile(&attempt).await;
     assert!(matches!(found, Reconciled::NotStarted), "{found:?}");
 }
@@ -186,6 +198,12 @@ async fn several_queries_are_one_call() {
             {"QueryExecutionId":"a","Status":{"State":"RUNNING"}}],"UnprocessedQueryExecutionIds":[{"QueryExecutionId":"b"}]}"#,
     )]);
     let states = adapter.describe(&watch, &jobs).await.unwrap();
-    assert!(matches!(&states[..], [JobState::Running, JobState::Missing, JobState::Succeeded(_)]), "{states:?}");
-    assert_eq!(world.sent(&attempt), [r#"athena.BatchGetQueryExecution {"QueryExecutionIds":["a","b","c"]}"#]);
+    assert!(
+        matches!(&states[..], [JobState::Running, JobState::Missing, JobState::Succeeded(_)]),
+        "{states:?}"
+    );
+    assert_eq!(
+        world.sent(&attempt),
+        [r#"athena.BatchGetQueryExecution {"QueryExecutionIds":["a","b","c"]}"#]
+    );
 }

@@ -46,12 +46,14 @@ fn to_cbor(call: Call<'_>, id: ShapeId, value: &Value) -> Cbor {
             Cbor::Array(items.iter().map(|item| to_cbor(call, list.member, item)).collect())
         }
         (ShapeKind::Map(map), Value::Object(object)) => {
-            let entry = |(key, value): (&Str, &Value)| (Cbor::Text(key.to_string()), to_cbor(call, map.value, value));
+            let entry =
+                |(key, value): (&Str, &Value)| (Cbor::Text(key.to_string()), to_cbor(call, map.value, value));
             Cbor::Map(object.iter().map(entry).collect())
         }
         (ShapeKind::Blob { .. }, value) => Cbor::Bytes(rest::bytes(value)),
         (ShapeKind::Timestamp(_), value) => {
-            let seconds = rewrite_timestamp(value, TimestampFormat::EpochSeconds).as_f64().unwrap_or_default();
+            let seconds =
+                rewrite_timestamp(value, TimestampFormat::EpochSeconds).as_f64().unwrap_or_default();
             Cbor::Tag(EPOCH, Box::new(Cbor::Float(seconds)))
         }
         (ShapeKind::Float | ShapeKind::Double, value) => Cbor::Float(float(value)),
@@ -76,15 +78,15 @@ fn untyped(value: &Value) -> Cbor {
         Value::Number(number) => number.as_i64().map_or_else(|| Cbor::Float(number.as_f64()), Cbor::from),
         Value::String(text) => Cbor::Text(text.to_string()),
         Value::Array(items) => Cbor::Array(items.iter().map(untyped).collect()),
-        Value::Object(object) => {
-            Cbor::Map(object.iter().map(|(key, value)| (Cbor::Text(key.to_string()), untyped(value))).collect())
-        }
+        Value::Object(object) => Cbor::Map(
+            object.iter().map(|(key, value)| (Cbor::Text(key.to_string()), untyped(value))).collect(),
+        ),
     }
 }
 
 pub(super) fn read(call: Call<'_>, output: Option<ShapeId>, response: Response<'_>) -> Result<Value, String> {
     let Some(output) = output.filter(|_| !response.body.is_empty()) else { return Ok(Value::empty_object()) };
-    Ok(from_cbor(call, Some(output), &parse(response.body)?, 0))
+    Ok(Reader(Some(call)).value(Some(output), &parse(response.body)?, 0))
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<Cbor, String> {
@@ -92,42 +94,60 @@ pub(super) fn parse(body: &[u8]) -> Result<Cbor, String> {
         .map_err(|error| format!("the answer isn't CBOR: {error}"))
 }
 
-/// The wire's JSON of a value; without a shape as far as JSON can say it.
-pub(super) fn from_cbor(call: Call<'_>, id: Option<ShapeId>, value: &Cbor, depth: usize) -> Value {
-    if depth > MAX_DEPTH {
-        return Value::Null;
+/// The JSON of a value whose shape isn't known.
+pub(super) fn plain(value: &Cbor) -> Value {
+    Reader(None).value(None, value, 0)
+}
+
+/// Reads along the shapes of a service, where there is one.
+struct Reader<'a>(Option<Call<'a>>);
+
+impl Reader<'_> {
+    fn kind(&self, id: Option<ShapeId>) -> Option<&ShapeKind> {
+        Some(&self.0?.service.shape(id?).kind)
     }
-    let kind = id.map(|id| &call.service.shape(id).kind);
-    match value {
-        Cbor::Bool(flag) => (*flag).into(),
-        Cbor::Integer(int) => integer(i128::from(*int)),
-        Cbor::Float(float) => number(*float),
-        Cbor::Text(text) => text.as_str().into(),
-        Cbor::Bytes(bytes) => BASE64.encode(bytes).into(),
-        Cbor::Tag(_, inner) => from_cbor(call, id, inner, depth + 1),
-        Cbor::Array(items) => {
-            let of = match kind {
-                Some(ShapeKind::List(list)) => Some(list.member),
-                _ => None,
-            };
-            items.iter().map(|item| from_cbor(call, of, item, depth + 1)).collect()
+
+    /// The wire's JSON of a value; without a shape as far as JSON can say it.
+    fn value(&self, id: Option<ShapeId>, value: &Cbor, depth: usize) -> Value {
+        if depth > MAX_DEPTH {
+            return Value::Null;
         }
-        Cbor::Map(entries) => {
-            let mut object = ObjectBuilder::default();
-            for (key, value) in entries {
-                let Some(key) = key.as_text() else { continue };
-                let of = match kind {
-                    Some(ShapeKind::Structure(structure)) => {
-                        structure.members.iter().find(|member| **member.wire_name() == *key).map(|member| member.shape)
-                    }
-                    Some(ShapeKind::Map(map)) => Some(map.value),
+        match value {
+            Cbor::Bool(flag) => (*flag).into(),
+            Cbor::Integer(int) => integer(i128::from(*int)),
+            Cbor::Float(float) => number(*float),
+            Cbor::Text(text) => text.as_str().into(),
+            Cbor::Bytes(bytes) => BASE64.encode(bytes).into(),
+            Cbor::Tag(_, inner) => self.value(id, inner, depth + 1),
+            Cbor::Array(items) => {
+                let of = match self.kind(id) {
+                    Some(ShapeKind::List(list)) => Some(list.member),
                     _ => None,
                 };
-                object.insert(key, from_cbor(call, of, value, depth + 1));
+                items.iter().map(|item| self.value(of, item, depth + 1)).collect()
             }
-            object.build().into()
+            Cbor::Map(entries) => {
+                let mut object = ObjectBuilder::default();
+                for (key, value) in entries {
+                    let Some(key) = key.as_text() else { continue };
+                    object.insert(key, self.value(self.entry(id, key), value, depth + 1));
+                }
+                object.build().into()
+            }
+            _ => Value::Null,
         }
-        _ => Value::Null,
+    }
+
+    /// The shape of an entry: a member's, or that of all values of a map.
+    fn entry(&self, id: Option<ShapeId>, key: &str) -> Option<ShapeId> {
+        match self.kind(id)? {
+            ShapeKind::Structure(structure) => {
+                let member = structure.members.iter().find(|member| **member.wire_name() == *key);
+                member.map(|member| member.shape)
+            }
+            ShapeKind::Map(map) => Some(map.value),
+            _ => None,
+        }
     }
 }
 

@@ -11,14 +11,7 @@ use crate::ServiceError;
 #[must_use]
 pub fn read_error(service: &Service, operation: &Operation, response: Response<'_>) -> ServiceError {
     let call = Call { service, operation };
-    let read = match protocol(service.metadata()) {
-        Protocol::Json | Protocol::RestJson => of_json(json::parse(response.body).unwrap_or_default(), response),
-        Protocol::Cbor => {
-            let body = cbor::parse(response.body).map(|body| cbor::from_cbor(call, None, &body, 0));
-            of_json(body.unwrap_or_default(), response)
-        }
-        Protocol::RestXml | Protocol::Query | Protocol::Ec2 => of_xml(response),
-    };
+    let read = summary(protocol(service.metadata()), response);
     let header = |name: &str| response.header(name).map(str::to_owned);
     let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).or(read.request_id);
     let code = read.code.unwrap_or_default();
@@ -40,40 +33,54 @@ pub(crate) fn bare(code: &str) -> &str {
     code.split(':').next().unwrap_or_default()
 }
 
+/// What every error says, whatever its shape.
 #[derive(Default)]
-struct Read {
-    code: Option<String>,
-    message: Option<String>,
-    request_id: Option<String>,
+pub(crate) struct Summary {
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
-fn of_json(body: Value, response: Response<'_>) -> Read {
+/// What can be told of an error without a model.
+pub(crate) fn summary(protocol: Protocol, response: Response<'_>) -> Summary {
+    match protocol {
+        Protocol::Json | Protocol::RestJson => {
+            of_json(json::parse(response.body).unwrap_or_default(), response)
+        }
+        Protocol::Cbor => {
+            of_json(cbor::parse(response.body).map(|body| cbor::plain(&body)).unwrap_or_default(), response)
+        }
+        Protocol::RestXml | Protocol::Query | Protocol::Ec2 => of_xml(response),
+    }
+}
+
+fn of_json(body: Value, response: Response<'_>) -> Summary {
     let text = |names: &[&str]| {
         names.iter().find_map(|name| body.get(name).and_then(Value::as_str)).map(str::to_owned)
     };
     // A service that once spoke query says its old code too, and that is the one SDKs go by.
     let old = response.header("x-amzn-query-error").and_then(|value| value.split(';').next());
     let code = old.or_else(|| response.header("x-amzn-errortype")).map(str::to_owned);
-    Read {
+    Summary {
         code: code.or_else(|| text(&["__type", "code", "Code"])),
         message: text(&["message", "Message", "errorMessage"]),
         request_id: None,
     }
 }
 
-fn of_xml(response: Response<'_>) -> Read {
-    let Ok(text) = response.text() else { return Read::default() };
-    let Ok(document) = xml_read::document(text) else { return Read::default() };
+fn of_xml(response: Response<'_>) -> Summary {
+    let Ok(text) = response.text() else { return Summary::default() };
+    let Ok(document) = xml_read::document(text) else { return Summary::default() };
     let root = document.root_element();
     let descendant = |name: &str| root.descendants().find(|node| node.tag_name().name() == name);
     // S3's error is the root itself, EC2's is one of several, all others' is in an envelope.
-    let Some(error) = descendant("Error") else { return Read::default() };
+    let Some(error) = descendant("Error") else { return Summary::default() };
     let child = |name: &str| {
         let found = xml_read::elements(error).find(|child| child.tag_name().name() == name);
         found.map(xml_read::content).filter(|text| !text.is_empty())
     };
     let id = |name: &str| descendant(name).map(xml_read::content).filter(|text| !text.is_empty());
-    Read {
+    Summary {
         code: child("Code"),
         message: child("Message").or_else(|| child("message")),
         request_id: id("RequestId").or_else(|| id("RequestID")),
@@ -94,7 +101,9 @@ fn members_of(call: Call<'_>, shape: ShapeId, response: Response<'_>) -> Value {
                 let body = error.map(|error| xml_read::value(call.service, shape, error)).unwrap_or_default();
                 let both = [&placed, &body].into_iter().filter_map(Value::as_object);
                 let members = both.flat_map(|object| object.iter());
-                Ok(Value::Object(members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect()))
+                Ok(Value::Object(
+                    members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect(),
+                ))
             })
         }
     };

@@ -18,8 +18,8 @@ use newel_aws_catalog::model::{Metadata, Protocol};
 use newel_aws_catalog::{Operation, Service};
 use newel_value::Value;
 
-pub(crate) use errors::bare;
 pub use errors::read_error;
+pub(crate) use errors::{bare, summary};
 pub use finish::{finished, with_token};
 
 use crate::CallError;
@@ -49,7 +49,10 @@ impl Request {
 
     /// The value of a header.
     pub(crate) fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     fn header_unless_set(&mut self, name: &str, value: &str) {
@@ -123,6 +126,19 @@ pub fn read(service: &Service, operation: &Operation, response: Response<'_>) ->
         Protocol::Ec2 => form::read(call, response, form::Dialect::Ec2),
         Protocol::Cbor => cbor::read(call, operation.output, response),
     }
+}
+
+/// Whether an answer of success is an error all the same, as S3 answers when it fails after it has begun to answer.
+pub(crate) fn is_disguised_error(metadata: &Metadata, body: &[u8]) -> bool {
+    const ROOT: &[u8] = b"<Error>";
+    let head = &body[..body.len().min(200)];
+    let root = head.windows(ROOT.len()).position(|window| window == ROOT);
+    // Nothing but the declaration stands before the root.
+    protocol(metadata) == Protocol::RestXml
+        && root.is_some_and(|at| {
+            head[..at].iter().filter(|byte| **byte == b'<').count() <= 1
+                && (at == 0 || head.starts_with(b"<?xml"))
+        })
 }
 
 /// What is written or read.

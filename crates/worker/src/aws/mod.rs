@@ -8,3 +8,5 @@ mod roles;
 pub use call::{CallError, outcome};
 pub use exchange::RawExchange;
 pub use roles::{Access, Aws};
+
+pub use crate::metrics::CallMetrics;

@@ -16,14 +16,14 @@ use crate::aws::CallError;
 #[derive(Clone)]
 pub struct Modelled {
     catalog: Arc<Catalog>,
-    client: Client,
+    client: Arc<Client>,
 }
 
 impl Modelled {
     /// The services of a catalog.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
-        Self { client: Client::new(Arc::clone(&catalog)), catalog }
+        Self { client: Arc::new(Client::new(Arc::clone(&catalog))), catalog }
     }
 }
 
@@ -51,7 +51,7 @@ impl Service for Modelled {
             Repeat::Freely => newel_aws_client::Repeat::Freely,
             Repeat::Never => newel_aws_client::Repeat::Never,
         };
-        let call = Call { service: model, operation, body, repeat, token: None };
+        let call = Call { repeat, ..Call::new(model, operation, body) };
         let answer = self.client.call(config, call).await.map_err(CallError::from)?;
         let http =
             HttpAnswer { status: answer.status, headers: answer.headers, request_id: answer.request_id };
@@ -65,12 +65,13 @@ impl From<newel_aws_client::CallError> for CallError {
         match error {
             Of::NotSent(cause) => Self::NotSent(cause),
             Of::Refused { error, throttled } => Self::Refused { error: service_error(error), throttled },
+            Of::TooLarge { .. } => Self::TooLarge,
             Of::Unknown { answer, cause } => Self::Unknown { answer: answer.map(service_error), cause },
         }
     }
 }
 
 fn service_error(error: newel_aws_client::ServiceError) -> ServiceError {
-    let newel_aws_client::ServiceError { status, code, message, request_id, .. } = error;
-    ServiceError { status, code, message, request_id }
+    let newel_aws_client::ServiceError { status, code, message, request_id, extended_request_id, .. } = error;
+    ServiceError { status, code, message, request_id, extended_request_id }
 }

@@ -81,6 +81,7 @@ impl<S: Service> Optimized<S> {
             Err(CallError::NotSent(cause)) => {
                 Submission::Failed(integration.client_failure(http_cause(&cause)).into())
             }
+            Err(CallError::TooLarge) => Submission::Failed(integration.too_large().into()),
             Err(CallError::Unknown { answer, cause }) => {
                 let answer = answer.map(|error| integration.service_failure(&error).into());
                 Submission::Unknown { answer, cause }
@@ -125,6 +126,7 @@ impl<S: Service> Optimized<S> {
                     _ => unknown(&integration.service_failure(&error).cause),
                 }
             }
+            Err(CallError::TooLarge) => unknown(&integration.too_large().cause),
             Err(error) => Reconciled::Later { cause: error.cause() },
         })
     }

@@ -61,7 +61,8 @@ impl World {
     /// What was sent, the attempt's token as `TOKEN` and its execution as `EXECUTION`.
     pub(crate) fn sent(&self, attempt: &Attempt) -> Vec<String> {
         let state = self.0.lock().unwrap();
-        let shown = state.sent.iter().map(|call| format!("{}.{} {}", call.service, call.operation, call.body));
+        let shown =
+            state.sent.iter().map(|call| format!("{}.{} {}", call.service, call.operation, call.body));
         let shown = shown.map(|text| text.replace(&*attempt.submit_token, "TOKEN"));
         shown.map(|text| text.replace(&*attempt.execution_arn, "EXECUTION")).collect()
     }
@@ -95,6 +96,7 @@ impl Service for World {
         state.sent.push(request.clone());
         let request_id = Some("id-1".to_owned());
         let error = |code: &str| ServiceError {
+            extended_request_id: None,
             status: 400,
             code: code.to_owned(),
             message: Some("told to".to_owned()),

@@ -1,0 +1,163 @@
+//! A call from end to end: the request written, its endpoint found, signed, sent and repeated by the SDK's orchestrator,
+//! the answer read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_smithy_types::byte_stream::ByteStream;
+use newel_aws_catalog::{Catalog, Operation, Service};
+use newel_value::Value;
+
+use crate::codec::{self, Response};
+use crate::endpoint::{self, Resolver};
+use crate::invoke::{self, Invocation, Raw};
+use crate::settings;
+use crate::{Answer, CallError, Repeat, ServiceError};
+
+/// The largest answer that is read: more than sixty times what a workflow may keep of it, since a page of descriptions
+/// serves many. Larger ones are for [`Client::stream`].
+pub const MAX_ANSWER: usize = 16 << 20;
+
+/// A call of an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The service's model.
+    pub service: &'a Service,
+    /// The operation, one of the service's.
+    pub operation: &'a Operation,
+    /// The request as the wire's JSON.
+    pub body: &'a Value,
+    /// How it may be repeated.
+    pub repeat: Repeat,
+    /// What idempotency tokens are that `body` doesn't give. Without one they stay absent.
+    pub token: Option<&'a str>,
+    /// How long the whole call may take, if not as long as the configuration says.
+    pub timeout: Option<Duration>,
+}
+
+impl<'a> Call<'a> {
+    /// A call that may be repeated freely, without a token.
+    #[must_use]
+    pub const fn new(service: &'a Service, operation: &'a Operation, body: &'a Value) -> Self {
+        Self { service, operation, body, repeat: Repeat::Freely, token: None, timeout: None }
+    }
+}
+
+/// An answer of success whose body hasn't been read yet.
+#[derive(Debug)]
+pub struct Streamed {
+    /// HTTP status.
+    pub status: u16,
+    /// The headers in the order they came, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: ByteStream,
+}
+
+/// The client of all services. It keeps the endpoint rules it has read; connections and credentials are the
+/// configuration's.
+#[derive(Debug)]
+pub struct Client {
+    endpoints: Resolver,
+}
+
+impl Client {
+    /// A client of the services in this catalog.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { endpoints: Resolver::new(catalog) }
+    }
+
+    /// Makes a call and reads its answer.
+    ///
+    /// # Errors
+    /// [`CallError`], which tells what may have happened in the service.
+    pub async fn call(&self, config: &SdkConfig, call: Call<'_>) -> Result<Answer, CallError> {
+        let Streamed { status, headers, body } = self.stream(config, call).await?;
+        let body = collect(body).await?;
+        let response = Response { status, headers: &headers, body: &body };
+        if codec::is_disguised_error(call.service.metadata(), &body) {
+            let error = codec::read_error(call.service, call.operation, response);
+            return Err(CallError::Refused { throttled: invoke::is_throttle(error.code(), status), error });
+        }
+        let read = codec::read(call.service, call.operation, response);
+        let body = read.map_err(|cause| CallError::Unknown { answer: None, cause })?;
+        let request_id = request_id(&headers);
+        Ok(Answer { status, headers, request_id, body })
+    }
+
+    /// Makes a call and hands out the body of its answer unread.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn stream(&self, config: &SdkConfig, call: Call<'_>) -> Result<Streamed, CallError> {
+        let invocation = self.prepare(config, call)?;
+        match invoke::invoke(config, invocation).await {
+            Ok(Raw { status, headers, body }) => {
+                Ok(Streamed { status, headers, body: ByteStream::new(body) })
+            }
+            Err(invoke::Failure::Call(error)) => Err(error),
+            Err(invoke::Failure::Answer { status, headers, body }) => {
+                let response = Response { status, headers: &headers, body: &body };
+                Err(refusal(codec::read_error(call.service, call.operation, response)))
+            }
+        }
+    }
+
+    fn prepare(&self, config: &SdkConfig, call: Call<'_>) -> Result<Invocation, CallError> {
+        let Call { service, operation, .. } = call;
+        let filled = call.token.map(|token| codec::with_token(service, operation, call.body, token));
+        let body = filled.as_ref().unwrap_or(call.body);
+        let request = codec::write(service, operation, body)?;
+        let request = codec::finished(service, operation, body, request);
+        let settings = settings::of(config, service);
+        let not_sent = |problem: String| CallError::NotSent(problem);
+        let resolved = self.endpoints.resolve(service, operation, body, &settings);
+        let resolved = resolved.map_err(|error| not_sent(error.to_string()))?;
+        // Who names an endpoint means that host and no other.
+        let prefix = match settings.endpoint {
+            Some(_) => None,
+            None => endpoint::host_prefix(operation, service, body)
+                .map_err(|error| not_sent(error.to_string()))?,
+        };
+        Ok(Invocation {
+            service: service.name().to_owned(),
+            operation: operation.name.to_string(),
+            protocol: codec::protocol(service.metadata()),
+            request,
+            signing: settings::signing(config, service, operation, &resolved)?,
+            endpoint: settings::endpoint(&resolved, prefix.as_deref())?,
+            once: call.repeat == Repeat::Never,
+            timeout: call.timeout,
+        })
+    }
+}
+
+/// What an answer of failure proves.
+fn refusal(error: ServiceError) -> CallError {
+    let throttled = invoke::is_throttle(error.code(), error.status);
+    if error.status >= 500 && !throttled {
+        let cause = format!("{} (status {})", error.code(), error.status);
+        return CallError::Unknown { answer: Some(error), cause };
+    }
+    CallError::Refused { error, throttled }
+}
+
+/// The id that a service gives to a request, from whichever header it is in.
+fn request_id(headers: &[(String, String)]) -> Option<String> {
+    let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    header("x-amzn-requestid").or_else(|| header("x-amz-request-id"))
+}
+
+async fn collect(mut body: ByteStream) -> Result<Vec<u8>, CallError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| CallError::Unknown { answer: None, cause: error.to_string() })?;
+        if bytes.len() + chunk.len() > MAX_ANSWER {
+            return Err(CallError::TooLarge { limit: MAX_ANSWER });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
