@@ -1,21 +1,14 @@
 //! Every integration with a job, from its start call to its end, over a service that answers as told: what is sent, what
 //! the state sees, and how throttles, failures and cancels come out.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
-
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "support/scripted.rs"]
-mod scripted;
-
 use std::sync::Arc;
 
-use cases::{CASES, Case};
+use crate::cases::{CASES, Case, Lost, Success};
+use crate::scripted::{Answer, World, attempt, json};
 use newel_value::Value;
 use newel_worker::{
     Adapter as _, CallFailure, ExternalRef, JobState, Pattern, Reconciled, Submission, WatchKey,
 };
-use scripted::{Answer, World, attempt, json};
 
 /// The submission of a case's job.
 async fn submitted(world: &World, case: &Case) -> (newel_worker::Attempt, ExternalRef, Value) {
@@ -127,7 +120,7 @@ async fn a_job_that_is_gone_is_missing_unless_that_was_wanted() {
         let (_, job, _) = submitted(&world, case).await;
         let Some(code) = case.missing else { continue };
         let gone = state(&world, case, &job, Answer::Refused(code)).await.unwrap();
-        let wanted = matches!(case.success, cases::Success::Gone(_)) || case.resource.contains(":delete");
+        let wanted = matches!(case.success, Success::Gone(_)) || case.resource.contains(":delete");
         assert_eq!(matches!(gone, JobState::Succeeded(_)), wanted, "{}: {gone:?}", case.resource);
         assert_eq!(matches!(gone, JobState::Missing), !wanted, "{}: {gone:?}", case.resource);
         let other = state(&world, case, &job, Answer::Refused("AccessDeniedException")).await;
@@ -147,11 +140,11 @@ async fn a_lost_answer_is_made_up_for_as_the_service_allows() {
         world.script([case.looked_for()]);
         let found = adapter.reconcile(&attempt).await;
         let as_expected = match case.lost {
-            cases::Lost::Repeated | cases::Lost::Described => {
+            Lost::Repeated | Lost::Described => {
                 matches!(&found, Reconciled::Adopted(started) if started.external_ref.as_str() == case.job)
             }
-            cases::Lost::Natural => matches!(found, Reconciled::NotStarted),
-            cases::Lost::Unknown => matches!(found, Reconciled::Unknown { .. }),
+            Lost::Natural => matches!(found, Reconciled::NotStarted),
+            Lost::Unknown => matches!(found, Reconciled::Unknown { .. }),
         };
         assert!(as_expected, "{}: {found:?}", case.resource);
     }
