@@ -12,7 +12,8 @@ use newel_aws_catalog::{
 use newel_value::Value;
 
 use crate::arn::{self, TaskArn};
-use crate::families;
+use crate::descriptor::{Action, Family, Output, Parameters as Takes};
+use crate::families::{self, lambda};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
 use crate::sdk::SdkAction;
@@ -32,8 +33,6 @@ enum Found<'c> {
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
     AwsSdk(SdkAction<'c>),
-    /// A Lambda function by its own ARN.
-    Function,
 }
 
 impl Integrations {
@@ -53,10 +52,10 @@ impl Integrations {
     ///
     /// # Errors
     /// The fault that AWS reports at `/Resource`.
-    pub fn find(&self, arn: &str) -> Result<Integration<'_>, ResourceFault> {
+    pub fn find<'c>(&'c self, arn: &'c str) -> Result<Integration<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk(_) | Found::Function => {
+            Found::Offered { .. } | Found::AwsSdk(_) => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
         }
@@ -66,10 +65,10 @@ impl Integrations {
     ///
     /// # Errors
     /// The fault that AWS reports at `/Resource`.
-    pub fn sdk_action(&self, arn: &str) -> Result<SdkAction<'_>, ResourceFault> {
+    pub fn sdk_action<'c>(&'c self, arn: &'c str) -> Result<SdkAction<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::AwsSdk(action) => Ok(action),
-            Found::Served(_) | Found::Offered { .. } | Found::Function => Err(unrecognized(arn)),
+            Found::Served(_) | Found::Offered { .. } => Err(unrecognized(arn)),
         }
     }
 
@@ -84,10 +83,13 @@ impl Integrations {
     }
 
     /// What an ARN names.
-    fn look(&self, arn: &str) -> Result<Found<'_>, ResourceFault> {
+    fn look<'c>(&'c self, arn: &'c str) -> Result<Found<'c>, ResourceFault> {
         let unrecognized = || unrecognized(arn);
         match arn::parse(arn).ok_or_else(unrecognized)? {
-            TaskArn::Function => Ok(Found::Function),
+            TaskArn::Function => self
+                .served(&lambda::FAMILY, &lambda::FUNCTION, Pattern::RequestResponse, arn)?
+                .map(Found::Served)
+                .ok_or_else(unrecognized),
             TaskArn::AwsSdk { service, action, pattern } => {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
@@ -97,10 +99,8 @@ impl Integrations {
                 offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => {
-                if let Some(family) = families::of(service)
-                    && let Some(integration) = self.served(family, action, pattern)?
-                {
-                    return Ok(Found::Served(integration));
+                if let Some((family, action)) = families::of(service, action) {
+                    return self.served(family, action, pattern, arn)?.map(Found::Served).ok_or_else(unrecognized);
                 }
                 let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
                 let found = Found::Offered { service, action, pattern };
@@ -110,24 +110,19 @@ impl Integrations {
     }
 
     /// An action of a family that a worker serves, if it has that pattern.
-    fn served(
-        &self,
-        family: &'static crate::descriptor::Family,
-        action: &str,
+    fn served<'c>(
+        &'c self,
+        family: &'static Family,
+        action: &'static Action,
         pattern: Pattern,
-    ) -> Result<Option<Integration<'_>>, ResourceFault> {
-        let Some(action) = family.actions.iter().find(|a| a.name == action) else { return Ok(None) };
-        let offered = match pattern {
-            Pattern::RequestResponse => true,
-            Pattern::Job(version) => version == 1 && action.job.is_some(),
-            Pattern::Callback => action.callback,
-        };
-        if !offered {
+        resource: &'c str,
+    ) -> Result<Option<Integration<'c>>, ResourceFault> {
+        if !action.offers(pattern) {
             return Ok(None);
         }
         let (api, call) = self.operation(family.api, action.operation)?;
         let input = call.input.ok_or_else(|| no_operation(action.operation))?;
-        Ok(Some(Integration { family, action, pattern, api, input, output: call.output }))
+        Ok(Some(Integration { family, action, pattern, api, resource, input, output: call.output }))
     }
 
     fn model(&self, service: &str) -> Result<Option<&Service>, ResourceFault> {
@@ -157,10 +152,10 @@ impl Integrations {
         let (api, operation) = match found {
             Found::Served(integration) => {
                 let action = integration.action;
-                let operation = match integration.pattern {
-                    Pattern::RequestResponse => Some(action.operation),
-                    Pattern::Job(_) => action.job.map(|job| job.describe.operation),
-                    Pattern::Callback => None,
+                let operation = match (integration.pattern, action.output) {
+                    (Pattern::RequestResponse, Output::Answer(_)) => Some(action.operation),
+                    (Pattern::Job(_), _) => action.job.map(|job| job.describe.operation),
+                    (Pattern::RequestResponse | Pattern::Callback, _) => None,
                 };
                 (Some(integration.family.api), operation)
             }
@@ -168,7 +163,7 @@ impl Integrations {
             Found::AwsSdk(SdkAction { api, operation, pattern: Pattern::RequestResponse }) => {
                 (Some(api.name()), Some(&*operation.name))
             }
-            Found::AwsSdk(_) | Found::Function => (None, None),
+            Found::AwsSdk(_) => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -241,19 +236,23 @@ impl ResourceCatalog for Integrations {
     fn resolve(&self, arn: &str) -> Result<Resource, ResourceFault> {
         let action = |name: &str, pattern| format!("{name}{}", arn::suffix(pattern));
         let (family, resource_type, action, pattern) = match self.look(arn)? {
+            // A function by its own ARN is its own action.
+            Found::Served(Integration {
+                family,
+                action: Action { parameters: Takes::Payload, .. },
+                pattern,
+                ..
+            }) => (family.family, family.service.into(), arn.to_owned(), pattern),
             Found::Served(Integration { family, action: named, pattern, .. }) => {
                 (family.family, family.service.into(), action(named.name, pattern), pattern)
             }
             Found::Offered { service, action: named, pattern } => {
-                (service.family_of(named), service.name.into(), action(named.name, pattern), pattern)
+                (service.family, service.name.into(), action(named.name, pattern), pattern)
             }
             Found::AwsSdk(sdk) => {
                 let name = newel_aws_catalog::naming::action(&sdk.operation.name);
                 let family = families::of_sdk(sdk.api.name());
                 (family, sdk.resource_type().into(), action(&name, sdk.pattern), sdk.pattern)
-            }
-            Found::Function => {
-                (families::LAMBDA, families::LAMBDA.into(), arn.to_owned(), Pattern::RequestResponse)
             }
         };
         Ok(Resource {
@@ -271,11 +270,8 @@ impl ResourceCatalog for Integrations {
         match self.look(&resource.arn) {
             Err(fault) => vec![fault],
             Ok(Found::Served(integration)) => {
-                let request = (integration.api, integration.input);
-                let mut faults = template_faults(request, field, template, syntax, DIALECT);
-                let refused = (integration.action.refuse)(integration.pattern, template);
-                faults.extend(refused.map(|message| at(field, "", message)));
-                faults
+                let faults = integration.check_parameters(template, syntax);
+                faults.into_iter().map(|fault| at(field, &fault.pointer, fault.message)).collect()
             }
             Ok(Found::Offered { action, .. }) => match self.request_of(action) {
                 Err(fault) => vec![fault],
@@ -293,7 +289,6 @@ impl ResourceCatalog for Integrations {
                     template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
                 })
             }
-            Ok(Found::Function) => Vec::new(),
         }
     }
 
@@ -320,7 +315,6 @@ impl ResourceCatalog for Integrations {
             Found::AwsSdk(sdk) => {
                 sdk.request(&parameters)?;
             }
-            Found::Function => {}
         }
         Ok(parameters)
     }
@@ -339,7 +333,8 @@ impl ResourceCatalog for Integrations {
         let found = self.look(&resource.arn).map_err(|fault| fault.message)?;
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
-            Found::Served(_) | Found::AwsSdk(_) | Found::Function => &[],
+            Found::Served(integration) => integration.action.json,
+            Found::AwsSdk(_) => &[],
         };
         let dialect = if matches!(found, Found::AwsSdk(_)) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {

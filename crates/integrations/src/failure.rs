@@ -58,10 +58,27 @@ impl Integration<'_> {
         }
     }
 
+    /// The failure of a task whose call succeeded with more than a state can take.
+    #[must_use]
+    pub fn too_large(&self) -> TaskFailure {
+        too_large(self.family.service)
+    }
+
     /// The failure of a task whose call got no answer, or may or may not have arrived.
     #[must_use]
     pub fn client_failure(&self, cause: impl Into<String>) -> TaskFailure {
         TaskFailure { error: format!("{}.SdkClientException", self.family.error_prefix), cause: cause.into() }
+    }
+}
+
+/// The failure of a task whose answer is larger than a result may be, in AWS's words (recorded).
+pub(crate) fn too_large(resource_type: &str) -> TaskFailure {
+    TaskFailure {
+        error: "States.DataLimitExceeded".to_owned(),
+        cause: format!(
+            "The state/task '{resource_type}' returned a result with a size exceeding the maximum number of bytes service \
+             limit."
+        ),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use newel_asl::catalog::Pattern;
-use newel_aws_catalog::{Dialect, Service, ShapeId, to_wire};
+use newel_aws_catalog::{Dialect, Service, ShapeId};
 use newel_value::{ObjectBuilder, Value};
 
-use crate::descriptor::{Action, Family, Ids, Job};
+use crate::descriptor::{Action, Family, Ids, Job, Several};
 use crate::job::JobRef;
 use crate::marker;
 
@@ -24,6 +24,8 @@ pub struct Integration<'c> {
     pub pattern: Pattern,
     /// The model of the API.
     pub api: &'c Service,
+    /// The Task's resource.
+    pub(crate) resource: &'c str,
     pub(crate) input: ShapeId,
     pub(crate) output: Option<ShapeId>,
 }
@@ -59,44 +61,52 @@ impl Integration<'_> {
         }
     }
 
-    /// The call that starts the task. `token` is the attempt's submit token, which the request carries as its
-    /// idempotency token or as a marker; without one it carries neither.
+    /// The call that starts the task for an execution. `token` is the attempt's submit token, which the request carries as
+    /// its idempotency token or as a marker; without one it carries neither.
     ///
     /// # Errors
     /// As [`Self::prepare`], for parameters that didn't come from there.
-    pub fn request(&self, prepared: &Value, token: Option<&str>) -> Result<WireRequest, Vec<String>> {
-        let body = self.body(prepared)?;
-        let body =
-            token.map_or_else(|| body.clone(), |token| marker::mark(self.action.idempotency, &body, token));
+    pub fn request(
+        &self,
+        prepared: &Value,
+        execution_arn: &str,
+        token: Option<&str>,
+    ) -> Result<WireRequest, Vec<String>> {
+        let body = (self.action.stamp)(execution_arn, self.body(prepared)?);
+        let body = match token {
+            Some(token) => marker::mark(self.action.idempotency, &body, token),
+            None => body,
+        };
         Ok(self.call(self.action.operation, body))
     }
 
-    fn body(&self, parameters: &Value) -> Result<Value, Vec<String>> {
-        to_wire(self.api, self.input, parameters, DIALECT)
-            .map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
+    /// How many jobs one look can cover.
+    #[must_use]
+    pub fn describe_limit(&self) -> usize {
+        self.action.job.as_ref().map_or(1, |job| match &job.several {
+            Some(Several::Batch(batch)) => batch.ids.limit(),
+            Some(Several::Sweep(sweep)) => usize::try_from(sweep.max_page).unwrap_or(1),
+            None => job.describe.ids.limit(),
+        })
     }
 
-    /// The calls that describe these jobs, as few as the service allows. Where one call takes one id and there is a call
-    /// for a whole scope, several jobs of a scope are a sweep: its answer may hold other jobs too, and may lack some
-    /// that are on later pages ([`Self::next_page`]).
+    /// The calls that describe these jobs, as few as the service allows. Several jobs of a scope may be described by a
+    /// sweep: its answer may hold other jobs too, and may lack some that are on later pages ([`Self::next_page`]).
     #[must_use]
     pub fn describe(&self, jobs: &[JobRef]) -> Vec<WireRequest> {
         let Some(job) = self.action.job.as_ref() else { return Vec::new() };
         let describe_one_scope = |(scope, ids): &(Option<&str>, Vec<&JobRef>)| {
-            if let (Some(sweep), [_, _, ..]) = (&job.sweep, &ids[..]) {
-                let mut body = ObjectBuilder::default();
-                put_some(&mut body, Some(sweep.scope), *scope);
-                body.insert(sweep.page_size, sweep.max_page);
-                return vec![self.call(sweep.operation, body.build().into())];
-            }
-            let describe = &job.describe;
-            let describe_some = |ids: &[&JobRef]| {
-                let mut body = ObjectBuilder::default();
-                put_some(&mut body, describe.scope, *scope);
-                put_ids(&mut body, describe.ids, ids);
-                self.call(describe.operation, body.build().into())
+            let describe = match (&job.several, &ids[..]) {
+                (Some(Several::Sweep(sweep)), [_, _, ..]) => {
+                    let mut body = ObjectBuilder::default();
+                    put_some(&mut body, Some(sweep.scope), *scope);
+                    body.insert(sweep.page_size, sweep.max_page);
+                    return vec![self.call(sweep.operation, body.build().into())];
+                }
+                (Some(Several::Batch(batch)), [_, _, ..]) => batch,
+                _ => &job.describe,
             };
-            ids.chunks(describe.ids.limit().max(1)).map(describe_some).collect()
+            self.in_chunks(describe.operation, describe.scope, describe.ids, *scope, ids, None)
         };
         by_scope(jobs).iter().flat_map(describe_one_scope).collect()
     }
@@ -104,31 +114,61 @@ impl Integration<'_> {
     /// The call for the page after `answer` to `request`, if that was a sweep with more to come.
     #[must_use]
     pub fn next_page(&self, request: &WireRequest, answer: &Value) -> Option<WireRequest> {
-        let sweep = self.action.job?.sweep.filter(|sweep| sweep.operation == request.operation)?;
-        let next = answer.get(sweep.next).filter(|next| next.as_str().is_some_and(|s| !s.is_empty()))?;
-        let mut body = request.body.as_object()?.to_builder();
-        body.insert(sweep.next, next.clone());
-        Some(self.call(sweep.operation, body.build().into()))
+        let Several::Sweep(sweep) = self.action.job?.several? else { return None };
+        if sweep.operation != request.operation {
+            return None;
+        }
+        self.page_after(request, sweep.next, answer)
     }
 
-    /// The calls that end these jobs early. `reason` is shown by services that take one.
+    /// The calls that end these jobs early; none if their service has no such call or AWS leaves them running. `reason` is
+    /// shown by services that take one.
     #[must_use]
     pub fn cancel(&self, jobs: &[JobRef], reason: &str) -> Vec<WireRequest> {
-        let Some(cancel) = self.action.job.as_ref().map(|job| &job.cancel) else { return Vec::new() };
-        let cancel_one_scope = |(scope, ids): &(Option<&str>, Vec<&JobRef>)| -> Vec<WireRequest> {
-            let cancel_some = |ids: &[&JobRef]| {
-                let mut body = ObjectBuilder::default();
-                put_some(&mut body, cancel.scope, *scope);
-                put_ids(&mut body, cancel.ids, ids);
-                put_some(&mut body, cancel.reason, Some(reason));
-                self.call(cancel.operation, body.build().into())
-            };
-            ids.chunks(cancel.ids.limit().max(1)).map(cancel_some).collect()
+        let Some(cancel) = self.action.job.and_then(|job| job.cancel) else { return Vec::new() };
+        let cancel_one_scope = |(scope, ids): &(Option<&str>, Vec<&JobRef>)| {
+            let reason = cancel.reason.map(|member| (member, reason));
+            self.in_chunks(cancel.operation, cancel.scope, cancel.ids, *scope, ids, reason)
         };
         by_scope(jobs).iter().flat_map(cancel_one_scope).collect()
     }
 
-    const fn call(&self, operation: &'static str, body: Value) -> WireRequest {
+    /// Calls of an operation about jobs of one scope, each with as many as it takes.
+    fn in_chunks(
+        &self,
+        operation: &'static str,
+        scope_member: Option<&'static str>,
+        ids_member: Ids,
+        scope: Option<&str>,
+        jobs: &[&JobRef],
+        reason: Option<(&'static str, &str)>,
+    ) -> Vec<WireRequest> {
+        let call = |jobs: &[&JobRef]| {
+            let mut body = ObjectBuilder::default();
+            put_some(&mut body, scope_member, scope);
+            put_ids(&mut body, ids_member, jobs);
+            if let Some((member, reason)) = reason {
+                body.insert(member, reason);
+            }
+            self.call(operation, body.build().into())
+        };
+        jobs.chunks(ids_member.limit().max(1)).map(call).collect()
+    }
+
+    /// The same request for the page that an answer marks as the next one.
+    pub(crate) fn page_after(
+        &self,
+        request: &WireRequest,
+        mark: &'static str,
+        answer: &Value,
+    ) -> Option<WireRequest> {
+        let next = answer.get(mark).filter(|next| next.as_str().is_some_and(|s| !s.is_empty()))?;
+        let mut body = request.body.as_object()?.to_builder();
+        body.insert(mark, next.clone());
+        Some(self.call(request.operation, body.build().into()))
+    }
+
+    pub(crate) const fn call(&self, operation: &'static str, body: Value) -> WireRequest {
         WireRequest { service: self.family.api, operation, body }
     }
 }

@@ -24,8 +24,10 @@ mod failure;
 pub mod families;
 mod integration;
 mod job;
+mod lookup;
 pub mod marker;
 mod offered;
+mod request;
 mod result;
 mod sdk;
 #[cfg(test)]
@@ -35,5 +37,6 @@ pub use catalog::Integrations;
 pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
+pub use lookup::LookedUp;
 pub use result::{HttpAnswer, with_metadata};
 pub use sdk::SdkAction;

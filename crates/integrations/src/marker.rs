@@ -31,8 +31,8 @@ pub(crate) fn mark(idempotency: Idempotency, body: &Value, token: &str) -> Value
     let Value::Object(object) = body else { return body.clone() };
     let mut marked = object.to_builder();
     match idempotency {
-        Idempotency::None => {}
-        Idempotency::Token { member, max_len } => {
+        Idempotency::None | Idempotency::Natural | Idempotency::Name { .. } => {}
+        Idempotency::Token { member, max_len, .. } => {
             if !object.contains_key(member) {
                 marked.insert(member, value_of(token, max_len));
             }
@@ -54,11 +54,12 @@ pub(crate) fn is_of(idempotency: Idempotency, token: &str, job: &Value) -> bool 
     carried(idempotency, job).is_some_and(|found| found == value_of(token, MAX_VALUE))
 }
 
-/// Whether a start request carries a token or a marker.
+/// Whether a start request carries a token or a marker, or names its job.
 pub(crate) fn is_in(idempotency: Idempotency, body: &Value) -> bool {
     match idempotency {
         Idempotency::Token { member, .. } => body.get(member).is_some(),
         Idempotency::Marker { .. } => carried(idempotency, body).is_some(),
+        Idempotency::Name { .. } | Idempotency::Natural => true,
         Idempotency::None => false,
     }
 }
@@ -66,7 +67,9 @@ pub(crate) fn is_in(idempotency: Idempotency, body: &Value) -> bool {
 fn carried(idempotency: Idempotency, json: &Value) -> Option<&str> {
     match idempotency {
         Idempotency::Marker { member, key, .. } => json.get(member)?.get(key)?.as_str(),
-        Idempotency::Token { .. } | Idempotency::None => None,
+        Idempotency::Token { .. } | Idempotency::Name { .. } | Idempotency::Natural | Idempotency::None => {
+            None
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Results: what the state gets of a service's answers.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use newel_aws_catalog::from_wire;
 use newel_value::{Object, ObjectBuilder, Str, Value};
 
+use crate::descriptor::{Job, Output, Source};
 use crate::integration::{DIALECT, Integration, WireRequest};
 use crate::{TaskFailure, marker};
 
@@ -19,36 +22,78 @@ pub struct HttpAnswer {
 
 impl Integration<'_> {
     /// The output of a request-response task, and of the `TaskSubmitted` event of the other patterns: the API's answer in
-    /// PascalCase with the metadata that the Java SDK keeps.
+    /// PascalCase with the metadata that the Java SDK keeps, or what Step Functions makes of it.
     ///
     /// # Errors
-    /// The failure of a `.sync` or `.waitForTaskToken` task whose call succeeded and yet started nothing (ECS).
+    /// The failure of a task whose call succeeded and yet says that it failed.
     pub fn answer(
         &self,
         request: &WireRequest,
         answer: &Value,
         http: &HttpAnswer,
     ) -> Result<Value, TaskFailure> {
-        let answer = self.with_repeated(request, answer);
-        let shown = self
-            .output
-            .map_or_else(Value::empty_object, |shape| from_wire(self.api, shape, &answer, DIALECT));
-        match self.action.failures.filter(|_| !self.ends_with_answer()) {
-            Some(failures)
-                if has_elements(&answer, failures.member) || self.started_nothing(request, &answer) =>
-            {
-                Err(TaskFailure { error: failures.error.to_owned(), cause: shown.to_json() })
-            }
-            _ => Ok(with_metadata(&shown, http)),
+        let shown =
+            self.output.map_or_else(Value::empty_object, |shape| from_wire(self.api, shape, answer, DIALECT));
+        let shown = self.with_json_shown(shown);
+        if let Some(failure) = (self.action.failure)(self.pattern, &shown) {
+            return Err(failure);
         }
+        let members = |members: &[(&'static str, Source)]| {
+            let found = |(name, source): &(&'static str, Source)| {
+                Some((Str::from(*name), source.of(request, answer)?.clone()))
+            };
+            members.iter().filter_map(found).collect::<Vec<_>>()
+        };
+        Ok(match self.action.output {
+            Output::Answer(besides) => {
+                let mut shown = shown.as_object().cloned().unwrap_or_default().to_builder();
+                for (name, value) in members(besides) {
+                    shown.insert(name, value);
+                }
+                with_metadata(&shown.build().into(), http)
+            }
+            Output::Members(own) => with_metadata(&own_members(members(own)), http),
+            Output::Only(name) => shown.get(name).cloned().unwrap_or_default(),
+        })
+    }
+
+    /// Members whose bytes hold JSON, as that JSON, or as the text that they are.
+    fn with_json_shown(&self, shown: Value) -> Value {
+        let Value::Object(object) = &shown else { return shown };
+        if !self.action.json.iter().any(|name| object.contains_key(name)) {
+            return shown;
+        }
+        let held = |name: &str, value: &Value| {
+            let bytes = value.as_str().filter(|_| self.action.json.contains(&name))?;
+            let text = String::from_utf8(BASE64.decode(bytes).ok()?).ok()?;
+            Some(Value::parse(&text).unwrap_or_else(|_| text.into()))
+        };
+        let members = object
+            .iter()
+            .map(|(name, value)| (Str::clone(name), held(name, value).unwrap_or_else(|| value.clone())));
+        Value::Object(members.collect())
     }
 
     /// The output of a `.sync` task whose job succeeded: the described job, without metadata.
     #[must_use]
     pub fn job_result(&self, described: &Value) -> Value {
         let described = marker::strip(self.action.idempotency, described);
-        let shape = self.action.job.as_ref().and_then(|job| self.api.shape_named(job.shape));
-        shape.map_or(described.clone(), |shape| from_wire(self.api, shape, &described, DIALECT))
+        match &self.action.job {
+            Some(job) => self.job_result_of(job, &described),
+            None => described,
+        }
+    }
+
+    pub(crate) fn job_result_of(&self, job: &Job, described: &Value) -> Value {
+        let shape = self.api.shape_named(job.result.shape);
+        let shown =
+            shape.map_or_else(|| described.clone(), |shape| from_wire(self.api, shape, described, DIALECT));
+        let Some(wrapper) = job.result.wrapper else { return shown };
+        let beside = job.result.beside.iter();
+        let beside = beside
+            .filter_map(|(name, pointer)| Some((Str::from(*name), described.pointer(pointer)?.clone())));
+        let members = std::iter::once((Str::from(wrapper), shown.clone())).chain(beside);
+        own_members(members.collect())
     }
 
     /// The failure of a `.sync` task whose job failed.
@@ -56,23 +101,10 @@ impl Integration<'_> {
     pub fn job_failure(&self, described: &Value) -> TaskFailure {
         TaskFailure { error: "States.TaskFailed".to_owned(), cause: self.job_result(described).to_json() }
     }
-
-    fn started_nothing(&self, request: &WireRequest, answer: &Value) -> bool {
-        self.job().is_some() && self.started(request, answer).is_none()
-    }
-
-    fn with_repeated(&self, request: &WireRequest, answer: &Value) -> Value {
-        let Value::Object(object) = answer else { return answer.clone() };
-        let mut answer = object.to_builder();
-        for member in self.action.repeated {
-            answer.insert_some(*member, request.body.get(member).cloned());
-        }
-        answer.build().into()
-    }
 }
 
-fn has_elements(answer: &Value, member: &str) -> bool {
-    answer.get(member).and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+fn own_members(members: Vec<(Str, Value)>) -> Value {
+    Value::Object(members.into_iter().collect())
 }
 
 /// An answer, as a workflow is to see it, with `SdkHttpMetadata` and `SdkResponseMetadata`; members in name order, as AWS
@@ -107,11 +139,21 @@ pub fn with_metadata(shown: &Value, http: &HttpAnswer) -> Value {
     Value::Object(members.into_iter().collect())
 }
 
-/// A header's name as services write it and results show it; HTTP libraries give it in lower case.
+/// Names that services write in a way of their own; HTTP libraries give them in lower case.
+const HEADER_NAMES: &[(&str, &str)] = &[
+    ("x-amz-executed-version", "X-Amz-Executed-Version"),
+    ("x-amz-function-error", "X-Amz-Function-Error"),
+    ("x-amz-log-result", "X-Amz-Log-Result"),
+    ("x-amzn-remapped-content-length", "x-amzn-Remapped-Content-Length"),
+    ("x-amzn-requestid", "x-amzn-RequestId"),
+    ("x-amzn-trace-id", "X-Amzn-Trace-Id"),
+];
+
+/// A header's name as services write it and results show it.
 fn header_name(name: &str) -> Str {
     let lower = name.to_ascii_lowercase();
-    if lower == "x-amzn-requestid" {
-        return "x-amzn-RequestId".into();
+    if let Some((_, known)) = HEADER_NAMES.iter().find(|(known, _)| *known == lower) {
+        return (*known).into();
     }
     if lower.starts_with("x-") || lower == "connection" {
         return lower.into();

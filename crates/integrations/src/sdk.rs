@@ -93,13 +93,6 @@ impl SdkAction<'_> {
     /// The failure of a call whose answer is larger than a result may be, in AWS's words (recorded).
     #[must_use]
     pub fn too_large(&self) -> TaskFailure {
-        let resource = self.resource_type();
-        TaskFailure {
-            error: "States.DataLimitExceeded".to_owned(),
-            cause: format!(
-                "The state/task '{resource}' returned a result with a size exceeding the maximum number of bytes service \
-                 limit."
-            ),
-        }
+        crate::failure::too_large(&self.resource_type())
     }
 }

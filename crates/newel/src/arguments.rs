@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
 /// Newel runs AWS Step Functions workflows on your own machines.
 #[derive(Debug, clap::Parser)]
 #[command(
@@ -306,7 +308,8 @@ pub(crate) struct Test {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
     /// The family
-    pub(crate) family: Family,
+    #[arg(value_parser = PossibleValuesParser::new(TYPED_FAMILIES.iter().chain(newel_worker_aws::FAMILIES)))]
+    pub(crate) family: String,
     #[command(flatten)]
     pub(crate) arguments: newel_worker::cli::Arguments,
 }
@@ -327,16 +330,8 @@ impl From<MachineType> for newel_asl::MachineType {
     }
 }
 
-/// The families that there are workers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Family {
-    Batch,
-    Ecs,
-    Glue,
-    Dynamodb,
-    Http,
-    S3,
-}
+/// The families that have a program each; the others share one.
+const TYPED_FAMILIES: [&str; 7] = ["batch", "ecs", "glue", "dynamodb", "http", "s3", "sdk"];
 
 /// Exit codes; those from 64 on are those of sysexits.h.
 pub(crate) mod exit {
@@ -400,8 +395,9 @@ mod tests {
         assert!(matches!(read("newel serve --all").unwrap(), Command::Dev(Dev { all: true, .. })));
         assert!(matches!(
             read("newel worker dynamodb").unwrap(),
-            Command::Worker(Worker { family: Family::Dynamodb, .. })
+            Command::Worker(Worker { family, .. }) if family == "dynamodb"
         ));
+        assert!(read("newel worker messaging").is_ok() && read("newel worker sns").is_err());
         assert!(matches!(read("newel orchestrator --print-config").unwrap(), Command::Orchestrator(_)));
         assert!(matches!(read("newel backup b").unwrap(), Command::Backup(Backup { quiet: false, .. })));
         assert!(matches!(

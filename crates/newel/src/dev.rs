@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
-/// The families that the workers of this process serve.
+/// The families that the workers of this process serve, beside those of [`newel_worker_aws::FAMILIES`].
 const FAMILIES: &[&str] = &["batch", "ecs", "glue", "dynamodb", "http", "s3", "sdk"];
 
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
@@ -108,7 +108,8 @@ fn configured(command: &Dev) -> anyhow::Result<Config> {
         config.worker.aws.dev_account_credentials = true;
     }
     if config.dispatch.families.is_empty() {
-        config.dispatch.families = FAMILIES.iter().map(|family| (*family).to_owned()).collect();
+        let families = FAMILIES.iter().chain(newel_worker_aws::FAMILIES);
+        config.dispatch.families = families.map(|family| (*family).to_owned()).collect();
     }
     config.worker.check().map_err(anyhow::Error::msg)?;
     Ok(config)
@@ -152,15 +153,18 @@ async fn workers(
     integrations: Integrations,
     asked: &Shutdown,
 ) -> anyhow::Result<JoinSet<Result<(), newel_worker::Error>>> {
-    let adapters: Vec<Arc<dyn Adapter>> = vec![
+    let mut adapters: Vec<Arc<dyn Adapter>> = vec![
         newel_worker_batch::adapter(&options, integrations.clone()).await?,
         newel_worker_ecs::adapter(&options, integrations.clone()).await?,
         newel_worker_glue::adapter(&options, integrations.clone()).await?,
         newel_worker_dynamodb::adapter(&options, integrations.clone()).await?,
         newel_worker_http::adapter(&options, integrations.clone()).await?,
         newel_worker_s3::adapter(&options, integrations.clone()).await,
-        newel_worker_sdk::adapter(&options, integrations).await,
+        newel_worker_sdk::adapter(&options, integrations.clone()).await,
     ];
+    for family in newel_worker_aws::FAMILIES {
+        adapters.push(newel_worker_aws::adapter(family, &options, integrations.clone()).await?);
+    }
     let mut workers = JoinSet::new();
     for adapter in adapters {
         let mut options = options.clone();

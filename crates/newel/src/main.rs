@@ -16,29 +16,38 @@ mod validate;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser as _;
-use newel_worker::Adapter;
 
-use arguments::{Arguments, Command, Failure, Family, exit};
+use arguments::{Arguments, Command, Failure, exit};
 
 fn main() -> ExitCode {
     let name = std::env::args_os().next();
     let name = name.as_deref().map(Path::new).and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
     match name.unwrap_or_default() {
         "newel-orchestrator" => newel_orchestrator::cli::main(),
-        "newel-worker-batch" => newel_worker::cli::main::<newel_worker_batch::Batch>("newel-worker-batch"),
-        "newel-worker-ecs" => newel_worker::cli::main::<newel_worker_ecs::Ecs>("newel-worker-ecs"),
-        "newel-worker-glue" => newel_worker::cli::main::<newel_worker_glue::Glue>("newel-worker-glue"),
-        "newel-worker-dynamodb" => {
-            newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
+        "newel-worker-batch" => newel_worker::cli::main(
+            "newel-worker-batch",
+            newel_worker_batch::Batch,
+            newel_worker_batch::FAMILY,
+        ),
+        "newel-worker-ecs" => {
+            newel_worker::cli::main("newel-worker-ecs", newel_worker_ecs::Ecs, newel_worker_ecs::FAMILY)
         }
         "newel-worker-http" => newel_worker_http::main(),
         "newel-worker-s3" => {
             let arguments = <newel_worker::cli::Arguments as clap::Parser>::parse();
-            worker(Family::S3, &arguments)
+            worker("s3", &arguments)
         }
+        "newel-worker-glue" => {
+            newel_worker::cli::main("newel-worker-glue", newel_worker_glue::Glue, newel_worker_glue::FAMILY)
+        }
+        "newel-worker-dynamodb" => newel_worker::cli::main(
+            "newel-worker-dynamodb",
+            newel_worker_dynamodb::DynamoDb,
+            newel_worker_dynamodb::FAMILY,
+        ),
+        "newel-worker-aws" => newel_worker_aws::cli::main(),
         _ => command_line(),
     }
 }
@@ -62,7 +71,7 @@ fn command_line() -> ExitCode {
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),
-        Command::Worker(command) => return worker(command.family, &command.arguments),
+        Command::Worker(command) => return worker(&command.family, &command.arguments),
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -73,19 +82,20 @@ fn command_line() -> ExitCode {
     }
 }
 
-fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode {
-    use newel_worker::cli::main_with;
+fn worker(family: &str, arguments: &newel_worker::cli::Arguments) -> ExitCode {
+    use newel_worker::cli::{main_with, serve};
     match family {
-        Family::Batch => main_with::<newel_worker_batch::Batch>("newel-worker-batch", arguments),
-        Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
-        Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
-        Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
-        Family::Http => newel_worker_http::main_with(arguments),
-        Family::S3 => {
-            newel_worker::cli::serve("newel-worker-s3", arguments, async |options, integrations| {
-                let adapter: Arc<dyn Adapter> = newel_worker_s3::adapter(options, integrations).await;
-                Ok(adapter)
-            })
-        }
+        "batch" => main_with("newel-worker-batch", arguments, newel_worker_batch::Batch, family),
+        "ecs" => main_with("newel-worker-ecs", arguments, newel_worker_ecs::Ecs, family),
+        "glue" => main_with("newel-worker-glue", arguments, newel_worker_glue::Glue, family),
+        "dynamodb" => main_with("newel-worker-dynamodb", arguments, newel_worker_dynamodb::DynamoDb, family),
+        "http" => newel_worker_http::main_with(arguments),
+        "s3" => serve("newel-worker-s3", arguments, async |options, integrations| {
+            Ok(newel_worker_s3::adapter(options, integrations).await as _)
+        }),
+        "sdk" => serve("newel-worker-sdk", arguments, async |options, integrations| {
+            Ok(newel_worker_sdk::adapter(options, integrations).await as _)
+        }),
+        _ => newel_worker_aws::cli::main_with(family, arguments),
     }
 }

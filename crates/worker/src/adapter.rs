@@ -28,7 +28,7 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// Prefixes of the Task resources it serves, without partition: `states:::batch:`.
     fn resources(&self) -> Vec<String>;
 
-    /// The prefix of the family's error names: `Batch` in `Batch.SdkClientException`.
+    /// The prefix of the family's error names, or of its first service's: `Batch` in `Batch.SdkClientException`.
     fn error_prefix(&self) -> &'static str;
 
     /// The failure of an attempt whose start call came to no answer, and of which nobody can tell what it did.
@@ -37,8 +37,9 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
         Failure::sdk_client(self.error_prefix(), cause)
     }
 
-    /// How many jobs one call of [`Self::describe`] may be asked about, at least 1.
-    fn describe_limit(&self) -> usize {
+    /// How many jobs of a resource one call of [`Self::describe`] may be asked about, at least 1.
+    fn describe_limit(&self, resource: &str) -> usize {
+        let _ = resource;
         1
     }
 

@@ -47,15 +47,20 @@ struct CatalogOptions {
 /// The `main` of a family's program: reads arguments and configuration, runs until SIGTERM or SIGINT, and gives the
 /// process's exit code: 0 after an orderly stop, 1 otherwise. `program` names it in telemetry.
 #[must_use]
-pub fn main<S: Service>(program: &'static str) -> ExitCode {
-    main_with::<S>(program, &Arguments::parse())
+pub fn main<S: Service>(program: &'static str, service: S, family: &str) -> ExitCode {
+    main_with(program, &Arguments::parse(), service, family)
 }
 
 /// As [`main`], for a program that has read the arguments itself.
 #[must_use]
-pub fn main_with<S: Service>(program: &'static str, arguments: &Arguments) -> ExitCode {
+pub fn main_with<S: Service>(
+    program: &'static str,
+    arguments: &Arguments,
+    service: S,
+    family: &str,
+) -> ExitCode {
     serve(program, arguments, async |options, integrations| {
-        let adapter = Optimized::<S>::load(options, integrations).await?;
+        let adapter = Optimized::load(service, family, options, integrations).await?;
         Ok(Arc::new(adapter) as Arc<dyn Adapter>)
     })
 }

@@ -209,8 +209,9 @@ async fn a_refusal_has_no_effect(bench: &dyn Bench) {
     bench.break_next_start(Fault::Denied);
     match bench.adapter().submit(&attempt).await {
         Submission::Failed(failure) => {
-            let prefix = format!("{}.", bench.adapter().error_prefix());
-            assert!(failure.error.starts_with(&prefix), "{failure:?}");
+            let unanswered = bench.adapter().unanswered(&attempt, "").error;
+            let prefix = unanswered.split('.').next().unwrap_or_default();
+            assert!(failure.error.starts_with(&format!("{prefix}.")), "{failure:?}");
             let statuses = ["Status Code: 4", "\"StatusCode\":4"];
             assert!(statuses.iter().any(|status| failure.cause.contains(status)), "{failure:?}");
         }
@@ -250,7 +251,7 @@ async fn many_jobs_fit_one_look(bench: &dyn Bench) {
     for attempt in &attempts {
         jobs.push(started(bench, attempt).await.external_ref);
     }
-    jobs.truncate(bench.adapter().describe_limit());
+    jobs.truncate(bench.adapter().describe_limit(&attempts[0].resource));
     let groups: Vec<Arc<str>> = jobs.iter().map(|job| bench.adapter().describe_group(job)).collect();
     assert!(groups.iter().all(|group| *group == groups[0]), "the bench starts alike jobs: {groups:?}");
     let key = watch_key(bench, &attempts[0], &jobs[0]);

@@ -34,7 +34,7 @@ mod session;
 pub use adapter::{Adapter, CallFailure, Failure, JobState, Reconciled, Started, Submission, WatchKey};
 pub use attempt::{Attempt, ExternalRef, Identity, Pattern, TaskKey};
 pub use health::READY;
-pub use optimized::{CallResult, Calls, Found, NoTable, Optimized, Repeat, Service};
+pub use optimized::{CallResult, Calls, Found, Modelled, NoTable, Optimized, Repeat, Service};
 pub use options::{
     AssumeRole, AuthKind, AwsOptions, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, Options,
     PollOptions, SourceOptions,

@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use aws_sdk_batch::Client;
 use newel_integrations::{Integrations, JobRef, WireRequest};
 use newel_value::{Object, Value};
-use newel_worker::aws::{CallError, RawExchange};
+use newel_worker::aws::CallError;
 use newel_worker::{CallResult, Calls, Found, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Pages of a listing that are searched: jobs of one name and queue, newest first.
@@ -25,6 +25,9 @@ const CLOCK_SKEW_MILLIS: u64 = 300_000;
 #[derive(Debug)]
 pub struct Batch;
 
+/// The family's name.
+pub const FAMILY: &str = "batch";
+
 /// The family's adapter: what [`newel_worker::run`] takes.
 ///
 /// # Errors
@@ -33,30 +36,23 @@ pub async fn adapter(
     options: &Options,
     integrations: Integrations,
 ) -> Result<Arc<Optimized<Batch>>, NoTable> {
-    Optimized::load(options, integrations).await.map(Arc::new)
+    Optimized::load(Batch, FAMILY, options, integrations).await.map(Arc::new)
 }
 
 #[async_trait]
 impl Service for Batch {
     type Client = Client;
 
-    const NAME: &'static str = "batch";
-
-    fn client(config: &SdkConfig) -> Client {
+    fn client(&self, config: &SdkConfig) -> Client {
         Client::new(config)
     }
 
-    async fn send(
-        client: &Client,
-        request: &WireRequest,
-        exchange: RawExchange,
-        repeat: Repeat,
-    ) -> CallResult {
+    async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {
         match request.operation {
-            "SubmitJob" => typed_call!(aws_sdk_batch, client.submit_job(), exchange, repeat),
-            "DescribeJobs" => typed_call!(aws_sdk_batch, client.describe_jobs(), exchange, repeat),
-            "ListJobs" => typed_call!(aws_sdk_batch, client.list_jobs(), exchange, repeat),
-            "TerminateJob" => typed_call!(aws_sdk_batch, client.terminate_job(), exchange, repeat),
+            "SubmitJob" => typed_call!(aws_sdk_batch, client.submit_job(), request, repeat),
+            "DescribeJobs" => typed_call!(aws_sdk_batch, client.describe_jobs(), request, repeat),
+            "ListJobs" => typed_call!(aws_sdk_batch, client.list_jobs(), request, repeat),
+            "TerminateJob" => typed_call!(aws_sdk_batch, client.terminate_job(), request, repeat),
             other => Err(CallError::NotSent(format!("Batch has no operation {other} here"))),
         }
     }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    newel_worker::cli::main::<newel_worker_batch::Batch>("newel-worker-batch")
+    newel_worker::cli::main("newel-worker-batch", newel_worker_batch::Batch, newel_worker_batch::FAMILY)
 }

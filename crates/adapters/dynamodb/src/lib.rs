@@ -11,12 +11,15 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use newel_integrations::{Integrations, WireRequest};
-use newel_worker::aws::{CallError, RawExchange};
+use newel_worker::aws::CallError;
 use newel_worker::{CallResult, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Amazon DynamoDB through its SDK.
 #[derive(Debug)]
 pub struct DynamoDb;
+
+/// The family's name.
+pub const FAMILY: &str = "dynamodb";
 
 /// The family's adapter: what [`newel_worker::run`] takes.
 ///
@@ -26,45 +29,34 @@ pub async fn adapter(
     options: &Options,
     integrations: Integrations,
 ) -> Result<Arc<Optimized<DynamoDb>>, NoTable> {
-    Optimized::load(options, integrations).await.map(Arc::new)
+    Optimized::load(DynamoDb, FAMILY, options, integrations).await.map(Arc::new)
 }
 
 #[async_trait]
 impl Service for DynamoDb {
     type Client = Client;
 
-    const NAME: &'static str = "dynamodb";
-
-    fn client(config: &SdkConfig) -> Client {
+    fn client(&self, config: &SdkConfig) -> Client {
         Client::new(config)
     }
 
-    async fn send(
-        client: &Client,
-        request: &WireRequest,
-        exchange: RawExchange,
-        repeat: Repeat,
-    ) -> CallResult {
+    async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {
         // A table's ARN decides the endpoint, so the name has to be in the typed input too.
         let table = request.body.get("TableName").and_then(|name| name.as_str()).map(str::to_owned);
         match request.operation {
             "GetItem" => {
-                typed_call!(aws_sdk_dynamodb, client.get_item().set_table_name(table), exchange, repeat)
+                typed_call!(aws_sdk_dynamodb, client.get_item().set_table_name(table), request, repeat)
             }
             "PutItem" => {
-                typed_call!(aws_sdk_dynamodb, client.put_item().set_table_name(table), exchange, repeat)
+                typed_call!(aws_sdk_dynamodb, client.put_item().set_table_name(table), request, repeat)
             }
             "UpdateItem" => {
-                typed_call!(aws_sdk_dynamodb, client.update_item().set_table_name(table), exchange, repeat)
+                typed_call!(aws_sdk_dynamodb, client.update_item().set_table_name(table), request, repeat)
             }
             "DeleteItem" => {
-                typed_call!(aws_sdk_dynamodb, client.delete_item().set_table_name(table), exchange, repeat)
+                typed_call!(aws_sdk_dynamodb, client.delete_item().set_table_name(table), request, repeat)
             }
             other => Err(CallError::NotSent(format!("DynamoDB has no operation {other} here"))),
         }
-    }
-
-    fn only_reads(operation: &str) -> bool {
-        operation == "GetItem"
     }
 }

@@ -3,5 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
+    newel_worker::cli::main(
+        "newel-worker-dynamodb",
+        newel_worker_dynamodb::DynamoDb,
+        newel_worker_dynamodb::FAMILY,
+    )
 }

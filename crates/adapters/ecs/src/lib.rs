@@ -10,41 +10,37 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use newel_integrations::{Integrations, WireRequest};
-use newel_worker::aws::{CallError, RawExchange};
+use newel_worker::aws::CallError;
 use newel_worker::{CallResult, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Amazon ECS through its SDK.
 #[derive(Debug)]
 pub struct Ecs;
 
+/// The family's name.
+pub const FAMILY: &str = "ecs";
+
 /// The family's adapter: what [`newel_worker::run`] takes.
 ///
 /// # Errors
 /// When the integrations have no table of the service.
 pub async fn adapter(options: &Options, integrations: Integrations) -> Result<Arc<Optimized<Ecs>>, NoTable> {
-    Optimized::load(options, integrations).await.map(Arc::new)
+    Optimized::load(Ecs, FAMILY, options, integrations).await.map(Arc::new)
 }
 
 #[async_trait]
 impl Service for Ecs {
     type Client = Client;
 
-    const NAME: &'static str = "ecs";
-
-    fn client(config: &SdkConfig) -> Client {
+    fn client(&self, config: &SdkConfig) -> Client {
         Client::new(config)
     }
 
-    async fn send(
-        client: &Client,
-        request: &WireRequest,
-        exchange: RawExchange,
-        repeat: Repeat,
-    ) -> CallResult {
+    async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {
         match request.operation {
-            "RunTask" => typed_call!(aws_sdk_ecs, client.run_task(), exchange, repeat),
-            "DescribeTasks" => typed_call!(aws_sdk_ecs, client.describe_tasks(), exchange, repeat),
-            "StopTask" => typed_call!(aws_sdk_ecs, client.stop_task(), exchange, repeat),
+            "RunTask" => typed_call!(aws_sdk_ecs, client.run_task(), request, repeat),
+            "DescribeTasks" => typed_call!(aws_sdk_ecs, client.describe_tasks(), request, repeat),
+            "StopTask" => typed_call!(aws_sdk_ecs, client.stop_task(), request, repeat),
             other => Err(CallError::NotSent(format!("ECS has no operation {other} here"))),
         }
     }

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    newel_worker::cli::main::<newel_worker_ecs::Ecs>("newel-worker-ecs")
+    newel_worker::cli::main("newel-worker-ecs", newel_worker_ecs::Ecs, newel_worker_ecs::FAMILY)
 }

@@ -11,7 +11,7 @@ use aws_config::SdkConfig;
 use aws_sdk_glue::Client;
 use newel_integrations::{Integrations, WireRequest};
 use newel_value::{Object, Value};
-use newel_worker::aws::{CallError, RawExchange};
+use newel_worker::aws::CallError;
 use newel_worker::{CallResult, Calls, Found, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Pages of a listing that are searched: runs of one job, newest first.
@@ -25,35 +25,31 @@ const CLOCK_SKEW_MILLIS: u64 = 300_000;
 #[derive(Debug)]
 pub struct Glue;
 
+/// The family's name.
+pub const FAMILY: &str = "glue";
+
 /// The family's adapter: what [`newel_worker::run`] takes.
 ///
 /// # Errors
 /// When the integrations have no table of the service.
 pub async fn adapter(options: &Options, integrations: Integrations) -> Result<Arc<Optimized<Glue>>, NoTable> {
-    Optimized::load(options, integrations).await.map(Arc::new)
+    Optimized::load(Glue, FAMILY, options, integrations).await.map(Arc::new)
 }
 
 #[async_trait]
 impl Service for Glue {
     type Client = Client;
 
-    const NAME: &'static str = "glue";
-
-    fn client(config: &SdkConfig) -> Client {
+    fn client(&self, config: &SdkConfig) -> Client {
         Client::new(config)
     }
 
-    async fn send(
-        client: &Client,
-        request: &WireRequest,
-        exchange: RawExchange,
-        repeat: Repeat,
-    ) -> CallResult {
+    async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {
         match request.operation {
-            "StartJobRun" => typed_call!(aws_sdk_glue, client.start_job_run(), exchange, repeat),
-            "GetJobRun" => typed_call!(aws_sdk_glue, client.get_job_run(), exchange, repeat),
-            "GetJobRuns" => typed_call!(aws_sdk_glue, client.get_job_runs(), exchange, repeat),
-            "BatchStopJobRun" => typed_call!(aws_sdk_glue, client.batch_stop_job_run(), exchange, repeat),
+            "StartJobRun" => typed_call!(aws_sdk_glue, client.start_job_run(), request, repeat),
+            "GetJobRun" => typed_call!(aws_sdk_glue, client.get_job_run(), request, repeat),
+            "GetJobRuns" => typed_call!(aws_sdk_glue, client.get_job_runs(), request, repeat),
+            "BatchStopJobRun" => typed_call!(aws_sdk_glue, client.batch_stop_job_run(), request, repeat),
             other => Err(CallError::NotSent(format!("Glue has no operation {other} here"))),
         }
     }

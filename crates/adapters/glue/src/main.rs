@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    newel_worker::cli::main::<newel_worker_glue::Glue>("newel-worker-glue")
+    newel_worker::cli::main("newel-worker-glue", newel_worker_glue::Glue, newel_worker_glue::FAMILY)
 }

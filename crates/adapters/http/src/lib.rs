@@ -209,7 +209,7 @@ impl Adapter for Http {
         }
     }
 
-    fn describe_limit(&self) -> usize {
+    fn describe_limit(&self, _: &str) -> usize {
         kubernetes::DESCRIBE_LIMIT
     }
 

@@ -45,7 +45,7 @@ pub struct Sdk {
 }
 
 impl Sdk {
-    fn action(&self, attempt: &Attempt) -> Result<SdkAction<'_>, Failure> {
+    fn action<'a>(&'a self, attempt: &'a Attempt) -> Result<SdkAction<'a>, Failure> {
         let action = self.integrations.sdk_action(&attempt.resource);
         action.map_err(|fault| Failure::new("States.Runtime", fault.message))
     }

@@ -3,8 +3,9 @@
 use newel_asl::catalog::Pattern;
 use newel_value::{Object, Value};
 
-use crate::descriptor::{Action, Cancel, Describe, Ending, Family, Idempotency, Ids, Job};
-use crate::descriptor::{confirmed, refuse_nothing};
+use crate::descriptor::{
+    Action, Cancel, Describe, Ending, Family, Idempotency, Ids, Job, JobResult, Source, call, cancelled,
+};
 use crate::marker;
 
 pub(super) const FAMILY: Family = Family {
@@ -18,39 +19,23 @@ pub(super) const FAMILY: Family = Family {
 };
 
 const SUBMIT_JOB: Action = Action {
-    name: "submitJob",
-    operation: "SubmitJob",
-    job: Some(Job {
-        id: "/jobId",
+    idempotency: Idempotency::Marker { member: "tags", key: marker::TAG, max_entries: 50 },
+    ..call("submitJob", "SubmitJob").completed(add_environment).waits(Job {
+        id: Source::Answer("/jobId"),
         scope: None,
         describe: Describe {
             operation: "DescribeJobs",
             scope: None,
             ids: Ids::Many("jobs", 100),
-            jobs: "jobs",
-            id: "jobId",
+            jobs: "/jobs",
+            id: Some("jobId"),
+            missing: &[],
         },
-        sweep: None,
-        cancel: Cancel {
-            operation: "TerminateJob",
-            scope: None,
-            ids: Ids::One("jobId"),
-            reason: Some("reason"),
-        },
-        shape: "JobDetail",
-        ending: Ending {
-            status: "status",
-            succeeded: &["SUCCEEDED"],
-            failed: &["FAILED"],
-            confirm: confirmed,
-        },
-    }),
-    callback: false,
-    complete: add_environment,
-    refuse: refuse_nothing,
-    idempotency: Idempotency::Marker { member: "tags", key: marker::TAG, max_entries: 50 },
-    repeated: &[],
-    failures: None,
+        several: None,
+        cancel: Some(Cancel { reason: Some("reason"), ..cancelled("TerminateJob", "jobId") }),
+        result: JobResult::bare("JobDetail"),
+        ending: Ending::of("/status", &["SUCCEEDED"], &["FAILED"]),
+    })
 };
 
 /// What a job's container sees of who started it; results of jobs show it.

@@ -3,7 +3,10 @@
 use newel_asl::catalog::Pattern;
 use newel_value::Value;
 
-use crate::descriptor::{Action, Cancel, Describe, Ending, Failures, Family, Idempotency, Ids, Job, Scope};
+use crate::TaskFailure;
+use crate::descriptor::{
+    Action, Cancel, Describe, Ending, Family, Ids, Job, JobResult, Source, call, cancelled,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "ecs",
@@ -15,41 +18,28 @@ pub(super) const FAMILY: Family = Family {
     actions: &[RUN_TASK],
 };
 
-const RUN_TASK: Action = Action {
-    name: "runTask",
-    operation: "RunTask",
-    job: Some(Job {
-        id: "/tasks/0/taskArn",
-        scope: Some(Scope::Answer("/tasks/0/clusterArn")),
+const RUN_TASK: Action = call("runTask", "RunTask")
+    .token("clientToken", 64)
+    .callback()
+    .completed(add_started_by)
+    .refusing(refuse_many_tasks)
+    .failing(nothing_started)
+    .waits(Job {
+        id: Source::Answer("/tasks/0/taskArn"),
+        scope: Some(Source::Answer("/tasks/0/clusterArn")),
         describe: Describe {
             operation: "DescribeTasks",
             scope: Some("cluster"),
             ids: Ids::Many("tasks", 100),
-            jobs: "tasks",
-            id: "taskArn",
+            jobs: "/tasks",
+            id: Some("taskArn"),
+            missing: &["ClusterNotFoundException"],
         },
-        sweep: None,
-        cancel: Cancel {
-            operation: "StopTask",
-            scope: Some("cluster"),
-            ids: Ids::One("task"),
-            reason: Some("reason"),
-        },
-        shape: "Task",
-        ending: Ending {
-            status: "lastStatus",
-            succeeded: &["STOPPED"],
-            failed: &[],
-            confirm: containers_succeeded,
-        },
-    }),
-    callback: true,
-    complete: add_started_by,
-    refuse: refuse_many_tasks,
-    idempotency: Idempotency::Token { member: "clientToken", max_len: 64 },
-    repeated: &[],
-    failures: Some(Failures { member: "failures", error: "AmazonECS.Unknown" }),
-};
+        several: None,
+        cancel: Some(Cancel { reason: Some("reason"), ..cancelled("StopTask", "task").within("cluster") }),
+        result: JobResult::bare("Task"),
+        ending: Ending { confirm: containers_succeeded, ..Ending::of("/lastStatus", &["STOPPED"], &[]) },
+    });
 
 /// Adds who started a `.sync` task, as recordings show it. A `StartedBy` of the user's stays.
 fn add_started_by(pattern: Pattern, parameters: Value) -> Value {
@@ -78,4 +68,15 @@ fn containers_succeeded(task: &Value) -> bool {
     let mut codes = containers.iter().filter_map(|c| c.get("exitCode").and_then(Value::as_i64)).peekable();
     let started = task.get("stopCode").and_then(Value::as_str) != Some("TaskFailedToStart");
     started && codes.peek().is_some() && codes.all(|code| code == 0)
+}
+
+/// Under `.sync` and `.waitForTaskToken` a task that wasn't placed is a failure, though the call succeeded.
+fn nothing_started(pattern: Pattern, answer: &Value) -> Option<TaskFailure> {
+    let list = |name| answer.get(name).and_then(Value::as_array).unwrap_or_default();
+    let failed = match pattern {
+        Pattern::RequestResponse => false,
+        Pattern::Callback => !list("Failures").is_empty(),
+        Pattern::Job(_) => !list("Failures").is_empty() || list("Tasks").is_empty(),
+    };
+    failed.then(|| TaskFailure { error: "AmazonECS.Unknown".to_owned(), cause: answer.to_json() })
 }

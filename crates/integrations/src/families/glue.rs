@@ -1,7 +1,11 @@
 //! AWS Glue: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-glue.html>.
 
-use crate::descriptor::{Action, Cancel, Describe, Ending, Family, Idempotency, Ids, Job, Scope, Sweep};
-use crate::descriptor::{complete_nothing, confirmed, refuse_nothing};
+use newel_value::Value;
+
+use crate::descriptor::{
+    Action, Cancel, Ending, Family, Idempotency, Ids, Job, JobResult, Output, Several, Source, Sweep, call,
+    one,
+};
 use crate::marker;
 
 pub(super) const FAMILY: Family = Family {
@@ -15,46 +19,40 @@ pub(super) const FAMILY: Family = Family {
 };
 
 const START_JOB_RUN: Action = Action {
-    name: "startJobRun",
-    operation: "StartJobRun",
-    job: Some(Job {
-        id: "/JobRunId",
-        scope: Some(Scope::Request("/JobName")),
-        describe: Describe {
-            operation: "GetJobRun",
-            scope: Some("JobName"),
-            ids: Ids::One("RunId"),
-            jobs: "JobRun",
-            id: "Id",
-        },
-        sweep: Some(Sweep {
+    idempotency: Idempotency::Marker { member: "Arguments", key: marker::ARGUMENT, max_entries: usize::MAX },
+    output: Output::Answer(&[("JobName", Source::Request("/JobName"))]),
+    ..call("startJobRun", "StartJobRun").waits(Job {
+        id: Source::Answer("/JobRunId"),
+        scope: Some(Source::Request("/JobName")),
+        describe: one("GetJobRun", "RunId", "/JobRun", &["EntityNotFoundException"]).within("JobName"),
+        several: Some(Several::Sweep(Sweep {
             operation: "GetJobRuns",
             scope: "JobName",
             page_size: "MaxResults",
             max_page: 200,
             next: "NextToken",
-            jobs: "JobRuns",
-        }),
-        cancel: Cancel {
+            jobs: "/JobRuns",
+            id: "Id",
+        })),
+        cancel: Some(Cancel {
             operation: "BatchStopJobRun",
             scope: Some("JobName"),
             ids: Ids::Many("JobRunIds", 25),
             reason: None,
-        },
-        shape: "JobRun",
+            refused: names_errors,
+        }),
+        result: JobResult::bare("JobRun"),
         // A run that someone stopped counts as done and not as failed, as peers have it; recordings show neither.
         // EXPIRED is a queued run that never started, so it is a failure.
-        ending: Ending {
-            status: "JobRunState",
-            succeeded: &["SUCCEEDED", "STOPPED"],
-            failed: &["FAILED", "TIMEOUT", "ERROR", "EXPIRED"],
-            confirm: confirmed,
-        },
-    }),
-    callback: false,
-    complete: complete_nothing,
-    refuse: refuse_nothing,
-    idempotency: Idempotency::Marker { member: "Arguments", key: marker::ARGUMENT, max_entries: usize::MAX },
-    repeated: &["JobName"],
-    failures: None,
+        ending: Ending::of(
+            "/JobRunState",
+            &["SUCCEEDED", "STOPPED"],
+            &["FAILED", "TIMEOUT", "ERROR", "EXPIRED"],
+        ),
+    })
 };
+
+/// BatchStopJobRun answers with success and a list of the runs that it couldn't stop.
+fn names_errors(answer: &Value) -> bool {
+    answer.get("Errors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
+}

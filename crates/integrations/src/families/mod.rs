@@ -1,11 +1,23 @@
-//! The tables, one module a service.
+//! The tables, one module a service or a few that belong together.
 
+mod athena;
 mod batch;
+mod bedrock;
+mod codebuild;
+mod databrew;
 mod dynamodb;
 mod ecs;
+mod eks;
+mod emr;
+mod emr_containers;
+mod emr_serverless;
 mod glue;
+pub(crate) mod lambda;
+mod mediaconvert;
+mod messaging;
+mod sagemaker;
 
-use crate::descriptor::Family;
+use crate::descriptor::{Action, Family};
 
 /// The worker family of `aws-sdk` integrations.
 pub const SDK: &str = "sdk";
@@ -13,17 +25,60 @@ pub const SDK: &str = "sdk";
 pub const STATES: &str = "states";
 /// The worker family of Lambda functions.
 pub const LAMBDA: &str = "lambda";
+/// The worker family of Amazon EMR in all its forms.
+const EMR: &str = "emr";
 
-/// Every service that has an optimized integration here, ordered by name.
-pub const FAMILIES: &[Family] = &[batch::FAMILY, dynamodb::FAMILY, ecs::FAMILY, glue::FAMILY];
+/// Every service that has an optimized integration here, ordered by name. Two tables of one service have an API each.
+pub const FAMILIES: &[Family] = &[
+    athena::FAMILY,
+    batch::FAMILY,
+    bedrock::CONTROL,
+    bedrock::RUNTIME,
+    codebuild::FAMILY,
+    databrew::FAMILY,
+    dynamodb::FAMILY,
+    ecs::FAMILY,
+    eks::FAMILY,
+    emr::FAMILY,
+    emr_containers::FAMILY,
+    emr_serverless::FAMILY,
+    messaging::EVENTS,
+    glue::FAMILY,
+    lambda::FAMILY,
+    mediaconvert::FAMILY,
+    sagemaker::FAMILY,
+    messaging::SNS,
+    messaging::SQS,
+];
+
+/// The worker families that are served through the models of their APIs, by name.
+pub const MODELLED: &[&str] = &[
+    "athena",
+    "bedrock",
+    "codebuild",
+    "databrew",
+    "eks",
+    EMR,
+    LAMBDA,
+    "mediaconvert",
+    "messaging",
+    "sagemaker",
+];
 
 /// The family that serves the actions of a service under `aws-sdk`.
 pub(crate) fn of_sdk(service: &str) -> &'static str {
     if service == "sfn" { STATES } else { SDK }
 }
 
-/// A service's table by its name in ARNs.
+/// An action of a service by their names in ARNs.
 #[must_use]
-pub fn of(service: &str) -> Option<&'static Family> {
-    FAMILIES.iter().find(|family| family.service == service)
+pub fn of(service: &str, action: &str) -> Option<(&'static Family, &'static Action)> {
+    let tables = FAMILIES.iter().filter(|family| family.service == service);
+    tables.flat_map(|family| family.actions.iter().map(move |a| (family, a))).find(|(_, a)| a.name == action)
+}
+
+/// The tables that a worker family serves.
+#[must_use]
+pub fn served_by(family: &str) -> Vec<&'static Family> {
+    FAMILIES.iter().filter(|table| table.family == family).collect()
 }

@@ -13,7 +13,7 @@ use newel_asl::catalog::Pattern;
 use newel_aws_catalog::TemplateSyntax;
 use newel_value::Value;
 
-pub(crate) use parameters::Parameters;
+pub(crate) use parameters::{Parameters, name_faults};
 use rules::Rule;
 pub(crate) use sdk::is_supported;
 pub(crate) use services::SERVICES;
@@ -40,8 +40,6 @@ pub(crate) struct Action {
     pub(crate) parameters: Parameters,
     /// What its parameters have to be besides, if they are Step Functions' own.
     pub(crate) rules: &'static [Rule],
-    /// The worker family that serves it, if not its service's.
-    pub(crate) family: Option<&'static str>,
     /// The API operation whose answer is the result of a request-response task.
     pub(crate) answer: Option<&'static str>,
     /// The `.sync` pattern.
@@ -59,13 +57,6 @@ pub(crate) struct Job {
     pub(crate) second_version: bool,
     /// The API operation that tells where the job is, if the API's model has it.
     pub(crate) poll: Option<&'static str>,
-}
-
-impl Service {
-    /// The worker family that serves one of its actions.
-    pub(crate) fn family_of(&self, action: &Action) -> &'static str {
-        action.family.unwrap_or(self.family)
-    }
 }
 
 impl Action {
@@ -123,10 +114,7 @@ mod tests {
     fn patterns_are_those_of_the_table() {
         let offers = |service, action, pattern| of(service, action).is_some_and(|(_, a)| a.offers(pattern));
         for (service, action, job, second, callback) in [
-            ("lambda", "invoke", false, false, true),
             ("states", "startExecution", true, true, true),
-            ("athena", "startQueryExecution", true, false, false),
-            ("athena", "getQueryResults", false, false, false),
             ("eks", "runJob", true, false, true),
             ("http", "invoke", false, false, false),
         ] {
@@ -134,15 +122,19 @@ mod tests {
                 .map(|pattern| offers(service, action, pattern));
             assert_eq!(found, [true, job, second, callback], "{service}:{action}");
         }
-        assert!(of("dynamodb", "query").is_none() && of("lambda", "Invoke").is_none());
+        assert!(of("dynamodb", "query").is_none() && of("http", "Invoke").is_none());
     }
 
     #[test]
     fn no_action_is_in_both_lists() {
         for service in SERVICES {
-            let Some(family) = crate::families::of(service.name) else { continue };
             for action in service.actions {
-                assert!(family.actions.iter().all(|fuller| fuller.name != action.name), "{}", action.name);
+                assert!(
+                    crate::families::of(service.name, action.name).is_none(),
+                    "{}:{}",
+                    service.name,
+                    action.name
+                );
             }
         }
     }

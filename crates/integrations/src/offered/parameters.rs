@@ -23,7 +23,7 @@ pub(crate) enum Parameters {
 }
 
 /// What is wrong with parameters that are Step Functions' own: unknown names and missing ones.
-pub(super) fn faults(
+pub(crate) fn name_faults(
     required: &[&str],
     optional: &[&str],
     given: &Object,
@@ -46,7 +46,7 @@ impl Parameters {
     pub(super) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<String> {
         match (self, template) {
             (Self::Own { required, optional }, Value::Object(template)) => {
-                faults(required, optional, template, Some(syntax))
+                name_faults(required, optional, template, Some(syntax))
             }
             _ => Vec::new(),
         }
@@ -57,7 +57,7 @@ impl Parameters {
         match (self, parameters) {
             (Self::Request { .. }, _) => Vec::new(),
             (Self::Own { required, optional }, Value::Object(given)) => {
-                faults(required, optional, given, None)
+                name_faults(required, optional, given, None)
             }
             (Self::Own { .. }, _) => {
                 vec!["The value for the field 'Parameters' must be an OBJECT".to_owned()]

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use newel_value::Value;
 
-use super::{json, with};
+use super::{EXECUTION, json, with};
 use crate::descriptor::Verdict;
 use crate::{JobRef, WireRequest};
 
@@ -18,7 +18,7 @@ fn shown(calls: &[WireRequest]) -> Vec<String> {
 
 #[track_caller]
 fn check_request(resource: &str, parameters: &str, token: Option<&str>, expected: &str) {
-    let call = with(resource, |i| i.request(&json(parameters), token).unwrap());
+    let call = with(resource, |i| i.request(&json(parameters), EXECUTION, token).unwrap());
     assert_eq!(shown(&[call]), [expected]);
 }
 
@@ -66,7 +66,9 @@ fn start_calls_carry_a_token_or_a_marker() {
 #[test]
 fn long_tokens_are_hashed_and_full_maps_stay_as_they_are() {
     let token = "t".repeat(100);
-    let call = with("ecs:runTask", |i| i.request(&json(r#"{"TaskDefinition":"t"}"#), Some(&token)).unwrap());
+    let call = with("ecs:runTask", |i| {
+        i.request(&json(r#"{"TaskDefinition":"t"}"#), EXECUTION, Some(&token)).unwrap()
+    });
     let sent = call.body.get("clientToken").and_then(Value::as_str).unwrap().to_owned();
     assert_eq!(sent.len(), 64);
     assert!(sent.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -75,7 +77,7 @@ fn long_tokens_are_hashed_and_full_maps_stay_as_they_are() {
     let full =
         format!(r#"{{"JobName":"j","JobQueue":"q","JobDefinition":"d","Tags":{{{}}}}}"#, tags.join(","));
     let call = with("batch:submitJob", |i| {
-        let call = i.request(&json(&full), Some("tok")).unwrap();
+        let call = i.request(&json(&full), EXECUTION, Some("tok")).unwrap();
         assert!(!i.is_recoverable(&call));
         call
     });
@@ -85,7 +87,7 @@ fn long_tokens_are_hashed_and_full_maps_stay_as_they_are() {
 #[test]
 fn start_calls_know_whether_a_lost_answer_can_be_made_up() {
     let recoverable = |resource: &str, parameters: &str, token: Option<&str>| {
-        with(resource, |i| i.is_recoverable(&i.request(&json(parameters), token).unwrap()))
+        with(resource, |i| i.is_recoverable(&i.request(&json(parameters), EXECUTION, token).unwrap()))
     };
     let batch = r#"{"JobName":"j","JobQueue":"q","JobDefinition":"d"}"#;
     assert!(recoverable("batch:submitJob", batch, Some("tok")));
@@ -97,7 +99,7 @@ fn start_calls_know_whether_a_lost_answer_can_be_made_up() {
 #[test]
 fn started_jobs_are_named_with_their_scope() {
     let started = |resource: &str, parameters: &str, answer: &str| {
-        with(resource, |i| i.started(&i.request(&json(parameters), None).unwrap(), &json(answer)))
+        with(resource, |i| i.started(&i.request(&json(parameters), EXECUTION, None).unwrap(), &json(answer)))
             .map(|j| j.to_string())
     };
     let batch = r#"{"JobName":"j","JobQueue":"q","JobDefinition":"d"}"#;

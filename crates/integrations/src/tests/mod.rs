@@ -9,6 +9,8 @@ use newel_value::Value;
 
 use crate::Integration;
 
+const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:m:e";
+
 fn json(text: &str) -> Value {
     Value::parse(text).unwrap()
 }

@@ -43,14 +43,6 @@ fn resources_are_named_as_the_history_shows_them() {
 #[test]
 fn resources_that_no_worker_carries_out_are_known_all_the_same() {
     for (arn, family, resource_type, action, express) in [
-        ("arn:aws:states:::lambda:invoke", "lambda", "lambda", "invoke", true),
-        (
-            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "messaging",
-            "sqs",
-            "sendMessage.waitForTaskToken",
-            false,
-        ),
         ("arn:aws:states:::states:startExecution.sync:2", "states", "states", "startExecution.sync:2", false),
         ("arn:aws:states:::http:invoke", "http", "http", "invoke", true),
         ("arn:aws:states:::aws-sdk:glue:startJobRun", "sdk", "aws-sdk:glue", "startJobRun", true),
@@ -60,11 +52,6 @@ fn resources_that_no_worker_carries_out_are_known_all_the_same() {
         assert_eq!(named, (family, resource_type, action, express), "{arn}");
         assert!(integrations().find(arn).is_err(), "{arn}");
     }
-    let function = "arn:aws:lambda:us-east-1:123456789012:function:f:1";
-    let resource = integrations().resolve(function).unwrap();
-    assert_eq!((&*resource.family, resource.pattern), ("lambda", Pattern::RequestResponse));
-    let anything = json("[1]");
-    assert_eq!(integrations().check_template(&resource, "Parameters", &anything), []);
 }
 
 #[test]
@@ -90,7 +77,6 @@ fn what_is_not_there_is_refused_in_awss_words() {
         "arn:aws:states:::aws-sdk:s4:getObject",
         "arn:aws:states:::aws-sdk:glue:StartJobRun",
         "arn:aws:states:::aws-sdk:glue:startJobRun.sync",
-        "arn:aws:states:::lambda:invoke.sync",
         "arn:aws:states:us-east-1:123456789012:activity:a",
         "arn:aws:states:::nonsense:doIt",
         "arn:aws:lambda:us-east-1:123456789012:layer:f",

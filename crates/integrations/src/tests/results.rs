@@ -1,6 +1,6 @@
 //! Results and failures.
 
-use super::{json, with};
+use super::{EXECUTION, json, with};
 use crate::{HttpAnswer, ServiceError, TaskFailure};
 
 fn http() -> HttpAnswer {
@@ -19,8 +19,9 @@ fn http() -> HttpAnswer {
 }
 
 fn answer(resource: &str, parameters: &str, wire: &str) -> Result<String, TaskFailure> {
-    let answer =
-        with(resource, |i| i.answer(&i.request(&json(parameters), None).unwrap(), &json(wire), &http()));
+    let answer = with(resource, |i| {
+        i.answer(&i.request(&json(parameters), EXECUTION, None).unwrap(), &json(wire), &http())
+    });
     answer.map(|a| a.to_json())
 }
 

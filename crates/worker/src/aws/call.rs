@@ -39,6 +39,8 @@ pub enum CallError {
         /// Whether it asked for fewer calls.
         throttled: bool,
     },
+    /// It succeeded, and its answer is larger than can be read.
+    TooLarge,
     /// It may have had an effect.
     Unknown {
         /// What the service said, if it answered (a 5xx).
@@ -55,6 +57,7 @@ impl CallError {
             Self::NotSent(_) => "not_sent",
             Self::Refused { throttled: true, .. } => "throttled",
             Self::Refused { .. } => "refused",
+            Self::TooLarge => "too_large",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -64,6 +67,7 @@ impl CallError {
     pub fn cause(&self) -> String {
         match self {
             Self::NotSent(cause) | Self::Unknown { cause, .. } => cause.clone(),
+            Self::TooLarge => "the answer is larger than can be read".to_owned(),
             Self::Refused { error, .. } => {
                 format!("{}: {}", error.code(), error.message.as_deref().unwrap_or_default())
             }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{Batch, Millis, Outcome, Schedule};
+use super::{Batch, Millis, Outcome, Place, Schedule};
 use crate::adapter::{Adapter, CallFailure, Failure, JobState, WatchKey};
 use crate::attempt::{Attempt, ExternalRef, TaskKey};
 use crate::ledger::{Ledger, end_report};
@@ -64,7 +64,7 @@ impl Poller {
         metrics: Metrics,
         options: &Options,
     ) -> Arc<Self> {
-        let schedule = Schedule::new(options.poll.clone(), adapter.describe_limit(), fastrand::u64(..));
+        let schedule = Schedule::new(options.poll.clone(), fastrand::u64(..));
         Arc::new(Self {
             adapter,
             ledger,
@@ -90,6 +90,7 @@ impl Poller {
             resource: Arc::clone(&attempt.resource),
             group: self.adapter.describe_group(&job),
         };
+        let limit = self.adapter.describe_limit(&attempt.resource);
         let now = self.now();
         let age = attempt.submitted_at.and_then(|at| SystemTime::now().duration_since(at).ok());
         let born = now - age.map_or(0, millis);
@@ -108,7 +109,7 @@ impl Poller {
             refused_since: None,
         };
         state.jobs.insert(number, watched);
-        state.schedule.add(number, key, born, at_most, now);
+        state.schedule.add(number, Place { key, limit }, born, at_most, now);
         self.metrics.watched(1);
         self.changed.notify_one();
     }

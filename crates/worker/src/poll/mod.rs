@@ -7,4 +7,4 @@ mod driver;
 mod schedule;
 
 pub(crate) use driver::Poller;
-pub(crate) use schedule::{Batch, Millis, Outcome, Schedule};
+pub(crate) use schedule::{Batch, Millis, Outcome, Place, Schedule};

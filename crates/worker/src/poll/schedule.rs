@@ -32,6 +32,15 @@ const TAKE_ALONG: f64 = 0.5;
 /// The longest wait after failed calls.
 const LONGEST_RETRY: Millis = 60_000;
 
+/// Where a job belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// What it has in common with the jobs of its group.
+    pub(crate) key: WatchKey,
+    /// How many jobs of the group one call covers: the same for all of them.
+    pub(crate) limit: usize,
+}
+
 /// One call to make.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Batch {
@@ -65,6 +74,7 @@ struct Watched {
 #[derive(Debug)]
 struct Group {
     key: WatchKey,
+    limit: usize,
     due: BTreeSet<(Millis, Job)>,
     size: usize,
     /// No round before this.
@@ -78,7 +88,6 @@ struct Group {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     options: PollOptions,
-    limit: usize,
     jobs: FxHashMap<Job, Watched>,
     groups: FxHashMap<u64, Group>,
     group_ids: FxHashMap<WatchKey, u64>,
@@ -90,12 +99,11 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// An empty schedule for a service whose describe call covers `limit` jobs; `seed` decides its jitter.
+    /// An empty schedule; `seed` decides its jitter.
     #[must_use]
-    pub(crate) fn new(options: PollOptions, limit: usize, seed: u64) -> Self {
+    pub(crate) fn new(options: PollOptions, seed: u64) -> Self {
         Self {
             options,
-            limit: limit.max(1),
             jobs: FxHashMap::default(),
             groups: FxHashMap::default(),
             group_ids: FxHashMap::default(),
@@ -119,16 +127,9 @@ impl Schedule {
     }
 
     /// Puts a job under watch that was submitted at `born`. `at_most` bounds its interval.
-    pub(crate) fn add(
-        &mut self,
-        job: u64,
-        key: WatchKey,
-        born: Millis,
-        at_most: Option<Millis>,
-        now: Millis,
-    ) {
+    pub(crate) fn add(&mut self, job: u64, place: Place, born: Millis, at_most: Option<Millis>, now: Millis) {
         self.remove(job);
-        let group = self.group_of(key, now);
+        let group = self.group_of(place, now);
         let wait = self.interval(born, at_most, now);
         // Old jobs come in numbers when a worker takes over from another; they are spread over their interval.
         let young = self.options.young_millis as Millis;
@@ -256,8 +257,8 @@ impl Schedule {
                 break;
             }
             any = true;
-            let mut jobs = Vec::with_capacity(self.limit.min(group.due.len()));
-            while jobs.len() < self.limit
+            let mut jobs = Vec::with_capacity(group.limit.min(group.due.len()));
+            while jobs.len() < group.limit
                 && let Some((_, job)) = group.due.pop_first()
             {
                 if let Some(watched) = self.jobs.get_mut(&job) {
@@ -294,7 +295,7 @@ impl Schedule {
         }
     }
 
-    fn group_of(&mut self, key: WatchKey, now: Millis) -> u64 {
+    fn group_of(&mut self, Place { key, limit }: Place, now: Millis) -> u64 {
         if let Some(id) = self.group_ids.get(&key) {
             return *id;
         }
@@ -309,6 +310,7 @@ impl Schedule {
         self.group_ids.insert(key.clone(), id);
         let group = Group {
             key,
+            limit: limit.max(1),
             due: BTreeSet::new(),
             size: 0,
             not_before: Millis::MIN / 2,

@@ -21,6 +21,7 @@ fn key(account: usize, role: usize, group: &str) -> WatchKey {
 /// A service on virtual time: jobs that end when they end, and answers that take a while.
 struct World {
     schedule: Schedule,
+    limit: usize,
     now: Millis,
     /// Calls under way, by when they answer.
     calls: BTreeMap<(Millis, u64), Batch>,
@@ -35,7 +36,8 @@ struct World {
 impl World {
     fn new(limit: usize) -> Self {
         Self {
-            schedule: Schedule::new(PollOptions::default(), limit, 7),
+            schedule: Schedule::new(PollOptions::default(), 7),
+            limit,
             now: 0,
             calls: BTreeMap::new(),
             made: Vec::new(),
@@ -48,7 +50,7 @@ impl World {
     }
 
     fn add(&mut self, job: Job, key: WatchKey, born: Millis, end: Millis) {
-        self.schedule.add(job, key, born, None, self.now);
+        self.schedule.add(job, Place { key, limit: self.limit }, born, None, self.now);
         self.ends.insert(job, end);
     }
 
@@ -75,7 +77,7 @@ impl World {
     fn call(&mut self) {
         let batches = self.schedule.take_due(self.now);
         for batch in batches {
-            assert!(!batch.jobs.is_empty() && batch.jobs.len() <= self.schedule.limit);
+            assert!(!batch.jobs.is_empty() && batch.jobs.len() <= self.limit);
             self.made.push((self.now, batch.key.clone(), batch.jobs.len()));
             self.sequence += 1;
             self.calls.insert((self.now + self.answer_takes, self.sequence), batch);
@@ -151,7 +153,7 @@ const HOUR: Millis = 60 * MINUTE;
 
 #[test]
 fn intervals_grow_with_age() {
-    let schedule = Schedule::new(PollOptions::default(), 1, 0);
+    let schedule = Schedule::new(PollOptions::default(), 0);
     let check = |age: Millis, at_most: Option<Millis>, expect: Millis| {
         assert_eq!(schedule.interval(-age, at_most, 0), expect, "age {age}");
     };

@@ -1,0 +1,7 @@
+//! The program `newel-worker-aws`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    newel_worker_aws::cli::main()
+}

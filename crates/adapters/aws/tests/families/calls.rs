@@ -1,0 +1,337 @@
+//! What is called without a job: payloads, messages, events, lookups, and failures inside answers of success.
+
+use std::sync::Arc;
+
+use crate::scripted::{Answer, World, attempt};
+use newel_value::Value;
+use newel_worker::{Adapter as _, Attempt, Failure, Pattern, Reconciled, Submission};
+
+/// The outcome of a request-response task, without metadata, and what was sent for it.
+async fn called(
+    resource: &str,
+    parameters: &str,
+    answers: impl IntoIterator<Item = Answer>,
+) -> (Result<String, Failure>, Vec<String>) {
+    let attempt = attempt(resource, Pattern::RequestResponse, parameters);
+    let world = World::new();
+    world.script(answers);
+    let submission = world.adapter(resource).await.submit(&attempt).await;
+    (outcome(submission), world.sent(&attempt))
+}
+
+fn outcome(submission: Submission) -> Result<String, Failure> {
+    match submission {
+        Submission::Finished(output) => Ok(shown(output.value())),
+        Submission::Failed(failure) => Err(failure),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn shown(output: &Value) -> String {
+    let Value::Object(members) = output else { return output.to_json() };
+    let members = members.iter().filter(|(name, _)| !name.starts_with("Sdk"));
+    let members: newel_value::Object =
+        members.map(|(name, value)| (Arc::clone(name), value.clone())).collect();
+    Value::from(members).to_json()
+}
+
+#[tokio::test]
+async fn functions_take_and_give_json() {
+    // "eyJhIjoxfQ==" is {"a":1}, "Im9rIg==" is "ok", "bm90IGpzb24=" isn't JSON.
+    let (result, sent) = called(
+        "lambda:invoke",
+        r#"{"FunctionName":"f","Payload":{"a":1},"Qualifier":"live"}"#,
+        [Answer::of(r#"{"StatusCode":200,"ExecutedVersion":"1","Payload":"eyJhIjoxfQ=="}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"ExecutedVersion":"1","Payload":{"a":1},"StatusCode":200}"#);
+    assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f","Payload":"eyJhIjoxfQ==","Qualifier":"live"}"#]);
+
+    let (result, sent) = called(
+        "lambda:invoke",
+        r#"{"FunctionName":"f","Payload":"ok"}"#,
+        [Answer::of(r#"{"StatusCode":200,"Payload":"bm90IGpzb24="}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"Payload":"not json","StatusCode":200}"#);
+    assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f","Payload":"Im9rIg=="}"#]);
+
+    let (_, sent) =
+        called("lambda:invoke", r#"{"FunctionName":"f","Payload":null}"#, [Answer::of("{}")]).await;
+    assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f"}"#]);
+}
+
+#[tokio::test]
+async fn what_a_function_throws_is_the_error_of_the_task() {
+    // {"errorMessage":"m","errorType":"CustomException"}
+    let thrown = "eyJlcnJvck1lc3NhZ2UiOiJtIiwiZXJyb3JUeXBlIjoiQ3VzdG9tRXhjZXB0aW9uIn0=";
+    let answer = format!(r#"{{"StatusCode":200,"FunctionError":"Unhandled","Payload":"{thrown}"}}"#);
+    let (result, _) = called("lambda:invoke", r#"{"FunctionName":"f"}"#, [Answer::of(&answer)]).await;
+    let cause = r#"{"errorMessage":"m","errorType":"CustomException"}"#;
+    assert_eq!(result, Err(Failure::new("CustomException", cause)));
+
+    let answer = r#"{"StatusCode":200,"FunctionError":"Unhandled","Payload":"e30="}"#;
+    let (result, _) = called("lambda:invoke", r#"{"FunctionName":"f"}"#, [Answer::of(answer)]).await;
+    assert_eq!(result, Err(Failure::new("Lambda.Unknown", "{}")));
+}
+
+#[tokio::test]
+async fn a_function_by_its_own_arn_is_all_payload() {
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:f:live";
+    let function = |parameters: &str| Attempt {
+        resource: arn.into(),
+        ..attempt("lambda:invoke", Pattern::RequestResponse, parameters)
+    };
+    let world = World::new();
+    let adapter = world.adapter("lambda:invoke").await;
+    world.script([Answer::of(r#"{"StatusCode":200,"Payload":"eyJhIjoxfQ=="}"#)]);
+    let attempt = function(r#"["any",1]"#);
+    assert_eq!(outcome(adapter.submit(&attempt).await).unwrap(), r#"{"a":1}"#);
+    assert_eq!(
+        world.sent(&attempt),
+        [format!(r#"lambda.Invoke {{"FunctionName":"{arn}","Payload":"WyJhbnkiLDFd"}}"#)]
+    );
+    world.script([Answer::of(r#"{"FunctionError":"Unhandled","Payload":"eyJlcnJvclR5cGUiOiJFIn0="}"#)]);
+    let failed = outcome(adapter.submit(&function("{}")).await);
+    assert_eq!(failed, Err(Failure::new("E", r#"{"errorType":"E"}"#)));
+    world.script([Answer::Refused("ResourceNotFoundException")]);
+    let failed = outcome(adapter.submit(&function("{}")).await).unwrap_err();
+    assert_eq!(failed.error, "Lambda.ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn messages_that_are_no_text_are_sent_as_their_json() {
+    let (result, sent) = called(
+        "sqs:sendMessage",
+        r#"{"QueueUrl":"http://q","MessageBody":{"a":[1]}}"#,
+        [Answer::of(r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#);
+    assert_eq!(sent, [r#"sqs.SendMessage {"QueueUrl":"http://q","MessageBody":"{\"a\":[1]}"}"#]);
+
+    let (result, sent) =
+        called("sns:publish", r#"{"TopicArn":"t","Message":{"a":1}}"#, [Answer::of(r#"{"MessageId":"i"}"#)])
+            .await;
+    assert_eq!(result.unwrap(), r#"{"MessageId":"i"}"#);
+    assert_eq!(sent, [r#"sns.Publish {"TopicArn":"t","Message":"{\"a\":1}"}"#]);
+}
+
+#[tokio::test]
+async fn errors_are_named_for_the_service_not_for_the_family() {
+    for (resource, parameters, code, error) in [
+        ("sns:publish", r#"{"TopicArn":"t","Message":"m"}"#, "NotFound", "SNS.NotFoundException"),
+        ("sns:publish", r#"{"Message":"m"}"#, "InvalidParameter", "SNS.InvalidParameterException"),
+        (
+            "sqs:sendMessage",
+            r#"{"QueueUrl":"q","MessageBody":"m"}"#,
+            "MissingParameter",
+            "SQS.AmazonSQSException",
+        ),
+        (
+            "events:putEvents",
+            r#"{"Entries":[]}"#,
+            "ValidationException",
+            "EventBridge.AmazonEventBridgeException",
+        ),
+        (
+            "elasticmapreduce:terminateCluster",
+            r#"{"ClusterId":"c"}"#,
+            "InternalServerError",
+            "ElasticMapReduce.InternalServerErrorException",
+        ),
+        (
+            "emr-serverless:stopApplication",
+            r#"{"ApplicationId":"a"}"#,
+            "ValidationException",
+            "EMRServerless.ValidationException",
+        ),
+        (
+            "sagemaker:createModel",
+            r#"{"ModelName":"m"}"#,
+            "ResourceLimitExceeded",
+            "SageMaker.ResourceLimitExceededException",
+        ),
+        ("bedrock:invokeModel", r#"{"ModelId":"m"}"#, "ThrottlingException", "Bedrock.ThrottlingException"),
+    ] {
+        let (result, _) = called(resource, parameters, [Answer::Refused(code)]).await;
+        assert_eq!(result.unwrap_err().error, error);
+    }
+    let world = World::new();
+    let attempt = attempt("sqs:sendMessage", Pattern::RequestResponse, "{}");
+    let failure = world.adapter("sqs:sendMessage").await.unanswered(&attempt, "reset");
+    assert_eq!(failure, Failure::new("SQS.SdkClientException", "Unable to execute HTTP request: reset"));
+}
+
+#[tokio::test]
+async fn events_name_their_execution_and_fail_as_one() {
+    let entries = r#"{"Entries":[{"Source":"s","DetailType":"t","Detail":{"a":1},"Resources":["own"]},{"Source":"s","Detail":"x"}]}"#;
+    let (result, sent) = called(
+        "events:putEvents",
+        entries,
+        [Answer::of(r#"{"FailedEntryCount":0,"Entries":[{"EventId":"1"},{"EventId":"2"}]}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"Entries":[{"EventId":"1"},{"EventId":"2"}],"FailedEntryCount":0}"#);
+    assert_eq!(
+        sent,
+        [concat!(
+            r#"eventbridge.PutEvents {"Entries":[{"Source":"s","DetailType":"t","Detail":"{\"a\":1}","#,
+            r#""Resources":["own","arn:aws:states:us-east-1:123456789012:stateMachine:contract","EXECUTION"]},"#,
+            r#"{"Source":"s","Detail":"x","Resources":["arn:aws:states:us-east-1:123456789012:stateMachine:contract","EXECUTION"]}]}"#
+        )]
+    );
+
+    let failed = r#"{"FailedEntryCount":1,"Entries":[{"EventId":"1"},{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}"#;
+    let (result, _) = called("events:putEvents", entries, [Answer::of(failed)]).await;
+    let cause = r#"{"Entries":[{"EventId":"1"},{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}],"FailedEntryCount":1}"#;
+    assert_eq!(result, Err(Failure::new("EventBridge.FailedEntry", cause)));
+
+    let attempt = attempt("events:putEvents", Pattern::Callback, entries);
+    let world = World::new();
+    world.script([Answer::of(failed)]);
+    let submission = world.adapter("events:putEvents").await.submit(&attempt).await;
+    assert!(
+        matches!(&submission, Submission::Failed(f) if f.error == "EventBridge.FailedEntry"),
+        "{submission:?}"
+    );
+}
+
+#[tokio::test]
+async fn callbacks_go_on_when_their_message_is_sent() {
+    for (resource, parameters) in [
+        ("lambda:invoke", r#"{"FunctionName":"f","Payload":{"token":"t"}}"#),
+        ("sns:publish", r#"{"TopicArn":"t","Message":"m"}"#),
+        ("sqs:sendMessage", r#"{"QueueUrl":"q","MessageBody":"m"}"#),
+        ("events:putEvents", r#"{"Entries":[]}"#),
+        ("bedrock:invokeModel", r#"{"ModelId":"m","Body":{}}"#),
+    ] {
+        let attempt = attempt(resource, Pattern::Callback, parameters);
+        let world = World::new();
+        world.script([Answer::of("{}")]);
+        let submission = world.adapter(resource).await.submit(&attempt).await;
+        assert!(matches!(submission, Submission::Started(_)), "{resource}: {submission:?}");
+    }
+}
+
+#[tokio::test]
+async fn models_take_and_give_json() {
+    let (result, sent) = called(
+        "bedrock:invokeModel",
+        r#"{"ModelId":"m","Body":{"a":1},"ContentType":"application/json"}"#,
+        [Answer::of(r#"{"body":"eyJhIjoxfQ==","contentType":"application/json"}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"Body":{"a":1},"ContentType":"application/json"}"#);
+    assert_eq!(
+        sent,
+        [
+            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json"}"#
+        ]
+    );
+}
+
+#[tokio::test]
+async fn steps_and_clusters_have_parameters_of_step_functions_own() {
+    let (result, sent) = called(
+        "elasticmapreduce:cancelStep",
+        r#"{"ClusterId":"c","StepId":"s"}"#,
+        [Answer::of(r#"{"CancelStepsInfoList":[{"StepId":"s","Status":"SUBMITTED"}]}"#)],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"CancelStepsInfo":{"StepId":"s","Status":"SUBMITTED"}}"#);
+    assert_eq!(sent, [r#"emr.CancelSteps {"ClusterId":"c","StepIds":["s"]}"#]);
+
+    let (result, sent) = called(
+        "elasticmapreduce:setClusterTerminationProtection",
+        r#"{"ClusterId":"c","TerminationProtected":true}"#,
+        [Answer::of("{}")],
+    )
+    .await;
+    assert_eq!(result.unwrap(), "{}");
+    assert_eq!(sent, [r#"emr.SetTerminationProtection {"JobFlowIds":["c"],"TerminationProtected":true}"#]);
+}
+
+#[tokio::test]
+async fn fleets_and_groups_are_found_by_name_before_they_are_changed() {
+    let (result, sent) = called(
+        "elasticmapreduce:modifyInstanceFleetByName",
+        r#"{"ClusterId":"c","InstanceFleetName":"core","InstanceFleet":{"TargetOnDemandCapacity":2}}"#,
+        [
+            Answer::of(r#"{"InstanceFleets":[{"Id":"if-1","Name":"master"}],"Marker":"m"}"#),
+            Answer::of(r#"{"InstanceFleets":[{"Id":"if-2","Name":"core"}]}"#),
+            Answer::of("{}"),
+        ],
+    )
+    .await;
+    assert_eq!(result.unwrap(), "{}");
+    assert_eq!(
+        sent,
+        [
+            r#"emr.ListInstanceFleets {"ClusterId":"c"}"#,
+            r#"emr.ListInstanceFleets {"ClusterId":"c","Marker":"m"}"#,
+            r#"emr.ModifyInstanceFleet {"ClusterId":"c","InstanceFleet":{"TargetOnDemandCapacity":2,"InstanceFleetId":"if-2"}}"#,
+        ]
+    );
+    let (result, sent) = called(
+        "elasticmapreduce:modifyInstanceGroupByName",
+        r#"{"ClusterId":"c","InstanceGroupName":"task","InstanceGroup":{"InstanceCount":3}}"#,
+        [Answer::of(r#"{"InstanceGroups":[{"Id":"ig-1","Name":"task"}]}"#), Answer::of("{}")],
+    )
+    .await;
+    assert_eq!(result.unwrap(), "{}");
+    assert_eq!(
+        sent[1],
+        r#"emr.ModifyInstanceGroups {"ClusterId":"c","InstanceGroups":[{"InstanceCount":3,"InstanceGroupId":"ig-1"}]}"#
+    );
+    let (result, sent) = called(
+        "elasticmapreduce:modifyInstanceGroupByName",
+        r#"{"ClusterId":"c","InstanceGroupName":"none","InstanceGroup":{"InstanceCount":3}}"#,
+        [Answer::of(r#"{"InstanceGroups":[{"Id":"ig-1","Name":"task"}]}"#)],
+    )
+    .await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.error, "ElasticMapReduce.InvalidRequestException");
+    assert_eq!(failure.cause, "There is no instance group named 'none' in c.");
+    assert_eq!(sent.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_lost_call_did_is_asked_only_where_there_is_an_answer() {
+    for (resource, parameters, again) in [
+        ("athena:getQueryResults", r#"{"QueryExecutionId":"q"}"#, true),
+        ("codebuild:stopBuild", r#"{"Id":"b"}"#, true),
+        ("sns:publish", r#"{"TopicArn":"t","Message":"m"}"#, false),
+        ("lambda:invoke", r#"{"FunctionName":"f"}"#, false),
+    ] {
+        let world = World::new();
+        let attempt = attempt(resource, Pattern::RequestResponse, parameters);
+        let found = world.adapter(resource).await.reconcile(&attempt).await;
+        assert_eq!(matches!(found, Reconciled::NotStarted), again, "{resource}: {found:?}");
+        assert_eq!(matches!(found, Reconciled::Unknown { .. }), !again, "{resource}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_fit_nothing_fail_the_task_before_a_call() {
+    let (result, sent) = called("sns:publish", r#"{"Topic":"t"}"#, []).await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.error, "States.Runtime");
+    assert!(failure.cause.ends_with(
+        r#"could not be used to start the Task: [The field "Topic" is not supported by Step Functions, The field 'Message' is required but was missing]"#
+    ), "{}", failure.cause);
+    let (result, _) = called("elasticmapreduce:addStep", r#"{"ClusterId":"c","Steps":[]}"#, []).await;
+    assert!(result.unwrap_err().cause.contains(r#"The field "Steps" is not supported"#));
+    let (_, nothing) = called("sns:publish", r#"{"Topic":"t"}"#, []).await;
+    assert_eq!((sent, nothing), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_family_carries_out_its_own_resources_only() {
+    let world = World::new();
+    let attempt =
+        attempt("sqs:sendMessage", Pattern::RequestResponse, r#"{"QueueUrl":"q","MessageBody":"m"}"#);
+    let failure = outcome(world.adapter_of("lambda").await.submit(&attempt).await).unwrap_err();
+    assert_eq!(failure.error, "States.Runtime");
+    assert!(world.sent(&attempt).is_empty());
+}

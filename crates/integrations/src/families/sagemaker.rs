@@ -1,0 +1,97 @@
+//! Amazon SageMaker AI: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html>.
+
+use newel_asl::catalog::Pattern;
+use newel_value::{Object, Value};
+
+use crate::descriptor::{Action, Ending, Family, Idempotency, Job, JobResult, Source, call, cancelled, one};
+
+pub(super) const FAMILY: Family = Family {
+    service: "sagemaker",
+    family: "sagemaker",
+    api: "sagemaker",
+    error_prefix: "SageMaker",
+    base_exception: "AmazonSageMakerException",
+    display_name: "AmazonSageMaker",
+    actions: &[
+        starts("createTrainingJob", "CreateTrainingJob").waits(job(
+            Source::Request("/TrainingJobName"),
+            ("DescribeTrainingJob", "StopTrainingJob", "TrainingJobName"),
+            "DescribeTrainingJobResponse",
+            "/TrainingJobStatus",
+        )),
+        starts("createTransformJob", "CreateTransformJob").waits(job(
+            Source::Request("/TransformJobName"),
+            ("DescribeTransformJob", "StopTransformJob", "TransformJobName"),
+            "DescribeTransformJobResponse",
+            "/TransformJobStatus",
+        )),
+        starts("createProcessingJob", "CreateProcessingJob").waits(job(
+            Source::Request("/ProcessingJobName"),
+            ("DescribeProcessingJob", "StopProcessingJob", "ProcessingJobName"),
+            "DescribeProcessingJobResponse",
+            "/ProcessingJobStatus",
+        )),
+        starts("createHyperParameterTuningJob", "CreateHyperParameterTuningJob").waits(job(
+            Source::Request("/HyperParameterTuningJobName"),
+            ("DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob", "HyperParameterTuningJobName"),
+            "DescribeHyperParameterTuningJobResponse",
+            "/HyperParameterTuningJobStatus",
+        )),
+        starts("createLabelingJob", "CreateLabelingJob").waits(job(
+            Source::Request("/LabelingJobName"),
+            ("DescribeLabelingJob", "StopLabelingJob", "LabelingJobName"),
+            "DescribeLabelingJobResponse",
+            "/LabelingJobStatus",
+        )),
+        call("createEndpoint", "CreateEndpoint"),
+        call("createEndpointConfig", "CreateEndpointConfig"),
+        call("createModel", "CreateModel"),
+        call("updateEndpoint", "UpdateEndpoint"),
+    ],
+};
+
+/// What SageMaker answers when it doesn't know a job: the model's error, and in practice a validation error.
+const MISSING: &[&str] = &["ResourceNotFound", "ValidationException"];
+
+/// An action that starts a job under the name that the user gives it.
+const fn starts(name: &'static str, operation: &'static str) -> Action {
+    let named = Idempotency::Name { created: "/CreationTime" };
+    Action { idempotency: named, ..call(name, operation).completed(add_managed_by) }
+}
+
+/// A job that the operations to describe and to stop it take by this member.
+const fn job(
+    id: Source,
+    (describe, stop, name): (&'static str, &'static str, &'static str),
+    shape: &'static str,
+    status: &'static str,
+) -> Job {
+    Job {
+        id,
+        scope: None,
+        describe: one(describe, name, "", MISSING),
+        several: None,
+        cancel: Some(cancelled(stop, name)),
+        result: JobResult::bare(shape),
+        ending: Ending::of(status, &["Completed"], &["Failed", "Stopped"]),
+    }
+}
+
+/// Adds the tag by which `.sync` jobs are known.
+fn add_managed_by(pattern: Pattern, parameters: Value) -> Value {
+    let Value::Object(object) = &parameters else { return parameters };
+    let tags = match object.get("Tags") {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(tags)) => tags.as_slice(),
+        Some(_) => return parameters,
+    };
+    if !matches!(pattern, Pattern::Job(_)) {
+        return parameters;
+    }
+    let added: Object =
+        [("Key", "MANAGED_BY_AWS"), ("Value", "STARTED_BY_STEP_FUNCTIONS")].into_iter().collect();
+    let tags: Value = tags.iter().cloned().chain([added.into()]).collect();
+    let mut parameters = object.to_builder();
+    parameters.insert("Tags", tags);
+    parameters.build().into()
+}
