@@ -62,16 +62,6 @@ impl Integrations {
         }
     }
 
-    /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
-    #[must_use]
-    pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {
-        match self.look(arn) {
-            Ok(Found::Offered { action, .. }) => action.refuse_own(parameters),
-            Ok(_) => Vec::new(),
-            Err(fault) => vec![fault.message],
-        }
-    }
-
     /// The action of an AWS SDK integration that an ARN names.
     ///
     /// # Errors
@@ -80,6 +70,16 @@ impl Integrations {
         match self.look(arn)? {
             Found::AwsSdk(action) => Ok(action),
             Found::Served(_) | Found::Offered { .. } | Found::Function => Err(unrecognized(arn)),
+        }
+    }
+
+    /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
+    #[must_use]
+    pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {
+        match self.look(arn) {
+            Ok(Found::Offered { action, .. }) => action.refuse_own(parameters),
+            Ok(_) => Vec::new(),
+            Err(fault) => vec![fault.message],
         }
     }
 

@@ -335,6 +335,7 @@ pub(crate) enum Family {
     Glue,
     Dynamodb,
     Http,
+    S3,
 }
 
 /// Exit codes; those from 64 on are those of sysexits.h.
