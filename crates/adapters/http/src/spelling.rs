@@ -26,9 +26,9 @@ impl Head {
         let bytes = self.0.lock();
         let text = String::from_utf8_lossy(&bytes);
         // Heads of 1xx answers come first.
-        let heads = text.split("\r\n\r\n");
-        let interim = |head: &&str| head.split(' ').nth(1).is_some_and(|status| status.starts_with('1'));
-        let Some(head) = heads.skip_while(interim).next() else { return HashMap::new() };
+        let mut heads = text.split("\r\n\r\n");
+        let interim = |head: &str| head.split(' ').nth(1).is_some_and(|status| status.starts_with('1'));
+        let Some(head) = heads.find(|head| !interim(head)) else { return HashMap::new() };
         let mut names = HashMap::new();
         for (name, _) in head.lines().skip(1).filter_map(|line| line.split_once(':')) {
             names.entry(name.to_ascii_lowercase()).or_insert_with(|| name.to_owned());
