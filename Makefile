@@ -57,7 +57,7 @@ $(JSONATA):
 .PHONY: catalog
 catalog: .newel/aws-catalog.bin
 
-.newel/aws-catalog.bin: crates/aws-catalog/botocore.txt
+.newel/aws-catalog.bin: crates/aws-catalog/botocore.txt crates/aws-catalog/src/archive.rs $(wildcard crates/aws-catalog/src/model/*.rs)
 	$(call say,the models of AWS services$(comma) from the botocore wheel (.newel/aws-catalog.bin))
 	@mkdir -p .newel
 	@wheel=$$(crates/aws-catalog/fetch.sh .newel) && \

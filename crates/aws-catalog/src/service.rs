@@ -95,12 +95,12 @@ impl Service {
     /// The error shape that a code on the wire means, if the model has one: by the shape's own code, else by its name.
     #[must_use]
     pub fn error(&self, code: &str) -> Option<&Shape> {
-        let code_of = |shape: &'_ Shape| match &shape.kind {
-            ShapeKind::Structure(s) => {
-                s.error.as_ref().map(|e| Str::clone(e.code.as_ref().unwrap_or(&shape.name)))
-            }
+        let error = |shape: &'_ Shape| match &shape.kind {
+            ShapeKind::Structure(structure) => structure.error.clone(),
             _ => None,
         };
-        self.model.shapes.iter().find(|shape| code_of(shape).is_some_and(|known| *known == *code))
+        let has_code = |shape: &&Shape| error(shape).is_some_and(|error| error.code.as_deref() == Some(code));
+        let has_name = |shape: &&Shape| *shape.name == *code && error(shape).is_some();
+        self.model.shapes.iter().find(has_code).or_else(|| self.model.shapes.iter().find(has_name))
     }
 }

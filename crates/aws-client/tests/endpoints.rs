@@ -3,21 +3,22 @@
 //! `NEWEL_CONFORMANCE` names the folder of recorded cases, `NEWEL_CATALOG` the packed models; without them the tests say so
 //! and pass.
 
+mod common;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{env, fs};
 
-use newel_aws_catalog::Catalog;
+use newel_aws_catalog::{Catalog, Service};
 use newel_aws_client::endpoint::{
-    AuthScheme, Endpoint, ParamKind, Params, Partitions, ResolveError, RuleSet,
+    self, AuthScheme, Endpoint, Param, ParamKind, Parameter, Params, Partitions, ResolveError, Resolver, RuleSet,
+    Settings,
 };
 use newel_value::{Str, Value};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+use common::to_wire;
 
-/// Services whose rules changed between the release the cases are of and botocore 1.44.5, and how many of their cases
-/// fail for it. A catalog of another release needs another count here.
-const OUTDATED: &[(&str, usize)] =
-    &[("acm", 2), ("dynamodb", 51), ("geo-maps", 8), ("kinesis", 2), ("organizations", 24)];
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn existing(variable: &str, default: &str) -> Option<PathBuf> {
     let path = env::var_os(variable).map_or_else(|| Path::new(ROOT).join(default), PathBuf::from);
@@ -53,7 +54,7 @@ fn params(case: &Value, rules: &RuleSet) -> Params {
     for (name, value) in case.get("params").and_then(Value::as_object).into_iter().flat_map(|o| o.iter()) {
         let declared = rules.parameters().iter().find(|p| p.name == *name);
         let kind = declared.map_or(ParamKind::Text, |p| p.kind);
-        if let Some(param) = newel_aws_client::endpoint::Param::from_json(value, kind) {
+        if let Some(param) = Param::from_json(value, kind) {
             params.insert(Str::clone(name), param);
         }
     }
@@ -84,11 +85,9 @@ fn expected(value: &Value) -> Endpoint {
 }
 
 /// What is wrong with the answer to a case, if anything is.
-fn difference(case: &Value, answer: Result<Endpoint, ResolveError>) -> Option<String> {
-    let wanted = case.get("expect").unwrap();
+fn difference(case: &Value, wanted: &Value, answer: Result<Endpoint, ResolveError>) -> Option<String> {
     let same = match (&answer, wanted.get("error").and_then(Value::as_str)) {
         (Err(ResolveError::Refused(message)), Some(error)) => message == error,
-        (Err(ResolveError::Missing(_)), Some(_)) => true,
         (Ok(endpoint), None) => *endpoint == expected(wanted.get("endpoint").unwrap()),
         _ => false,
     };
@@ -101,25 +100,58 @@ fn difference(case: &Value, answer: Result<Endpoint, ResolveError>) -> Option<St
     })
 }
 
-fn run(
-    cases: &Value,
-    rules: &RuleSet,
-    partitions: &Partitions,
-    name: &str,
-    failures: &mut Vec<String>,
-) -> usize {
-    let cases = cases.get("testCases").and_then(Value::as_array).unwrap();
-    for case in cases {
-        let failure = difference(case, rules.resolve(&params(case, rules), partitions));
-        failures.extend(failure.map(|failure| format!("{name}: {failure}")));
+/// The cases whose rules have changed since, with what botocore 1.44.5 answers by the catalog's rules; `outdated.py`
+/// writes them.
+struct Outdated(Value);
+
+impl Outdated {
+    fn read() -> Self {
+        Self(json(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outdated.json")))
     }
-    cases.len()
+
+    /// What is wanted of a case: what it expects, or what botocore answers if it is outdated.
+    fn wanted<'a>(&'a self, service: &str, index: usize, case: &'a Value) -> &'a Value {
+        let is_it = |known: &&Value| {
+            known.get("service").and_then(Value::as_str) == Some(service)
+                && known.get("index").and_then(Value::as_i64) == i64::try_from(index).ok()
+        };
+        let Some(known) = self.0.as_array().unwrap().iter().find(is_it) else { return case.get("expect").unwrap() };
+        assert_eq!(known.get("documentation"), case.get("documentation"), "outdated.json is of other cases");
+        known.get("botocore").unwrap()
+    }
+}
+
+fn cases(file: &Value) -> &[Value] {
+    file.get("testCases").and_then(Value::as_array).unwrap()
 }
 
 fn report(what: &str, count: usize, failures: &[String]) {
     println!("{what}: {} of {count} cases", count - failures.len());
     assert!(count > 0, "no cases");
-    assert!(failures.is_empty(), "{}", failures[..failures.len().min(10)].join("\n"));
+    assert!(failures.is_empty(), "{}", failures[..failures.len().min(20)].join("\n"));
+}
+
+/// The services of the catalog that there are cases of: name, cases, rules.
+fn services<'c>(catalog: &'c Catalog, folder_of: &Path) -> Vec<(&'c Service, Value)> {
+    let mut retired = Vec::new();
+    let mut services = Vec::new();
+    for service in folder(&folder_of.join("endpoint-rules")) {
+        match catalog.botocore(&name(&service)).unwrap() {
+            Some(known) => services.push((known, json(&service.join("endpoint-tests-1.json")))),
+            None => retired.push(name(&service)),
+        }
+    }
+    println!("skipped, not in the catalog: {} {retired:?}", retired.len());
+    services
+}
+
+fn rules(catalog: &Catalog, service: &Service) -> RuleSet {
+    let text = catalog.endpoint_rules(service).unwrap().unwrap();
+    RuleSet::parse(&Value::parse(text).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", service.botocore_name()))
+}
+
+fn partitions(catalog: &Catalog) -> Partitions {
+    Partitions::parse(&Value::parse(catalog.partitions().unwrap()).unwrap()).unwrap()
 }
 
 #[test]
@@ -130,27 +162,94 @@ fn every_service_resolves_as_aws_says() {
         return;
     };
     let catalog = Catalog::open(catalog).unwrap();
-    let partitions = Partitions::parse(&Value::parse(catalog.partitions().unwrap()).unwrap()).unwrap();
-    let (mut count, mut failures, mut retired) = (0, Vec::new(), Vec::new());
-    for service in folder(&folder_of.join("endpoint-rules")) {
-        let (cases, name) = (json(&service.join("endpoint-tests-1.json")), name(&service));
-        let rules = catalog.botocore(&name).unwrap().and_then(|s| catalog.endpoint_rules(s).unwrap());
-        let Some(rules) = rules else {
-            retired.push(name);
-            continue;
-        };
-        let rules = RuleSet::parse(&Value::parse(rules).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let mut failed = Vec::new();
-        count += run(&cases, &rules, &partitions, &name, &mut failed);
-        if OUTDATED.contains(&(&name, failed.len())) {
-            println!("skipped, of older rules: {} cases of {name}", failed.len());
-            count -= failed.len();
-        } else {
-            failures.append(&mut failed);
+    let (partitions, outdated) = (partitions(&catalog), Outdated::read());
+    let (mut count, mut failures) = (0, Vec::new());
+    for (service, file) in services(&catalog, &folder_of) {
+        let (name, rules) = (service.botocore_name(), rules(&catalog, service));
+        for (index, case) in cases(&file).iter().enumerate() {
+            let answer = rules.resolve(&params(case, &rules), &partitions);
+            let failure = difference(case, outdated.wanted(name, index, case), answer);
+            failures.extend(failure.map(|failure| format!("{name} {index}: {failure}")));
+            count += 1;
         }
     }
-    println!("skipped, not in the catalog: {} {retired:?}", retired.len());
     report("services", count, &failures);
+}
+
+/// The settings that stand for a call's built-in parameters.
+fn settings(built_in: &Value) -> Settings {
+    let text = |name: &str| built_in.get(name).and_then(Value::as_str).map(Str::from);
+    let flag = |name: &str| built_in.get(name).and_then(Value::as_bool).unwrap_or(false);
+    Settings {
+        region: text("AWS::Region").unwrap_or_default(),
+        endpoint: text("SDK::Endpoint"),
+        fips: flag("AWS::UseFIPS"),
+        dual_stack: flag("AWS::UseDualStack"),
+        account_id: text("AWS::Auth::AccountId"),
+        force_path_style: flag("AWS::S3::ForcePathStyle"),
+    }
+}
+
+/// Built-in parameters that the settings decide otherwise than a case does: the rules run with the case's.
+fn others<'a>(rules: &'a RuleSet, built_in: &'a Value) -> Vec<(&'a Str, &'a Value)> {
+    const FALSE: &Value = &Value::Bool(false);
+    let settled = ["AWS::Region", "SDK::Endpoint", "AWS::UseFIPS", "AWS::UseDualStack", "AWS::Auth::AccountId"];
+    let other = |parameter: &'a Parameter| {
+        let name = parameter.built_in.as_deref().filter(|name| !settled.contains(name))?;
+        let value = match (name, built_in.get(name)) {
+            // Settings with an endpoint force it.
+            ("AWS::S3::ForcePathStyle", value) => value.or(Some(FALSE)).filter(|_| built_in.get("SDK::Endpoint").is_some()),
+            ("AWS::Auth::AccountIdEndpointMode", value) => value.filter(|mode| mode.as_str() != Some("disabled")),
+            (_, value) => value,
+        };
+        Some((&parameter.name, value?))
+    };
+    rules.parameters().iter().filter_map(other).collect()
+}
+
+#[test]
+fn every_operation_binds_the_parameters_it_should() {
+    let (Some(folder_of), Some(catalog)) =
+        (conformance(), existing("NEWEL_CATALOG", ".newel/aws-catalog.bin"))
+    else {
+        return;
+    };
+    let catalog = Arc::new(Catalog::open(catalog).unwrap());
+    let (resolver, partitions, outdated) = (Resolver::new(Arc::clone(&catalog)), partitions(&catalog), Outdated::read());
+    let (mut whole, mut bound, mut failures) = (0, 0, Vec::new());
+    for (service, file) in services(&catalog, &folder_of) {
+        let (name, rules) = (service.botocore_name(), rules(&catalog, service));
+        for (index, case) in cases(&file).iter().enumerate() {
+            for input in case.get("operationInputs").and_then(Value::as_array).unwrap_or_default() {
+                let operation = service.operation(input.get("operationName").and_then(Value::as_str).unwrap());
+                let Some(operation) = operation else {
+                    failures.push(format!("{name} {index}: no operation {input}"));
+                    continue;
+                };
+                let given = input.get("operationParams").cloned().unwrap_or_else(Value::empty_object);
+                let body = operation.input.map_or_else(Value::empty_object, |id| to_wire(service, id, &given));
+                let built_in = input.get("builtInParams").cloned().unwrap_or_else(Value::empty_object);
+                let settings = settings(&built_in);
+                let others = others(&rules, &built_in);
+                let answer = if others.is_empty() {
+                    whole += 1;
+                    resolver.resolve(service, operation, &body, &settings).map(|endpoint| (*endpoint).clone())
+                } else {
+                    bound += 1;
+                    let mut params = endpoint::params(&rules, service, operation, &body, &settings);
+                    for (name, value) in others {
+                        let declared = rules.parameters().iter().find(|p| p.name == *name).unwrap();
+                        params.insert(Str::clone(name), Param::from_json(value, declared.kind).unwrap());
+                    }
+                    rules.resolve(&params, &partitions)
+                };
+                let failure = difference(case, outdated.wanted(name, index, case), answer);
+                failures.extend(failure.map(|failure| format!("{name} {index} {}: {failure}", operation.name)));
+            }
+        }
+    }
+    println!("operations: {whole} by settings alone, {bound} with built-in parameters that settings don't have");
+    report("operations", whole + bound, &failures);
 }
 
 #[test]
@@ -161,9 +260,15 @@ fn every_function_does_what_its_rules_ask() {
     for rules_file in folder(&folder_of.join("endpoint-fns/valid-rules")) {
         let name = name(&rules_file);
         let rules = RuleSet::parse(&json(&rules_file)).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let cases = folder_of.join(format!("endpoint-fns/test-cases/{name}.json"));
-        if cases.exists() {
-            count += run(&json(&cases), &rules, &partitions, &name, &mut failures);
+        let file = folder_of.join(format!("endpoint-fns/test-cases/{name}.json"));
+        if !file.exists() {
+            continue;
+        }
+        for case in cases(&json(&file)) {
+            let answer = rules.resolve(&params(case, &rules), &partitions);
+            let failure = difference(case, case.get("expect").unwrap(), answer);
+            failures.extend(failure.map(|failure| format!("{name}: {failure}")));
+            count += 1;
         }
     }
     report("functions", count, &failures);

@@ -2,6 +2,8 @@
 //!
 //! The cases stay where `NEWEL_CONFORMANCE` says; without them this test says that it skips.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,8 @@ use newel_aws_catalog::model::TimestampFormat;
 use newel_aws_catalog::{Catalog, Service, ShapeId, ShapeKind, rewrite_timestamp};
 use newel_aws_client::codec::{self, Response};
 use newel_value::{Object, Value};
+
+use common::to_wire;
 
 const TOKEN: &str = "00000000-0000-4000-8000-000000000000";
 
@@ -62,33 +66,6 @@ fn catalog(suite: &Value, case: &Value) -> Catalog {
     .into_iter()
     .collect();
     Catalog::from_models([("case", &model.into())]).unwrap()
-}
-
-/// The wire's JSON of botocore's parameters: timestamps are seconds, blobs plain text.
-fn to_wire(service: &Service, id: ShapeId, value: &Value) -> Value {
-    match (&service.shape(id).kind, value) {
-        (ShapeKind::Structure(structure), Value::Object(object)) => {
-            let mut wire = newel_value::ObjectBuilder::default();
-            for (key, value) in object.iter() {
-                if let Some(member) = structure.members.iter().find(|member| member.name == *key) {
-                    wire.insert(member.wire_name().clone(), to_wire(service, member.shape, value));
-                }
-            }
-            wire.build().into()
-        }
-        (ShapeKind::List(list), Value::Array(items)) => {
-            items.iter().map(|item| to_wire(service, list.member, item)).collect()
-        }
-        (ShapeKind::Map(map), Value::Object(object)) => {
-            let entries = object.iter().map(|(key, value)| (key.clone(), to_wire(service, map.value, value)));
-            Value::Object(entries.collect())
-        }
-        (ShapeKind::Blob { .. }, Value::String(text)) => BASE64.encode(&**text).into(),
-        (ShapeKind::Timestamp(format), value) => {
-            rewrite_timestamp(value, format.unwrap_or(TimestampFormat::EpochSeconds))
-        }
-        _ => value.clone(),
-    }
 }
 
 /// What botocore would give of the wire's JSON, in the cases' way of writing it.

@@ -334,6 +334,7 @@ pub(crate) enum Family {
     Ecs,
     Glue,
     Dynamodb,
+    Http,
     S3,
 }
 

@@ -14,8 +14,12 @@ pub fn read_error(service: &Service, operation: &Operation, response: Response<'
     let read = summary(protocol(service.metadata()), response);
     let header = |name: &str| response.header(name).map(str::to_owned);
     let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).or(read.request_id);
-    let code = read.code.unwrap_or_default();
-    let code = if code.is_empty() { of_status(response.status, service, operation) } else { code };
+    // Where a service says two codes, the old one counts unless only the new one is in the model.
+    let known =
+        |code: &Option<String>| code.as_deref().is_some_and(|code| service.error(bare(code)).is_some());
+    let code = if known(&read.shape) && !known(&read.code) { read.shape } else { read.code };
+    let code = code.filter(|code| !code.is_empty());
+    let code = code.unwrap_or_else(|| of_status(response.status, service, operation));
     let members = service.error(bare(&code)).and_then(|shape| service.shape_named(&shape.name));
     ServiceError {
         status: response.status,
@@ -37,6 +41,8 @@ pub(crate) fn bare(code: &str) -> &str {
 #[derive(Default)]
 pub(crate) struct Summary {
     pub(crate) code: Option<String>,
+    /// The error's name in the model, where the service says that besides.
+    pub(crate) shape: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) request_id: Option<String>,
 }
@@ -63,6 +69,7 @@ fn of_json(body: Value, response: Response<'_>) -> Summary {
     let code = old.or_else(|| response.header("x-amzn-errortype")).map(str::to_owned);
     Summary {
         code: code.or_else(|| text(&["__type", "code", "Code"])),
+        shape: text(&["__type"]),
         message: text(&["message", "Message", "errorMessage"]),
         request_id: None,
     }
@@ -82,6 +89,7 @@ fn of_xml(response: Response<'_>) -> Summary {
     let id = |name: &str| descendant(name).map(xml_read::content).filter(|text| !text.is_empty());
     Summary {
         code: child("Code"),
+        shape: None,
         message: child("Message").or_else(|| child("message")),
         request_id: id("RequestId").or_else(|| id("RequestID")),
     }

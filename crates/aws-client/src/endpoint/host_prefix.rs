@@ -85,3 +85,80 @@ fn label<'v>(member: &Member, body: &'v Value) -> Result<&'v str, HostPrefixErro
         Some(_) => Err(HostPrefixError::NoHostLabel { member: name() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use newel_aws_catalog::Catalog;
+
+    use super::*;
+
+    const MODEL: &str = r#"{
+        "metadata": {"serviceId": "Case", "serviceFullName": "Case", "endpointPrefix": "case", "signatureVersion": "v4",
+                     "apiVersion": "2026-01-01", "protocol": "json"},
+        "operations": {
+            "Labelled": {"name": "Labelled", "http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "Input"},
+                         "endpoint": {"hostPrefix": "data-{Account}.{Stage}."}},
+            "Constant": {"name": "Constant", "http": {"method": "POST", "requestUri": "/"},
+                         "endpoint": {"hostPrefix": "data."}},
+            "Unknown": {"name": "Unknown", "http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "Input"},
+                        "endpoint": {"hostPrefix": "{Plain}."}},
+            "Ruled": {"name": "Ruled", "http": {"method": "POST", "requestUri": "/"}, "input": {"shape": "RuledInput"},
+                      "endpoint": {"hostPrefix": "{Account}."}},
+            "Bare": {"name": "Bare", "http": {"method": "POST", "requestUri": "/"}}
+        },
+        "shapes": {
+            "Text": {"type": "string"},
+            "Input": {"type": "structure", "members": {
+                "Account": {"shape": "Text", "hostLabel": true}, "Stage": {"shape": "Text", "hostLabel": true},
+                "Plain": {"shape": "Text"}}},
+            "RuledInput": {"type": "structure", "members": {
+                "Account": {"shape": "Text", "hostLabel": true, "contextParam": {"name": "AccountId"}}}}
+        }
+    }"#;
+
+    fn prefix(operation: &str, body: &str) -> Result<Option<String>, HostPrefixError> {
+        let catalog = Catalog::from_models([("case", &Value::parse(MODEL).unwrap())]).unwrap();
+        let service = catalog.botocore("case").unwrap().unwrap();
+        host_prefix(service.operation(operation).unwrap(), service, &Value::parse(body).unwrap())
+    }
+
+    #[test]
+    fn labels_are_filled_in() {
+        let filled = prefix("Labelled", r#"{"Account": "0123", "Stage": "Beta-1"}"#);
+        assert_eq!(filled.unwrap().as_deref(), Some("data-0123.Beta-1."));
+        assert_eq!(prefix("Constant", "{}").unwrap().as_deref(), Some("data."));
+        assert_eq!(prefix("Bare", "{}").unwrap(), None);
+    }
+
+    #[test]
+    fn a_label_that_the_rules_place_has_no_prefix() {
+        assert_eq!(prefix("Ruled", r#"{"Account": "0123"}"#), Ok(None));
+    }
+
+    #[test]
+    fn a_request_cannot_choose_its_host() {
+        let long = "a".repeat(64);
+        for label in ["", "evil.example/", "a.b", "a/b", "a@b", "a#", "a?", "-a", "a:80", "a b", "a%2e", "ä", "a_b", &long] {
+            let body = Value::Object([("Account", Value::from(label)), ("Stage", "s".into())].into_iter().collect());
+            let refused = prefix("Labelled", &body.to_json());
+            assert_eq!(refused, Err(HostPrefixError::NoHostLabel { member: "Account".into() }), "{label:?}");
+        }
+        for body in [r#"{"Account": 1, "Stage": "s"}"#, r#"{"Account": ["a"], "Stage": "s"}"#] {
+            assert!(matches!(prefix("Labelled", body), Err(HostPrefixError::NoHostLabel { .. })), "{body}");
+        }
+        assert!(prefix("Labelled", &format!(r#"{{"Account": "{}", "Stage": "s"}}"#, "a".repeat(63))).is_ok());
+    }
+
+    #[test]
+    fn a_label_that_is_not_given_is_named() {
+        let missing = |member: &str| Err(HostPrefixError::Missing { member: member.into() });
+        assert_eq!(prefix("Labelled", "{}"), missing("Account"));
+        assert_eq!(prefix("Labelled", r#"{"Account": "a", "Stage": null}"#), missing("Stage"));
+    }
+
+    #[test]
+    fn only_a_host_label_may_be_in_the_template() {
+        let answer = prefix("Unknown", r#"{"Plain": "a"}"#);
+        assert!(matches!(answer, Err(HostPrefixError::Malformed { operation, .. }) if *operation == *"Unknown"));
+    }
+}

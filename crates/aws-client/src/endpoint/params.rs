@@ -114,7 +114,7 @@ impl Settings {
             "AWS::UseFIPS" => Some(Param::Flag(self.fips)),
             "AWS::UseDualStack" => Some(Param::Flag(self.dual_stack)),
             "SDK::Endpoint" => self.endpoint.as_ref().and_then(text),
-            "AWS::Auth::AccountId" => self.account_id.as_ref().and_then(text),
+            "AWS::Auth::AccountId" => self.account_id.clone().map(Param::Text),
             // Endpoints of an account's own would put each account's calls on connections of their own.
             "AWS::Auth::AccountIdEndpointMode" => Some(Param::from("disabled")),
             "AWS::S3::ForcePathStyle" => Some(Param::Flag(self.force_path_style || self.endpoint.is_some())),
