@@ -133,7 +133,6 @@ fn place(key: &str, inner: Option<Value>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{Memory, pages, reader};
 
     #[tokio::test]

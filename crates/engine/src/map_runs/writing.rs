@@ -91,7 +91,10 @@ impl Run<'_> {
                 Stage::List(list, after) => self.write_list(list, after).await?,
                 Stage::Pending(counted, item, index) => match self.write_pending(counted, item, index) {
                     Ok(then) => then,
-                    Err(fault) => return Ok(self.cannot_write(fault)),
+                    Err(fault) => {
+                        self.cannot_write(fault);
+                        return Ok(());
+                    }
                 },
                 Stage::Manifest => {
                     let manifest = self.manifest();
