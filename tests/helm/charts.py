@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "newel"
-FAMILIES = ["batch", "dynamodb", "ecs", "glue"]
+FAMILIES = ["batch", "dynamodb", "ecs", "glue", "http"]
 COMPONENTS = ["orchestrator", *(f"worker-{family}" for family in FAMILIES)]
 SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
 

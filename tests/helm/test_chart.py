@@ -293,7 +293,7 @@ def test_workers_merge_over_their_defaults():
         }
     )
     workloads = rendered.workloads()
-    assert workloads.keys() == {"orchestrator", "worker-batch", "worker-ecs", "worker-dynamodb"}
+    assert workloads.keys() == {"orchestrator", "worker-batch", "worker-ecs", "worker-dynamodb", "worker-http"}
     assert workloads["worker-batch"]["spec"]["replicas"] == 0
     assert workloads["worker-ecs"]["spec"]["replicas"] == 3
     batch = tomllib.loads(rendered.config("worker-batch"))["worker"]

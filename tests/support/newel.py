@@ -15,7 +15,7 @@ from support.processes import Process, free_port
 from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = ("batch", "ecs", "glue", "dynamodb")
+FAMILIES = ("batch", "ecs", "glue", "dynamodb", "http")
 READY = re.compile(r"newel is ready: http=127\.0\.0\.1:(\d+) grpc=127\.0\.0\.1:(\d+)")
 TAIL_BYTES = 2000
 
@@ -170,11 +170,11 @@ class Newel:
 class Dev(Newel):
     """`newel dev`: everything in one process on a SQLite file in `directory`."""
 
-    def __init__(self, directory: Path, aws_endpoint: str, config: dict | None = None):
+    def __init__(self, directory: Path, aws_endpoint: str, config: dict | None = None, env: dict | None = None):
         super().__init__()
         self.directory = directory
         self._endpoint = aws_endpoint
-        self._env = {"NEWEL_CATALOG": str(catalog()), **environment(config or {})}
+        self._env = {"NEWEL_CATALOG": str(catalog()), **environment(config or {}), **(env or {})}
         self.program: Program | None = None
         self._ports = ("0", "0")
         try:
@@ -216,7 +216,7 @@ class Dev(Newel):
 
 
 class Services(Newel):
-    """The orchestrator and a worker for each family, five processes with one configuration file each."""
+    """The orchestrator and a worker for each family, as processes with one configuration file each."""
 
     def __init__(
         self,

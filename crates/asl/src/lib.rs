@@ -4,7 +4,7 @@
 //! [`compile`] turns a definition's text into a [`plan::Plan`] that an interpreter runs, or into the [`Diagnostics`]
 //! that AWS would answer with; [`validate`] tells all it found, warnings too. Beside it live the words the rest of
 //! the workspace shares: [`arn`], [`name`], [`error`] (the names of `States.*` errors and how Retry and Catch match
-//! them), [`limits`] and [`timestamp`].
+//! them), [`limits`], [`timestamp`], and what passes between a map run and its worker ([`transfer`]).
 //!
 //! It must not know: how a plan is run, which Task resources exist (it asks a [`ResourceCatalog`]), any I/O, clock or
 //! randomness. It never panics on what a user wrote, and bounds what it says and how deep it looks.
@@ -24,6 +24,7 @@ mod parse;
 pub mod plan;
 mod references;
 pub mod timestamp;
+pub mod transfer;
 
 pub use catalog::{FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};

@@ -7,8 +7,8 @@ use newel_value::Str;
 
 use crate::intrinsic::{Argument, Call};
 use crate::plan::{
-    Catcher, ChoiceRule, Condition, DataPath, Expression, Jsonata, Kind, Map, Operand, Plan, Query, Scope,
-    Setting, State, Task, Template, TemplateMember, Test, WaitUntil,
+    Catcher, ChoiceRule, Condition, DataPath, Distributed, Expression, Jsonata, Kind, Map, Operand, Plan,
+    Query, Scope, Setting, State, Task, Template, TemplateMember, Test, WaitUntil,
 };
 
 /// The variables that each state refers to, by the state's name; states that refer to none are left out. A state with
@@ -82,7 +82,27 @@ impl Names {
         self.setting(&map.max_concurrency);
         map.tolerated_failure_count.iter().for_each(|count| self.setting(count));
         map.tolerated_failure_percentage.iter().for_each(|percentage| self.setting(percentage));
+        map.distributed.iter().for_each(|distributed| self.distributed(distributed));
         self.catch(&map.catch);
+    }
+
+    fn distributed(&mut self, distributed: &Distributed) {
+        if let Some(reader) = &distributed.reader {
+            self.templates([&reader.parameters]);
+            reader.max_items.iter().for_each(|most| self.setting(most));
+        }
+        if let Some(batcher) = &distributed.batcher {
+            self.templates([&batcher.input]);
+            [&batcher.max_items, &batcher.max_bytes]
+                .into_iter()
+                .flatten()
+                .for_each(|most| self.setting(most));
+        }
+        if let Some((_, parameters)) =
+            distributed.writer.as_ref().and_then(|writer| writer.destination.as_ref())
+        {
+            self.templates([parameters]);
+        }
     }
 
     fn catch(&mut self, catchers: &[Catcher]) {

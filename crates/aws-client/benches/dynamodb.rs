@@ -38,8 +38,10 @@ struct Memory {
 impl HttpConnector for Memory {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let get = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with(".GetItem"));
-        let body = if get { SdkBody::from(format!(r#"{{"Item":{}}}"#, self.item)) } else { SdkBody::from("{}") };
-        let mut response = HttpResponse::new(StatusCode::try_from(200).unwrap_or_else(|_| unreachable!()), body);
+        let body =
+            if get { SdkBody::from(format!(r#"{{"Item":{}}}"#, self.item)) } else { SdkBody::from("{}") };
+        let mut response =
+            HttpResponse::new(StatusCode::try_from(200).unwrap_or_else(|_| unreachable!()), body);
         response.headers_mut().insert("x-amzn-requestid", "0123456789ABCDEF");
         response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
         HttpConnectorFuture::ready(Ok(response))
@@ -56,7 +58,8 @@ fn item() -> HashMap<String, AttributeValue> {
     });
     let document = (0..5).map(|i| (format!("field{i}"), number(i))).collect();
     let list = (0..5).map(|i| text(&format!("element {i}"))).collect();
-    let nested = [("document".to_owned(), AttributeValue::M(document)), ("list".to_owned(), AttributeValue::L(list))];
+    let nested =
+        [("document".to_owned(), AttributeValue::M(document)), ("list".to_owned(), AttributeValue::L(list))];
     plain.chain(nested).chain([("id".to_owned(), text("item-1"))]).collect()
 }
 
@@ -122,7 +125,8 @@ async fn measure(mut ours: impl AsyncFnMut(), mut theirs: impl AsyncFnMut()) -> 
 
 fn main() -> ExitCode {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let catalog = env::var_os("NEWEL_CATALOG").map_or_else(|| root.join(".newel/aws-catalog.bin"), PathBuf::from);
+    let catalog =
+        env::var_os("NEWEL_CATALOG").map_or_else(|| root.join(".newel/aws-catalog.bin"), PathBuf::from);
     let catalog = match Catalog::open(&catalog) {
         Ok(catalog) => Arc::new(catalog),
         Err(error) => {
@@ -172,7 +176,8 @@ async fn compare(catalog: Arc<Catalog>) -> bool {
     let of_put = measure(
         async || call("PutItem", &put).await,
         async || {
-            let answer = generated.put_item().table_name("benchmark").set_item(Some(item.clone())).send().await;
+            let answer =
+                generated.put_item().table_name("benchmark").set_item(Some(item.clone())).send().await;
             hint::black_box(answer.expect("an answer"));
         },
     );

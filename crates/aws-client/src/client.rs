@@ -93,7 +93,9 @@ impl Client {
     pub async fn stream(&self, config: &SdkConfig, call: Call<'_>) -> Result<Streamed, CallError> {
         let invocation = self.prepare(config, call)?;
         match invoke::invoke(config, invocation).await {
-            Ok(Raw { status, headers, body }) => Ok(Streamed { status, headers, body: ByteStream::new(body) }),
+            Ok(Raw { status, headers, body }) => {
+                Ok(Streamed { status, headers, body: ByteStream::new(body) })
+            }
             Err(invoke::Failure::Call(error)) => Err(error),
             Err(invoke::Failure::Answer { status, headers, body }) => {
                 let response = Response { status, headers: &headers, body: &body };
@@ -115,7 +117,8 @@ impl Client {
         // Who names an endpoint means that host and no other.
         let prefix = match settings.endpoint {
             Some(_) => None,
-            None => endpoint::host_prefix(operation, service, body).map_err(|error| not_sent(error.to_string()))?,
+            None => endpoint::host_prefix(operation, service, body)
+                .map_err(|error| not_sent(error.to_string()))?,
         };
         Ok(Invocation {
             service: service.name().to_owned(),

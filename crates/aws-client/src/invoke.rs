@@ -166,9 +166,14 @@ fn plugin(config: &SdkConfig, invocation: &Invocation, sent: Sent) -> Result<Sta
     }
     components = match &invocation.signing {
         Signing::Anonymous => components
-            .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![NO_AUTH_SCHEME_ID])))
+            .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![
+                NO_AUTH_SCHEME_ID,
+            ])))
             .with_auth_scheme(SharedAuthScheme::new(NoAuthScheme::default()))
-            .with_identity_resolver(NO_AUTH_SCHEME_ID, SharedIdentityResolver::new(NoAuthIdentityResolver::new())),
+            .with_identity_resolver(
+                NO_AUTH_SCHEME_ID,
+                SharedIdentityResolver::new(NoAuthIdentityResolver::new()),
+            ),
         Signing::V4(signing, unsigned) => {
             let Some(credentials) = config.credentials_provider() else {
                 return Err(CallError::NotSent("there are no credentials".to_owned()));
@@ -215,7 +220,10 @@ struct Reader {
 }
 
 impl DeserializeResponse for Reader {
-    fn deserialize_streaming(&self, response: &mut HttpResponse) -> Option<Result<Output, OrchestratorError<Error>>> {
+    fn deserialize_streaming(
+        &self,
+        response: &mut HttpResponse,
+    ) -> Option<Result<Output, OrchestratorError<Error>>> {
         let status = response.status().as_u16();
         let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         if !(200..300).contains(&status) {
@@ -233,7 +241,8 @@ impl DeserializeResponse for Reader {
         let response = Response { status: response.status().as_u16(), headers: &headers, body };
         let summary = codec::summary(self.protocol, response);
         let code = summary.code.as_deref().map(codec::bare).unwrap_or_default();
-        let metadata = ErrorMetadata::builder().code(code).message(summary.message.unwrap_or_default()).build();
+        let metadata =
+            ErrorMetadata::builder().code(code).message(summary.message.unwrap_or_default()).build();
         Err(OrchestratorError::operation(Error::erase(Refusal(metadata))))
     }
 }

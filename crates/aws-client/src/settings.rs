@@ -80,12 +80,15 @@ pub(crate) fn signing(
     let traits = operation.traits.as_deref();
     let auth_type = traits.and_then(|traits| traits.auth_type.as_deref());
     let first = |auth: &[Str]| auth.first().is_some_and(|scheme| **scheme == *"smithy.api#noAuth");
-    if auth_type == Some("none") || traits.is_some_and(|traits| first(&traits.auth)) || first(&metadata.auth) {
+    if auth_type == Some("none") || traits.is_some_and(|traits| first(&traits.auth)) || first(&metadata.auth)
+    {
         return Ok(Signing::Anonymous);
     }
     if matches!(&*metadata.signature_version, "v2" | "bearer") || auth_type == Some("bearer") {
         let name = service.name();
-        return Err(CallError::NotSent(format!("requests to {name} are signed in a way that this client doesn't know")));
+        return Err(CallError::NotSent(format!(
+            "requests to {name} are signed in a way that this client doesn't know"
+        )));
     }
     let scheme = scheme(endpoint)?;
     let s3_like = S3_LIKE.contains(&service.botocore_name());
@@ -100,7 +103,8 @@ pub(crate) fn signing(
     signing.region = Some(SigningRegion::from(Region::new(region.to_owned())));
     signing.name = Some(SigningName::from(name.to_owned()));
     signing.signing_options = options;
-    let unsigned = traits.is_some_and(|traits| traits.unsigned_payload) || auth_type == Some("v4-unsigned-body");
+    let unsigned =
+        traits.is_some_and(|traits| traits.unsigned_payload) || auth_type == Some("v4-unsigned-body");
     Ok(Signing::V4(signing, unsigned.then(PayloadSigningOverride::unsigned_payload)))
 }
 

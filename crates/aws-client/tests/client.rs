@@ -79,11 +79,17 @@ fn config(transport: Memory) -> SdkConfig {
         .build()
 }
 
-async fn call(catalog: &Arc<Catalog>, of: (&str, &str), request: &str, answer: (u16, impl AsRef<[u8]>)) -> Outcome {
+async fn call(
+    catalog: &Arc<Catalog>,
+    of: (&str, &str),
+    request: &str,
+    answer: (u16, impl AsRef<[u8]>),
+) -> Outcome {
     let service = catalog.botocore(of.0).unwrap().unwrap();
     let operation = service.operation(of.1).unwrap();
     let requests = Arc::default();
-    let transport = Memory { status: answer.0, body: answer.1.as_ref().into(), requests: Arc::clone(&requests) };
+    let transport =
+        Memory { status: answer.0, body: answer.1.as_ref().into(), requests: Arc::clone(&requests) };
     let body = Value::parse(request).unwrap();
     let client = Client::new(Arc::clone(catalog));
     let answer = client.call(&config(transport), Call::new(service, operation, &body)).await;
@@ -96,10 +102,14 @@ const OBJECT: &str = r#"{"Bucket": "b", "Key": "k"}"#;
 #[tokio::test]
 async fn an_error_under_a_status_of_success_is_an_error() {
     let Some(catalog) = catalog() else { return };
-    let error = |code: &str| format!("<?xml version=\"1.0\"?>\n\n<Error><Code>{code}</Code><Message>m</Message></Error>");
+    let error = |code: &str| {
+        format!("<?xml version=\"1.0\"?>\n\n<Error><Code>{code}</Code><Message>m</Message></Error>")
+    };
     let copy = async |code: &str| call(&catalog, ("s3", "CopyObject"), COPY, (200, error(code))).await.answer;
     let refused = copy("AccessDenied").await;
-    assert!(matches!(&refused, Err(CallError::Refused { error, throttled: false }) if error.code() == "AccessDenied"));
+    assert!(
+        matches!(&refused, Err(CallError::Refused { error, throttled: false }) if error.code() == "AccessDenied")
+    );
     let throttled = copy("SlowDown").await;
     assert!(matches!(throttled, Err(CallError::Refused { throttled: true, .. })), "{throttled:?}");
     // Nobody knows how far it came.
@@ -112,7 +122,10 @@ async fn ordinary_xml_is_no_error() {
     let Some(catalog) = catalog() else { return };
     let error = "<Error><Code>InternalError</Code></Error>";
     let object = call(&catalog, ("s3", "GetObject"), OBJECT, (200, error)).await.answer.unwrap();
-    assert_eq!(object.body.get("Body").and_then(Value::as_str), Some("PEVycm9yPjxDb2RlPkludGVybmFsRXJyb3I8L0NvZGU+PC9FcnJvcj4="));
+    assert_eq!(
+        object.body.get("Body").and_then(Value::as_str),
+        Some("PEVycm9yPjxDb2RlPkludGVybmFsRXJyb3I8L0NvZGU+PC9FcnJvcj4=")
+    );
     // DeleteObjects tells of the keys it couldn't delete in elements of that name.
     let deleted = r"<DeleteResult><Error><Key>k</Key><Code>AccessDenied</Code></Error></DeleteResult>";
     let request = r#"{"Bucket": "b", "Delete": {"Object": [{"Key": "k"}]}}"#;
@@ -143,7 +156,10 @@ async fn answers_are_bounded() {
     let more = call(&catalog, get, OBJECT, (200, vec![b'a'; MAX_ANSWER + 1])).await.answer;
     assert_eq!(more, Err(CallError::TooLarge { limit: MAX_ANSWER }));
     let error = call(&catalog, get, OBJECT, (400, vec![b'a'; (1 << 20) + 1])).await.answer;
-    assert!(matches!(&error, Err(CallError::Unknown { answer: None, cause }) if cause.contains("limit")), "{error:?}");
+    assert!(
+        matches!(&error, Err(CallError::Unknown { answer: None, cause }) if cause.contains("limit")),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -157,7 +173,11 @@ async fn a_request_is_signed_for_where_it_goes() {
 
     let account = r#"{"AccountId": "012345678901"}"#;
     let outcome = call(&catalog, ("s3control", "ListJobs"), account, (200, "<ListJobsResult/>")).await;
-    assert!(outcome.uri().starts_with("https://012345678901.s3-control.eu-central-1.amazonaws.com/"), "{}", outcome.uri());
+    assert!(
+        outcome.uri().starts_with("https://012345678901.s3-control.eu-central-1.amazonaws.com/"),
+        "{}",
+        outcome.uri()
+    );
     assert!(outcome.header("authorization").unwrap().contains("/eu-central-1/s3/aws4_request"));
     assert!(outcome.header("x-amz-content-sha256").is_some());
 }
@@ -197,7 +217,10 @@ async fn hostile_answers_are_bounded_and_harmless() {
         let answer = call(&catalog, list, bucket, (200, body)).await.answer;
         assert!(matches!(answer, Err(CallError::Unknown { answer: None, .. })), "{what}: {answer:?}");
         let refused = call(&catalog, list, bucket, (400, body)).await.answer;
-        assert!(matches!(&refused, Err(CallError::Refused { error, .. }) if error.code() == "400"), "{what}: {refused:?}");
+        assert!(
+            matches!(&refused, Err(CallError::Refused { error, .. }) if error.code() == "400"),
+            "{what}: {refused:?}"
+        );
     }
     // Whether that is read or not: it neither panics nor overflows the stack.
     for status in [200, 400] {

@@ -29,7 +29,9 @@ fn with<T>(protocol: &str, run: impl FnOnce(&Service, &Operation) -> T) -> T {
 }
 
 fn read(protocol: &str, body: &[u8]) -> Result<Value, String> {
-    with(protocol, |service, operation| codec::read(service, operation, Response { status: 200, headers: &[], body }))
+    with(protocol, |service, operation| {
+        codec::read(service, operation, Response { status: 200, headers: &[], body })
+    })
 }
 
 fn written(size: usize) -> Request {
@@ -54,7 +56,8 @@ fn bodies_are_compressed_from_ten_kibibytes_on() {
 #[test]
 fn a_token_fills_only_what_is_absent() {
     with("json", |service, operation| {
-        let filled = |body: &str| codec::with_token(service, operation, &Value::parse(body).unwrap(), "t").to_json();
+        let filled =
+            |body: &str| codec::with_token(service, operation, &Value::parse(body).unwrap(), "t").to_json();
         assert_eq!(filled("{}"), r#"{"Token":"t"}"#);
         assert_eq!(filled("null"), r#"{"Token":"t"}"#);
         assert_eq!(filled(r#"{"Token":null}"#), r#"{"Token":"t"}"#);
@@ -76,7 +79,10 @@ fn depth_is_bounded_in_every_format() {
     assert!(read("smithy-rpc-v2-cbor", &cbor).unwrap_err().contains("CBOR"));
     for protocol in ["rest-xml", "query", "ec2"] {
         let text = read(protocol, xml.as_bytes()).map(|value| value.to_json().len());
-        assert!(text.as_ref().is_err() || text.as_ref().is_ok_and(|len| *len < 10_000), "{protocol}: {text:?}");
+        assert!(
+            text.as_ref().is_err() || text.as_ref().is_ok_and(|len| *len < 10_000),
+            "{protocol}: {text:?}"
+        );
     }
 }
 

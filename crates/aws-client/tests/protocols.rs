@@ -107,9 +107,12 @@ fn same(a: &Value, b: &Value) -> bool {
             let (a, b) = (a.as_f64(), b.as_f64());
             (a - b).abs() <= 1e-6 * a.abs().max(1.0)
         }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b))
+        }
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
         }
         _ => a == b,
     }
@@ -143,7 +146,9 @@ fn canonical(text: &str) -> String {
         let inherited = |space: &roxmltree::Namespace<'_>| {
             parent.is_some_and(|parent| parent.namespaces().any(|known| known == space))
         };
-        attributes.extend(node.namespaces().filter(|s| !inherited(s)).map(|s| format!("{:?}:{}", s.name(), s.uri())));
+        attributes.extend(
+            node.namespaces().filter(|s| !inherited(s)).map(|s| format!("{:?}:{}", s.name(), s.uri())),
+        );
         attributes.sort();
         out.push_str(&format!("<{} {}>", node.tag_name().name(), attributes.join(" ")));
         let mut children: Vec<String> = node
@@ -269,7 +274,8 @@ fn check_response(protocol: &str, suite: &Value, case: &Value) -> Result<(), Str
         .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap().to_owned()))
         .collect();
     let body = text(response, "body").unwrap_or_default();
-    let body = if protocol.contains("cbor") { BASE64.decode(body).unwrap() } else { body.as_bytes().to_vec() };
+    let body =
+        if protocol.contains("cbor") { BASE64.decode(body).unwrap() } else { body.as_bytes().to_vec() };
     let status = u16::try_from(response.get("status_code").and_then(Value::as_i64).unwrap_or(200)).unwrap();
     let response = Response { status, headers: &headers, body: &body };
     if let Some(code) = text(case, "errorCode") {
@@ -281,7 +287,11 @@ fn check_response(protocol: &str, suite: &Value, case: &Value) -> Result<(), Str
         let expected = case.get("error").cloned().unwrap_or_else(Value::empty_object);
         let shape = service.error(error.code()).and_then(|shape| service.shape_named(&shape.name));
         let members = shape.map_or(Value::empty_object(), |shape| shown(service, shape, &error.members));
-        return if same(&expected, &members) { Ok(()) } else { Err(format!("{members} instead of {expected}")) };
+        return if same(&expected, &members) {
+            Ok(())
+        } else {
+            Err(format!("{members} instead of {expected}"))
+        };
     }
     let read = codec::read(service, operation, response)?;
     let read = operation.output.map_or(Value::empty_object(), |output| shown(service, output, &read));

@@ -12,7 +12,7 @@ use crate::activities::FAMILY;
 use crate::codec::{OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
-use crate::map_runs::{self, Life, News};
+use crate::map_runs::{self, Life, News, is_transfer};
 use crate::task::{Dispatch, DispatchKind, TaskId};
 use crate::{Error, ErrorKind};
 
@@ -95,6 +95,9 @@ impl Inner {
 
     /// What is due outside for an attempt.
     pub(crate) async fn dispatch_of(&self, task: &TaskId) -> Result<Option<Dispatch>, Error> {
+        if is_transfer(task) {
+            return Ok(self.transfers.order(task).as_deref().cloned());
+        }
         if is_in_memory(task.execution) {
             return Ok(self.express.order(task).as_deref().cloned());
         }

@@ -24,7 +24,7 @@ use crate::express::Express;
 use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::Machines;
 use crate::mail::What;
-use crate::map_runs::MapRuns;
+use crate::map_runs::{MapRuns, Transfers, is_transfer};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::plans::Plans;
@@ -102,6 +102,7 @@ pub(crate) struct Inner {
     pub(crate) express: Express,
     pub(crate) watchers: Watchers,
     pub(crate) map_runs: MapRuns,
+    pub(crate) transfers: Transfers,
     /// Permits of map runs: how many may have children at once.
     pub(crate) map_run_permits: Semaphore,
     /// Permits of turns: how many may be under way at once.
@@ -145,6 +146,7 @@ impl Engine {
             watchers: Watchers::default(),
             express: Express::new(&limits, &options),
             map_runs: MapRuns::default(),
+            transfers: Transfers::default(),
             map_run_permits: Semaphore::new(
                 usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
             ),
@@ -489,6 +491,9 @@ impl Workflows for Engine {
 #[async_trait]
 impl TaskEngine for Engine {
     async fn report(&self, task: TaskId, report: Report) -> Result<Settled, Error> {
+        if is_transfer(&task) {
+            return self.0.transfer_report(task, report).await;
+        }
         let report = match report {
             Report::Submitted { external_ref, output } => TaskReport::Submitted { external_ref, output },
             Report::Heartbeat => TaskReport::Heartbeat,

@@ -28,7 +28,7 @@ pub struct Integrations {
 enum Found<'c> {
     /// An optimized integration that a worker carries out.
     Served(Integration<'c>),
-    /// An optimized integration that none does.
+    /// An optimized integration without a table of the fuller kind.
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
     AwsSdk(SdkAction<'c>),
@@ -73,6 +73,16 @@ impl Integrations {
         }
     }
 
+    /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
+    #[must_use]
+    pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {
+        match self.look(arn) {
+            Ok(Found::Offered { action, .. }) => action.refuse_own(parameters),
+            Ok(_) => Vec::new(),
+            Err(fault) => vec![fault.message],
+        }
+    }
+
     /// What an ARN names.
     fn look(&self, arn: &str) -> Result<Found<'_>, ResourceFault> {
         let unrecognized = || unrecognized(arn);
@@ -86,16 +96,16 @@ impl Integrations {
                 let action = SdkAction { api, operation: call, pattern };
                 offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
-            TaskArn::Optimized { service, action, pattern } => match families::of(service) {
-                Some(family) => {
-                    self.served(family, action, pattern)?.map(Found::Served).ok_or_else(unrecognized)
+            TaskArn::Optimized { service, action, pattern } => {
+                if let Some(family) = families::of(service)
+                    && let Some(integration) = self.served(family, action, pattern)?
+                {
+                    return Ok(Found::Served(integration));
                 }
-                None => {
-                    let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
-                    let found = Found::Offered { service, action, pattern };
-                    action.offers(pattern).then_some(found).ok_or_else(unrecognized)
-                }
-            },
+                let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
+                let found = Found::Offered { service, action, pattern };
+                action.offers(pattern).then_some(found).ok_or_else(unrecognized)
+            }
         }
     }
 
@@ -235,7 +245,7 @@ impl ResourceCatalog for Integrations {
                 (family.family, family.service.into(), action(named.name, pattern), pattern)
             }
             Found::Offered { service, action: named, pattern } => {
-                (service.family, service.name.into(), action(named.name, pattern), pattern)
+                (service.family_of(named), service.name.into(), action(named.name, pattern), pattern)
             }
             Found::AwsSdk(sdk) => {
                 let name = newel_aws_catalog::naming::action(&sdk.operation.name);
@@ -274,7 +284,7 @@ impl ResourceCatalog for Integrations {
                     template_faults(request, field, &template, syntax, DIALECT)
                 }
                 Ok(None) => {
-                    let faults = action.parameters.check_own(template, syntax);
+                    let faults = action.check_own(template, syntax);
                     faults.into_iter().map(|fault| at(field, "", fault)).collect()
                 }
             },
@@ -301,7 +311,7 @@ impl ResourceCatalog for Integrations {
                     fits(request, &without(&parameters, besides(action.parameters)), DIALECT)?;
                 }
                 None => {
-                    let reasons = action.parameters.refuse_own(&parameters);
+                    let reasons = action.refuse_own(&parameters);
                     if !reasons.is_empty() {
                         return Err(reasons);
                     }

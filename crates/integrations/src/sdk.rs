@@ -50,7 +50,9 @@ impl SdkAction<'_> {
         let reads = self.operation.traits.as_ref().is_some_and(|traits| traits.read_only);
         let verb = |verb: &str| self.operation.name.starts_with(verb);
         let gets = matches!(&*self.operation.http.method, "GET" | "HEAD");
-        reads || gets || ["Describe", "List", "Get", "Head"].into_iter().any(verb)
+        reads
+            || gets
+            || ["Describe", "List", "Get", "Head"].into_iter().any(verb)
             || members.iter().any(newel_aws_catalog::model::Member::is_idempotency_token)
     }
 

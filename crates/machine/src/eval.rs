@@ -210,7 +210,7 @@ impl<'a> Context<'a> {
         match (given, &self.extra.item) {
             (Value::Object(given), Some((index, value))) => {
                 let mut context = given.to_builder();
-                context.insert("Map", map_item(*index, value.clone()));
+                context.insert("Map", map_item(*index, value.clone(), self.extra.source.as_ref()));
                 context.build().into()
             }
             _ => given.clone(),
@@ -249,7 +249,7 @@ impl<'a> Context<'a> {
             context.insert("Task", [("Token", Str::clone(token))].into_iter().collect::<Object>());
         }
         if let Some((index, value)) = self.extra.item.clone().or_else(|| self.enclosing_item()) {
-            context.insert("Map", map_item(index, value));
+            context.insert("Map", map_item(index, value, self.extra.source.as_ref()));
         }
         context.build().into()
     }
@@ -269,12 +269,14 @@ impl<'a> Context<'a> {
 }
 
 /// `Map` of the context object.
-fn map_item(index: u32, value: Value) -> Object {
+fn map_item(index: u32, value: Value, source: Option<&Str>) -> Object {
     let item: Object = [
         ("Index", Value::from(i64::from(index))),
         ("Value", value),
-        // Items come with the state's data; what reads them elsewhere would say from where.
-        ("Source", Value::from("STATE_DATA")),
+        (
+            "Source",
+            source.map_or_else(|| Value::from("STATE_DATA"), |source| Value::from(Str::clone(source))),
+        ),
     ]
     .into_iter()
     .collect();

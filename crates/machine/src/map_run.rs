@@ -103,6 +103,9 @@ pub struct MapSettings {
     pub destination: Option<(Str, Value)>,
     /// What is kept of children that succeed.
     pub transformation: Transformation,
+    /// Whether files of results have a line for each record, and not an array of them.
+    #[serde(default)]
+    pub json_lines: bool,
 }
 
 /// How many items a child gets at once.
@@ -130,7 +133,8 @@ pub struct ItemScope {
 }
 
 impl ItemScope {
-    /// What `ItemSelector` makes of an item, or the item itself.
+    /// What `ItemSelector` makes of an item, or the item itself. `source` says where it was read, unless it is of the state's
+    /// data.
     ///
     /// # Errors
     /// What the map run fails with.
@@ -139,6 +143,7 @@ impl ItemScope {
         state: &State,
         index: u32,
         item: &Value,
+        source: Option<&Str>,
         (random, now): (&dyn Fn() -> u64, Timestamp),
     ) -> Result<Value, Fault> {
         let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.clone()) };
@@ -146,6 +151,7 @@ impl ItemScope {
         let extra = Extra {
             retries: true,
             item: Some((index, item.clone())),
+            source: source.cloned(),
             redrives: (self.redrives.count, self.redrives.last),
             ..Extra::default()
         };

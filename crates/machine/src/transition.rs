@@ -23,6 +23,8 @@ pub(crate) struct Extra {
     pub(crate) token: Option<Str>,
     /// `Map.Item` of an iteration about to begin: its index and value.
     pub(crate) item: Option<(u32, Value)>,
+    /// Where the item was read; `None` if it is of the state's data.
+    pub(crate) source: Option<Str>,
     /// The object that a state under test is given instead.
     pub(crate) context: Option<Value>,
     /// How often the execution has been redriven, and when it last was.

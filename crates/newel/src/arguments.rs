@@ -334,6 +334,8 @@ pub(crate) enum Family {
     Ecs,
     Glue,
     Dynamodb,
+    Http,
+    S3,
 }
 
 /// Exit codes; those from 64 on are those of sysexits.h.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::arguments::{Dev, Failure, Outcome, exit};
 
 /// The families that the workers of this process serve.
-const FAMILIES: [&str; 5] = ["batch", "ecs", "glue", "dynamodb", "sdk"];
+const FAMILIES: &[&str] = &["batch", "ecs", "glue", "dynamodb", "http", "s3", "sdk"];
 
 /// The orchestrator's sections and the workers'. Written out, because the check for unknown keys needs plain fields.
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +108,7 @@ fn configured(command: &Dev) -> anyhow::Result<Config> {
         config.worker.aws.dev_account_credentials = true;
     }
     if config.dispatch.families.is_empty() {
-        config.dispatch.families = FAMILIES.map(str::to_owned).to_vec();
+        config.dispatch.families = FAMILIES.iter().map(|family| (*family).to_owned()).collect();
     }
     config.worker.check().map_err(anyhow::Error::msg)?;
     Ok(config)
@@ -152,11 +152,13 @@ async fn workers(
     integrations: Integrations,
     asked: &Shutdown,
 ) -> anyhow::Result<JoinSet<Result<(), newel_worker::Error>>> {
-    let adapters: [Arc<dyn Adapter>; 5] = [
+    let adapters: Vec<Arc<dyn Adapter>> = vec![
         newel_worker_batch::adapter(&options, integrations.clone()).await?,
         newel_worker_ecs::adapter(&options, integrations.clone()).await?,
         newel_worker_glue::adapter(&options, integrations.clone()).await?,
         newel_worker_dynamodb::adapter(&options, integrations.clone()).await?,
+        newel_worker_http::adapter(&options, integrations.clone()).await?,
+        newel_worker_s3::adapter(&options, integrations.clone()).await,
         newel_worker_sdk::adapter(&options, integrations).await,
     ];
     let mut workers = JoinSet::new();

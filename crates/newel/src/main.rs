@@ -16,8 +16,10 @@ mod validate;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
+use newel_worker::Adapter;
 
 use arguments::{Arguments, Command, Failure, Family, exit};
 
@@ -31,6 +33,11 @@ fn main() -> ExitCode {
         "newel-worker-glue" => newel_worker::cli::main::<newel_worker_glue::Glue>("newel-worker-glue"),
         "newel-worker-dynamodb" => {
             newel_worker::cli::main::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb")
+        }
+        "newel-worker-http" => newel_worker_http::main(),
+        "newel-worker-s3" => {
+            let arguments = <newel_worker::cli::Arguments as clap::Parser>::parse();
+            worker(Family::S3, &arguments)
         }
         _ => command_line(),
     }
@@ -73,5 +80,12 @@ fn worker(family: Family, arguments: &newel_worker::cli::Arguments) -> ExitCode 
         Family::Ecs => main_with::<newel_worker_ecs::Ecs>("newel-worker-ecs", arguments),
         Family::Glue => main_with::<newel_worker_glue::Glue>("newel-worker-glue", arguments),
         Family::Dynamodb => main_with::<newel_worker_dynamodb::DynamoDb>("newel-worker-dynamodb", arguments),
+        Family::Http => newel_worker_http::main_with(arguments),
+        Family::S3 => {
+            newel_worker::cli::serve("newel-worker-s3", arguments, async |options, integrations| {
+                let adapter: Arc<dyn Adapter> = newel_worker_s3::adapter(options, integrations).await;
+                Ok(adapter)
+            })
+        }
     }
 }

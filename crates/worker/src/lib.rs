@@ -35,5 +35,8 @@ pub use adapter::{Adapter, CallFailure, Failure, JobState, Reconciled, Started, 
 pub use attempt::{Attempt, ExternalRef, Identity, Pattern, TaskKey};
 pub use health::READY;
 pub use optimized::{CallResult, Calls, Found, NoTable, Optimized, Repeat, Service};
-pub use options::{AssumeRole, AwsOptions, Options, PollOptions};
+pub use options::{
+    AssumeRole, AuthKind, AwsOptions, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, Options,
+    PollOptions, SourceOptions,
+};
 pub use run::{Error, run};

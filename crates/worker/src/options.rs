@@ -1,11 +1,15 @@
 //! What can be configured about a worker.
 
+mod http;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use http::{AuthKind, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, SourceOptions};
 
 /// A worker's configuration: section `worker` of the configuration file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +49,8 @@ pub struct Options {
     pub poll: PollOptions,
     /// How AWS is called.
     pub aws: AwsOptions,
+    /// How HTTP APIs and clusters are called: of the family `http` alone.
+    pub http: HttpOptions,
 }
 
 impl Default for Options {
@@ -66,6 +72,7 @@ impl Default for Options {
             listing_lag_seconds: 15,
             poll: PollOptions::default(),
             aws: AwsOptions::default(),
+            http: HttpOptions::default(),
         }
     }
 }
@@ -100,7 +107,7 @@ impl Options {
         if !(self.poll.calls_per_second > 0.0 && self.poll.burst >= 1.0) {
             return Err("worker.poll: calls_per_second and burst leave room for no call".to_owned());
         }
-        Ok(())
+        self.http.check()
     }
 
     pub(crate) fn report_repeat(&self) -> Duration {

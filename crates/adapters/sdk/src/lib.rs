@@ -27,7 +27,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The family's adapter: what [`newel_worker::run`] takes.
 pub async fn adapter(options: &Options, integrations: Integrations) -> Arc<Sdk> {
     let client = Client::new(Arc::clone(integrations.catalog()));
-    Arc::new(Sdk { client, aws: Aws::load(options.aws.clone()).await, integrations, metrics: CallMetrics::new() })
+    Arc::new(Sdk {
+        client,
+        aws: Aws::load(options.aws.clone()).await,
+        integrations,
+        metrics: CallMetrics::new(),
+    })
 }
 
 /// Every AWS service through the catalog.
@@ -50,7 +55,10 @@ impl Sdk {
         let parameters = attempt.parameters.as_ref().map(|p| p.value().clone()).unwrap_or_default();
         let body = action.request(&parameters).map_err(|reasons| {
             let text = parameters.to_json();
-            let cause = format!("The Parameters '{text}' could not be used to start the Task: [{}]", reasons.join(", "));
+            let cause = format!(
+                "The Parameters '{text}' could not be used to start the Task: [{}]",
+                reasons.join(", ")
+            );
             Failure::new("States.Runtime", cause)
         })?;
         let config = match self.aws.config(&attempt.identity, attempt.execution_name()).await {
@@ -123,7 +131,8 @@ fn submission(action: SdkAction<'_>, pattern: Pattern, result: Result<Answer, Ca
 }
 
 fn service_error(error: newel_aws_client::ServiceError) -> ServiceError {
-    let newel_aws_client::ServiceError { status, code, message, request_id, extended_request_id, members: _ } = error;
+    let newel_aws_client::ServiceError { status, code, message, request_id, extended_request_id, members: _ } =
+        error;
     ServiceError { status, code, message, request_id, extended_request_id }
 }
 
@@ -156,9 +165,9 @@ impl Adapter for Sdk {
         match self.action(attempt) {
             // The repetition is harmless, so what became of the first call needn't be known.
             Ok(action) if action.is_repeatable() => Reconciled::NotStarted,
-            Ok(_) => {
-                Reconciled::Unknown { cause: "the service can't tell whether the call had an effect".to_owned() }
-            }
+            Ok(_) => Reconciled::Unknown {
+                cause: "the service can't tell whether the call had an effect".to_owned(),
+            },
             Err(failure) => Reconciled::Unknown { cause: failure.cause },
         }
     }

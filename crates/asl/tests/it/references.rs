@@ -55,3 +55,21 @@ fn jsonata_refers_to_what_it_does_not_set_itself() {
         "A: a c; B: d e; C: f g h",
     );
 }
+
+#[test]
+fn what_only_a_distributed_map_has_counts_too() {
+    let map = |fields: &str| {
+        format!(
+            r#""A":{{"Type":"Map","End":true,{fields},"ItemProcessor":{{"ProcessorConfig":{{"Mode":"DISTRIBUTED",
+                "ExecutionType":"STANDARD"}},"StartAt":"I","States":{{"I":{{"Type":"Succeed"}}}}}}}}"#
+        )
+    };
+    let reader = r#""ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket.$":"$b","Key":"k"},
+        "ReaderConfig":{"InputType":"JSON","MaxItemsPath":"$most"}}"#;
+    check(&map(reader), "A: b most");
+    let batcher = r#""ItemBatcher":{"MaxItemsPerBatchPath":"$n","MaxInputBytesPerBatchPath":"$m","BatchInput":{"x.$":"$x"}}"#;
+    check(&map(batcher), "A: m n x");
+    let writer =
+        r#""ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket.$":"$b"}}"#;
+    check(&map(writer), "A: b");
+}

@@ -46,12 +46,14 @@ fn to_cbor(call: Call<'_>, id: ShapeId, value: &Value) -> Cbor {
             Cbor::Array(items.iter().map(|item| to_cbor(call, list.member, item)).collect())
         }
         (ShapeKind::Map(map), Value::Object(object)) => {
-            let entry = |(key, value): (&Str, &Value)| (Cbor::Text(key.to_string()), to_cbor(call, map.value, value));
+            let entry =
+                |(key, value): (&Str, &Value)| (Cbor::Text(key.to_string()), to_cbor(call, map.value, value));
             Cbor::Map(object.iter().map(entry).collect())
         }
         (ShapeKind::Blob { .. }, value) => Cbor::Bytes(rest::bytes(value)),
         (ShapeKind::Timestamp(_), value) => {
-            let seconds = rewrite_timestamp(value, TimestampFormat::EpochSeconds).as_f64().unwrap_or_default();
+            let seconds =
+                rewrite_timestamp(value, TimestampFormat::EpochSeconds).as_f64().unwrap_or_default();
             Cbor::Tag(EPOCH, Box::new(Cbor::Float(seconds)))
         }
         (ShapeKind::Float | ShapeKind::Double, value) => Cbor::Float(float(value)),
@@ -76,9 +78,9 @@ fn untyped(value: &Value) -> Cbor {
         Value::Number(number) => number.as_i64().map_or_else(|| Cbor::Float(number.as_f64()), Cbor::from),
         Value::String(text) => Cbor::Text(text.to_string()),
         Value::Array(items) => Cbor::Array(items.iter().map(untyped).collect()),
-        Value::Object(object) => {
-            Cbor::Map(object.iter().map(|(key, value)| (Cbor::Text(key.to_string()), untyped(value))).collect())
-        }
+        Value::Object(object) => Cbor::Map(
+            object.iter().map(|(key, value)| (Cbor::Text(key.to_string()), untyped(value))).collect(),
+        ),
     }
 }
 

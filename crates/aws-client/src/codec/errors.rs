@@ -15,7 +15,8 @@ pub fn read_error(service: &Service, operation: &Operation, response: Response<'
     let header = |name: &str| response.header(name).map(str::to_owned);
     let request_id = header("x-amzn-requestid").or_else(|| header("x-amz-request-id")).or(read.request_id);
     // Where a service says two codes, the old one counts unless only the new one is in the model.
-    let known = |code: &Option<String>| code.as_deref().is_some_and(|code| service.error(bare(code)).is_some());
+    let known =
+        |code: &Option<String>| code.as_deref().is_some_and(|code| service.error(bare(code)).is_some());
     let code = if known(&read.shape) && !known(&read.code) { read.shape } else { read.code };
     let code = code.filter(|code| !code.is_empty());
     let code = code.unwrap_or_else(|| of_status(response.status, service, operation));
@@ -49,8 +50,12 @@ pub(crate) struct Summary {
 /// What can be told of an error without a model.
 pub(crate) fn summary(protocol: Protocol, response: Response<'_>) -> Summary {
     match protocol {
-        Protocol::Json | Protocol::RestJson => of_json(json::parse(response.body).unwrap_or_default(), response),
-        Protocol::Cbor => of_json(cbor::parse(response.body).map(|body| cbor::plain(&body)).unwrap_or_default(), response),
+        Protocol::Json | Protocol::RestJson => {
+            of_json(json::parse(response.body).unwrap_or_default(), response)
+        }
+        Protocol::Cbor => {
+            of_json(cbor::parse(response.body).map(|body| cbor::plain(&body)).unwrap_or_default(), response)
+        }
         Protocol::RestXml | Protocol::Query | Protocol::Ec2 => of_xml(response),
     }
 }
@@ -104,7 +109,9 @@ fn members_of(call: Call<'_>, shape: ShapeId, response: Response<'_>) -> Value {
                 let body = error.map(|error| xml_read::value(call.service, shape, error)).unwrap_or_default();
                 let both = [&placed, &body].into_iter().filter_map(Value::as_object);
                 let members = both.flat_map(|object| object.iter());
-                Ok(Value::Object(members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect()))
+                Ok(Value::Object(
+                    members.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect(),
+                ))
             })
         }
     };

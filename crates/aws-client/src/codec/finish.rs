@@ -75,7 +75,8 @@ fn flexible_checksum(
 ) {
     const PREFIX: &str = "x-amz-checksum-";
     let given = request.headers.iter().any(|(name, _)| {
-        name == "content-md5" || name.strip_prefix(PREFIX).is_some_and(|kind| kind != "algorithm" && kind != "type")
+        name == "content-md5"
+            || name.strip_prefix(PREFIX).is_some_and(|kind| kind != "algorithm" && kind != "type")
     });
     let members = operation.input.map_or(&[][..], |input| service.members(input));
     let member = checksum.algorithm_member.as_ref();

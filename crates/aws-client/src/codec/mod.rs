@@ -18,8 +18,8 @@ use newel_aws_catalog::model::{Metadata, Protocol};
 use newel_aws_catalog::{Operation, Service, ShapeKind};
 use newel_value::Value;
 
-pub(crate) use errors::{bare, summary};
 pub use errors::read_error;
+pub(crate) use errors::{bare, summary};
 pub use finish::{finished, with_token};
 
 use crate::CallError;
@@ -49,7 +49,10 @@ impl Request {
 
     /// The value of a header.
     pub(crate) fn header_value(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     fn header_unless_set(&mut self, name: &str, value: &str) {
@@ -132,17 +135,20 @@ pub(crate) fn is_disguised_error(service: &Service, operation: &Operation, body:
         return false;
     }
     let body = body.trim_ascii_start();
-    let declared = body.starts_with(b"<?xml").then(|| body.windows(2).position(|window| window == b"?>")).flatten();
+    let declared =
+        body.starts_with(b"<?xml").then(|| body.windows(2).position(|window| window == b"?>")).flatten();
     let root = declared.map_or(body, |end| body[end + 2..].trim_ascii_start());
     root.starts_with(b"<Error>")
 }
 
 /// Whether the body of an operation's answers is bytes or text by itself.
 fn is_data(service: &Service, operation: &Operation) -> bool {
-    let Some(ShapeKind::Structure(output)) = operation.output.map(|output| &service.shape(output).kind) else {
+    let Some(ShapeKind::Structure(output)) = operation.output.map(|output| &service.shape(output).kind)
+    else {
         return false;
     };
-    let payload = output.payload.as_ref().and_then(|name| output.members.iter().find(|member| member.name == *name));
+    let payload =
+        output.payload.as_ref().and_then(|name| output.members.iter().find(|member| member.name == *name));
     let kind = payload.map(|member| &service.shape(member.shape).kind);
     matches!(kind, Some(ShapeKind::Blob { .. } | ShapeKind::String(_)))
 }

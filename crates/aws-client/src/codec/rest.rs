@@ -76,7 +76,9 @@ impl<'a> Placed<'a> {
             let value = value.map(|(_, shape, value)| text::of(shape, value, TimestampFormat::Iso8601));
             match value.filter(|value| !value.is_empty()) {
                 Some(value) => path.push_str(&text::encode(&value, greedy)),
-                None => return Err(format!("the value of {label} is part of the address and may not be empty")),
+                None => {
+                    return Err(format!("the value of {label} is part of the address and may not be empty"));
+                }
             }
             rest = after;
         }
@@ -85,14 +87,18 @@ impl<'a> Placed<'a> {
     }
 
     fn query(&self, constant: &str) -> String {
-        let mut pairs: Vec<String> = constant.split('&').filter(|pair| !pair.is_empty()).map(Into::into).collect();
-        let pair = |key: &str, value: &str| format!("{}={}", text::encode(key, false), text::encode(value, false));
+        let mut pairs: Vec<String> =
+            constant.split('&').filter(|pair| !pair.is_empty()).map(Into::into).collect();
+        let pair =
+            |key: &str, value: &str| format!("{}={}", text::encode(key, false), text::encode(value, false));
         let mut named: Vec<&str> = constant.split('&').filter_map(|pair| pair.split('=').next()).collect();
         for (member, shape, value) in self.at(Location::QueryString) {
             if !matches!(shape.kind, ShapeKind::Map(_)) {
                 let key = place_name(member);
                 named.push(key);
-                pairs.extend(self.texts(shape, value, TimestampFormat::Iso8601).iter().map(|text| pair(key, text)));
+                pairs.extend(
+                    self.texts(shape, value, TimestampFormat::Iso8601).iter().map(|text| pair(key, text)),
+                );
             }
         }
         // Free parameters don't replace those that members have of their own.
@@ -163,7 +169,8 @@ impl<'a> Placed<'a> {
         }
         match bodies {
             Bodies::Json => {
-                let given = |member: &&Member| self.body.get(member.wire_name()).is_some_and(|v| !v.is_null());
+                let given =
+                    |member: &&Member| self.body.get(member.wire_name()).is_some_and(|v| !v.is_null());
                 let member = |member: &Member| {
                     let name = Str::clone(member.wire_name());
                     let value = self.body.get(&name).cloned().unwrap_or_default();
@@ -182,7 +189,8 @@ impl<'a> Placed<'a> {
                 let name = name.or_else(|| traits.and_then(|traits| traits.input_name.as_deref()));
                 let default = format!("{}Request", self.call.operation.name);
                 let shape = self.call.service.shape(input);
-                let name = name.unwrap_or(if structure.xml_namespace.is_some() { &shape.name } else { &default });
+                let name =
+                    name.unwrap_or(if structure.xml_namespace.is_some() { &shape.name } else { &default });
                 let namespace = traits.and_then(|traits| traits.input_namespace.as_ref());
                 let text = xml_write::document(self.call.service, input, self.body, name, namespace);
                 request.body = text.into_bytes();
@@ -203,7 +211,9 @@ impl<'a> Placed<'a> {
         let shape = self.call.service.shape(member.shape);
         let value = self.body.get(member.wire_name()).filter(|value| !value.is_null());
         let (content, content_type) = match (&shape.kind, value) {
-            (ShapeKind::Structure(_), None) if bodies == Bodies::Json => (b"{}".to_vec(), bodies.content_type()),
+            (ShapeKind::Structure(_), None) if bodies == Bodies::Json => {
+                (b"{}".to_vec(), bodies.content_type())
+            }
             (_, None) => return,
             (ShapeKind::Blob { .. }, Some(value)) => (bytes(value), "application/octet-stream"),
             (ShapeKind::String(_), Some(value)) => (text::plain(value).into_bytes(), "text/plain"),
@@ -303,10 +313,8 @@ fn placed(call: Call<'_>, member: &Member, response: Response<'_>) -> Option<Val
             Some(match &shape.kind {
                 ShapeKind::List(list) => {
                     let shape = call.service.shape(list.member);
-                    let dates = matches!(
-                        shape.kind,
-                        ShapeKind::Timestamp(None | Some(TimestampFormat::HttpDate))
-                    );
+                    let dates =
+                        matches!(shape.kind, ShapeKind::Timestamp(None | Some(TimestampFormat::HttpDate)));
                     split(text, dates).iter().map(|item| text::parsed(shape, item)).collect()
                 }
                 _ => text::parsed(shape, text),

@@ -24,11 +24,13 @@ pub(super) fn parsed(shape: &Shape, text: &str) -> Value {
     let number = || Value::parse(text.trim()).ok().filter(|value| value.as_number().is_some());
     let read = match &shape.kind {
         ShapeKind::Boolean => text.trim().parse::<bool>().ok().map(Value::from),
-        ShapeKind::Integer | ShapeKind::Long | ShapeKind::Float | ShapeKind::Double => number().or_else(|| {
-            // Not all that services write is a JSON number: `+1`, `01`, `.5`.
-            let float = text.trim().parse::<f64>().ok()?;
-            Number::from_f64_as_integer(float).map(Value::from)
-        }),
+        ShapeKind::Integer | ShapeKind::Long | ShapeKind::Float | ShapeKind::Double => {
+            number().or_else(|| {
+                // Not all that services write is a JSON number: `+1`, `01`, `.5`.
+                let float = text.trim().parse::<f64>().ok()?;
+                Number::from_f64_as_integer(float).map(Value::from)
+            })
+        }
         _ => None,
     };
     read.unwrap_or_else(|| text.into())

@@ -73,7 +73,9 @@ impl Reader<'_> {
             elements(parent).filter(move |child| child.tag_name().name() == name)
         };
         match &shape.kind {
-            ShapeKind::List(list) if list.flattened || flattened => self.flattened(list, own, name, parent, depth),
+            ShapeKind::List(list) if list.flattened || flattened => {
+                self.flattened(list, own, name, parent, depth)
+            }
             ShapeKind::Map(map) if map.flattened || flattened => {
                 let mut entries = named(local).peekable();
                 entries.peek()?;

@@ -34,8 +34,10 @@ impl Writer<'_> {
         self.out.push('<');
         self.out.push_str(name);
         if let Some(namespace) = namespace.or(own) {
-            let attribute =
-                namespace.prefix.as_ref().map_or_else(|| "xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
+            let attribute = namespace
+                .prefix
+                .as_ref()
+                .map_or_else(|| "xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
             self.attribute(&attribute, &namespace.uri);
         }
         self.attributes(id, value);

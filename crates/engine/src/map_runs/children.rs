@@ -95,6 +95,18 @@ fn told(loaded: &Loaded, outcome: &Outcome) -> Payload {
     Value::from(object.build()).into()
 }
 
+/// A child that never began, as a file of results tells of it.
+pub(super) fn pending(input: &Payload, machine_arn: &Str) -> Value {
+    let included =
+        Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
+    let mut object = ObjectBuilder::with_capacity(4);
+    object.insert("Input", input.text());
+    object.insert("InputDetails", included);
+    object.insert("StateMachineArn", machine_arn.clone());
+    object.insert("Status", "PENDING");
+    object.build().into()
+}
+
 /// The row by which a child's end reaches its run even if we die now.
 pub(crate) fn child_closed(loaded: &Loaded, ops: &mut Vec<Op>) {
     if let Some(report) = report_of(loaded, true) {

@@ -1,57 +1,116 @@
 //! Where the items of a map run come from, and how they become the inputs of its children.
 
-use async_trait::async_trait;
-use newel_asl::error;
+use std::collections::VecDeque;
+
 use newel_asl::limits::Limits;
 use newel_asl::plan::State;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Fault, MapItems, child_input};
-use newel_value::{ObjectBuilder, Payload, Value};
+use newel_value::{ObjectBuilder, Payload, Str, Value};
 
 use super::record::{OpenChild, RunPlan};
 
-/// Gives items in order. The same position always has the same item.
-#[async_trait]
-pub(super) trait ItemSource: Send + Sync {
-    /// How many items there are.
-    fn total(&self) -> u64;
-
-    /// Items from a position on, at most so many; fewer only at the end.
-    async fn read(&self, from: u64, most: usize) -> Result<Vec<Value>, Fault>;
+/// The items of a run that are at hand. The same position always has the same item.
+#[derive(Debug)]
+pub(super) enum Items {
+    /// All of them: those of the state's own data.
+    State(Payload),
+    /// Pages of what is elsewhere, in order.
+    Read(VecDeque<ReadItems>),
 }
 
-/// The items of the state's own data.
-struct StateItems(Payload);
+/// A page of items.
+#[derive(Debug)]
+pub(super) struct ReadItems {
+    /// The position of its first item.
+    pub(super) first: u64,
+    /// The page as the worker reported it.
+    pub(super) page: Payload,
+}
 
-#[async_trait]
-impl ItemSource for StateItems {
-    fn total(&self) -> u64 {
-        u64::try_from(self.0.value().as_array().map_or(0, <[_]>::len)).unwrap_or(u64::MAX)
+impl ReadItems {
+    fn items(&self) -> &[Value] {
+        self.page.value().get("Items").and_then(Value::as_array).unwrap_or_default()
     }
 
-    async fn read(&self, from: u64, most: usize) -> Result<Vec<Value>, Fault> {
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let items = self.0.value().as_array().unwrap_or_default();
-        Ok(items.iter().skip(from).take(most).cloned().collect())
+    /// Where an item of it is from.
+    fn source(&self, position: u64) -> Option<Str> {
+        let mut left = position.saturating_sub(self.first);
+        for source in self.page.value().get("Sources")?.as_array()? {
+            let [name, items] = source.as_array()? else { return None };
+            let items = u64::try_from(items.as_i64()?).ok()?;
+            if left < items {
+                return name.as_str().map(Str::from);
+            }
+            left -= items;
+        }
+        None
+    }
+
+    /// The position after its last item.
+    pub(super) fn end(&self) -> u64 {
+        self.first + count(self.items())
+    }
+
+    /// Where the page after it begins, if there is one.
+    pub(super) fn cursor(&self) -> Option<Value> {
+        self.page.value().get("Cursor").cloned()
     }
 }
 
-/// Where a run's items come from.
-///
-/// # Errors
-/// What the run fails with when they can't be read.
-pub(super) fn source(items: &MapItems) -> Result<Box<dyn ItemSource>, Fault> {
-    match items {
-        MapItems::State(items) => Ok(Box::new(StateItems(items.clone()))),
-        MapItems::Reader { resource, .. } => Err(Fault {
-            error: Some(error::ITEM_READER_FAILED.into()),
-            cause: Some(
-                format!(
-                    "This release of Newel has no reader for {resource}: give the items in the state's input."
-                )
-                .into(),
-            ),
-        }),
+/// An item, and where it was read.
+pub(super) struct Item {
+    value: Value,
+    source: Option<Str>,
+}
+
+fn count<T>(all: &[T]) -> u64 {
+    u64::try_from(all.len()).unwrap_or(u64::MAX)
+}
+
+impl Items {
+    /// What of a run's items needn't be read first.
+    pub(super) fn of(items: &MapItems) -> Self {
+        match items {
+            MapItems::State(items) => Self::State(items.clone()),
+            MapItems::Reader { .. } => Self::Read(VecDeque::new()),
+        }
+    }
+
+    /// Items from a position on, at most so many; fewer where no more are at hand.
+    pub(super) fn at(&self, from: u64, most: usize) -> Vec<Item> {
+        let skip = |first: u64| usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        match self {
+            Self::State(items) => {
+                let items = items.value().as_array().unwrap_or_default();
+                let item = |value: &Value| Item { value: value.clone(), source: None };
+                items.iter().skip(skip(0)).take(most).map(item).collect()
+            }
+            Self::Read(pages) => {
+                let mut found = Vec::new();
+                for page in pages.iter().filter(|page| page.end() > from) {
+                    let items = (page.first..).zip(page.items()).skip(skip(page.first)).take(most);
+                    found.extend(
+                        items.map(|(at, value)| Item { value: value.clone(), source: page.source(at) }),
+                    );
+                    if found.len() >= most {
+                        found.truncate(most);
+                        break;
+                    }
+                }
+                found
+            }
+        }
+    }
+
+    /// Bytes of the pages that have items from a position on.
+    pub(super) fn bytes_from(&self, from: u64) -> usize {
+        match self {
+            Self::State(_) => 0,
+            Self::Read(pages) => {
+                pages.iter().filter(|page| page.end() > from).map(|page| page.page.text().len()).sum()
+            }
+        }
     }
 }
 
@@ -72,7 +131,7 @@ impl Recipe<'_> {
     /// more items come after these.
     pub(super) fn next(
         &self,
-        items: &[Value],
+        items: &[Item],
         first: u64,
         index: u32,
         whole: bool,
@@ -111,7 +170,7 @@ impl Recipe<'_> {
     }
 
     /// The input of a child again that was counted as open but isn't there.
-    pub(super) fn again(&self, child: OpenChild, items: &[Value]) -> Result<Payload, Fault> {
+    pub(super) fn again(&self, child: OpenChild, items: &[Item]) -> Result<Payload, Fault> {
         let mut inputs = Vec::with_capacity(items.len());
         for (position, item) in (child.first..).zip(items) {
             inputs.push(self.select(position, item)?);
@@ -123,9 +182,10 @@ impl Recipe<'_> {
         child_input(&self.state.name, input, self.limits.payload_bytes)
     }
 
-    fn select(&self, position: u64, item: &Value) -> Result<Value, Fault> {
+    fn select(&self, position: u64, item: &Item) -> Result<Value, Fault> {
         let index = u32::try_from(position).unwrap_or(u32::MAX);
-        self.plan.scope.select(self.state, index, item, (self.random, self.now))
+        let source = item.source.as_ref();
+        self.plan.scope.select(self.state, index, &item.value, source, (self.random, self.now))
     }
 
     fn batch(&self, items: Vec<Value>) -> Result<Payload, Fault> {

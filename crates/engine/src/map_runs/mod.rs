@@ -9,9 +9,12 @@
 //! * MAP-1: a child is begun after the record that counts it as open is durable, so none is forgotten.
 //! * MAP-2: a child's end counts once: only while the record has it open, and only for the redrive it is open for.
 //! * MAP-3: no more children are open than the run's concurrency.
-//! * MAP-4: memory is bounded by a page of items and by the results that a state's result may hold, however many items there are.
+//! * MAP-4: memory is bounded by a few pages of items and by the results that a state's result may hold, or by a file of them,
+//!   however many items there are.
 //! * MAP-5: an outbox row stands for each life of a run (its beginning and each redrive) until its execution has heard how it
 //!   ended, and for each abort until the run is closed.
+//! * MAP-6: an item that was read is read once: its page is durable together with where the next one begins, and is kept until
+//!   every child of it has begun.
 //!
 //! If we die between a commit and what follows it, the next one who works on the run looks at every open child: one that isn't
 //! there is begun, one that is closed is counted.
@@ -19,10 +22,16 @@
 mod api;
 mod children;
 mod counts;
+mod effects;
+mod ends;
 mod items;
+mod plan;
+mod reading;
 mod record;
 mod results;
+mod transfers;
 mod work;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,6 +54,8 @@ pub(crate) use children::{ChildReport, child_closed, report_of};
 pub use record::MapRunStatus;
 pub(crate) use record::{Child, Life, MapRunRecord};
 use record::{PLAN_ROW, RunPlan};
+use transfers::TransferReport;
+pub(crate) use transfers::{Transfers, is_transfer};
 
 /// Updates that may wait for one run.
 const WAITING_UPDATES: usize = 100;
@@ -72,6 +83,8 @@ pub(crate) enum News {
     Abort(u64),
     /// A child has closed.
     Closed(ChildReport),
+    /// A worker has read or written something for it, or couldn't.
+    Transfer(TransferReport),
     /// A client changes its settings.
     Update(UpdateMapRun, oneshot::Sender<Result<(), Error>>),
 }
@@ -81,7 +94,7 @@ impl Letters {
         let news = std::mem::take(&mut *self.waiting.lock());
         let spent = news.iter().filter_map(|news| match news {
             News::Closed(report) => report.letter(),
-            News::Life(_) | News::Abort(_) | News::Update(..) => None,
+            News::Life(_) | News::Abort(_) | News::Transfer(_) | News::Update(..) => None,
         });
         self.spent.lock().extend(spent);
         news

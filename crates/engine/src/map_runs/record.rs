@@ -16,6 +16,8 @@ use crate::activation::Loaded;
 pub(super) const PLAN_ROW: &str = "\u{1}plan";
 /// The row with how a run ended, for as long as its execution hasn't heard of it.
 pub(super) const OUTPUT_ROW: &str = "\u{1}output";
+/// What the rows with pages of items begin with.
+pub(super) const PAGES: &str = "\u{3}";
 /// What the rows with results begin with.
 pub(super) const RESULTS: &str = "\u{2}";
 
@@ -106,6 +108,63 @@ pub(super) struct RedriveCursor {
     pub(super) after: (Timestamp, Id),
 }
 
+/// How far the reading of items that are elsewhere has come. The pages themselves have rows of their own, and the last of them
+/// says where the next one begins: both are the user's data, which this record is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reading {
+    /// The pages that are kept: those with items of children that may not have begun, and the last.
+    pub(super) pages: Vec<PageMark>,
+    /// The number of the next page.
+    pub(super) next: u64,
+    /// Whether no page comes any more.
+    pub(super) ended: bool,
+}
+
+/// A page that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PageMark {
+    /// Its number, which its row is named by.
+    pub(super) number: u64,
+    /// The position of its first item.
+    pub(super) first: u64,
+    /// The position after its last item.
+    pub(super) end: u64,
+}
+
+impl PageMark {
+    pub(super) fn path(self) -> Str {
+        format!("{PAGES}{:016x}", self.number).into()
+    }
+}
+
+/// How far the writing of results to somewhere else has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Writing {
+    /// What is being written.
+    pub(super) stage: Stage,
+    /// The sizes of the files that are written: with results, of failures, of children that never began.
+    pub(super) sizes: [Vec<u64>; 3],
+}
+
+/// What of the results is written next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    /// Children of a status, as the number of a list, from one on.
+    List(u8, Option<(Timestamp, Id)>),
+    /// Children that never began: so many of those that were counted, then the rest from an item on, as that child.
+    Pending(u32, u64, u32),
+    /// The manifest.
+    Manifest,
+    /// Nothing: all is written, or it can't be.
+    Done,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::List(0, None)
+    }
+}
+
 /// A map run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct MapRunRecord {
@@ -150,6 +209,12 @@ pub(crate) struct MapRunRecord {
     pub(super) result_rows: u64,
     /// Whether its execution has heard how this life ended, or doesn't want to.
     pub(super) told: bool,
+    /// Where items are elsewhere: how far they are read.
+    #[serde(default)]
+    pub(super) reading: Option<Reading>,
+    /// Where results go elsewhere: how far they are written, once that has begun.
+    #[serde(default)]
+    pub(super) writing: Option<Writing>,
 }
 
 /// How a life of a run ended, for its execution.
@@ -207,6 +272,8 @@ impl MapRunRecord {
             result_bytes: Some(0),
             result_rows: 0,
             told: false,
+            reading: matches!(order.items, MapItems::Reader { .. }).then(Reading::default),
+            writing: None,
         }
     }
 
@@ -216,16 +283,25 @@ impl MapRunRecord {
         usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.open.len())
     }
 
-    /// Whether nothing is left to begin.
-    pub(super) const fn is_exhausted(&self) -> bool {
-        self.next_item >= self.total && self.redrive.is_none() && self.never_begun.is_empty()
+    /// Whether all items are known.
+    pub(super) fn all_read(&self) -> bool {
+        self.reading.as_ref().is_none_or(|reading| reading.ended)
     }
 
-    /// Whether more items have failed than are tolerated.
+    /// Whether nothing is left to begin.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.all_read()
+            && self.next_item >= self.total
+            && self.redrive.is_none()
+            && self.never_begun.is_empty()
+    }
+
+    /// Whether more items have failed than are tolerated. Which part of all items failed is only told once all are known.
     pub(super) fn exceeds_tolerance(&self) -> bool {
         let failed = self.items.failed + self.items.timed_out;
         #[expect(clippy::cast_precision_loss, reason = "counts of items, far below 2^53")]
-        let percentage = |tolerated: f64| failed as f64 * 100.0 > tolerated * self.total as f64;
+        let percentage =
+            |tolerated: f64| self.all_read() && failed as f64 * 100.0 > tolerated * self.total as f64;
         match (self.tolerated_failure_count, self.tolerated_failure_percentage) {
             (None, None) => failed > 0,
             (Some(count), None) => failed > count,

@@ -1,11 +1,10 @@
-//! What becomes of the results of a run's children.
+//! What becomes of the results of a run's children, unless they are written elsewhere (`writing.rs`).
 //!
 //! They go into the state's result, which a run keeps in rows of its own, a batch a row, until they are more than a result may
-//! be. A writer to somewhere else will be another [`ResultSink`].
+//! be.
 
-use newel_asl::error;
 use newel_asl::plan::Transformation;
-use newel_machine::{Fault, MapSettings, result_too_large};
+use newel_machine::{Fault, result_too_large};
 use newel_store::{FrameRow, Id, Op};
 use newel_value::{Payload, Value};
 
@@ -13,43 +12,21 @@ use super::record::{MapRunRecord, RESULTS};
 use crate::codec::{decode, encode};
 use crate::{Error, ErrorKind};
 
-/// Takes the results of children as they come, in any order, and gives the result of the run.
-pub(super) trait ResultSink: Send + Sync {
-    /// Takes the results of a batch: numbers of children and what is kept of each.
-    fn keep(&self, record: &mut MapRunRecord, id: Id, results: Vec<(u32, Payload)>, ops: &mut Vec<Op>);
-
-    /// The run's result, of the rows that were kept.
-    ///
-    /// # Errors
-    /// When a row can't be read.
-    fn finish(&self, record: &MapRunRecord, rows: &[FrameRow]) -> Result<Result<Payload, Fault>, Error>;
-}
-
-/// Where a run's results go.
-///
-/// # Errors
-/// What the run fails with when they can't be written.
-pub(super) fn sink(settings: &MapSettings, limit: usize) -> Result<Box<dyn ResultSink>, Fault> {
-    match &settings.destination {
-        None => Ok(Box::new(StateResult { transformation: settings.transformation, limit })),
-        Some((resource, _)) => Err(Fault {
-            error: Some(error::RESULT_WRITER_FAILED.into()),
-            cause: Some(
-                format!("This release of Newel has no writer for {resource}: leave it out to get the results in the state's result.")
-                    .into(),
-            ),
-        }),
-    }
-}
-
 /// The result is the state's: an array in the order of the children.
-struct StateResult {
-    transformation: Transformation,
-    limit: usize,
+pub(super) struct StateResult {
+    pub(super) transformation: Transformation,
+    pub(super) limit: usize,
 }
 
-impl ResultSink for StateResult {
-    fn keep(&self, record: &mut MapRunRecord, id: Id, results: Vec<(u32, Payload)>, ops: &mut Vec<Op>) {
+impl StateResult {
+    /// Takes the results of a batch: numbers of children and what is kept of each.
+    pub(super) fn keep(
+        &self,
+        record: &mut MapRunRecord,
+        id: Id,
+        results: Vec<(u32, Payload)>,
+        ops: &mut Vec<Op>,
+    ) {
         let Some(before) = record.result_bytes else { return };
         if results.is_empty() {
             return;
@@ -67,7 +44,15 @@ impl ResultSink for StateResult {
         ops.push(Op::PutFrame(FrameRow { execution: id, path: path.into(), record: encode(&results) }));
     }
 
-    fn finish(&self, record: &MapRunRecord, rows: &[FrameRow]) -> Result<Result<Payload, Fault>, Error> {
+    /// The run's result, of the rows that were kept.
+    ///
+    /// # Errors
+    /// When a row can't be read.
+    pub(super) fn finish(
+        &self,
+        record: &MapRunRecord,
+        rows: &[FrameRow],
+    ) -> Result<Result<Payload, Fault>, Error> {
         if record.result_bytes.is_none() {
             return Ok(Err(result_too_large(&record.state)));
         }

@@ -15,5 +15,6 @@ mod redrive;
 mod sim;
 mod support;
 mod tasks;
+mod transfers;
 mod versions;
 mod watching;

@@ -13,14 +13,14 @@ use newel_store::{ExecutionStatus, MemoryStore, SqliteOptions, SqliteStore};
 
 use crate::support::{Fixture, eventually, json, outbox, tenant};
 
-const PASS: &str = r#""I":{"Type":"Pass","End":true}"#;
-const TASK: &str = r#""I":{"Type":"Task","Resource":"arn:aws:states:::fam:call","End":true}"#;
+pub(crate) const PASS: &str = r#""I":{"Type":"Pass","End":true}"#;
+pub(crate) const TASK: &str = r#""I":{"Type":"Task","Resource":"arn:aws:states:::fam:call","End":true}"#;
 /// Fails where the item says so.
-const PICKY: &str = r#""I":{"Type":"Choice","Choices":[{"Variable":"$.bad","IsPresent":true,"Next":"F"}],"Default":"P"},
+pub(crate) const PICKY: &str = r#""I":{"Type":"Choice","Choices":[{"Variable":"$.bad","IsPresent":true,"Next":"F"}],"Default":"P"},
     "F":{"Type":"Fail","Error":"Bad","Cause":"item"},"P":{"Type":"Pass","End":true}"#;
 
 /// A machine of one distributed Map.
-fn distributed(fields: &str, states: &str) -> String {
+pub(crate) fn distributed(fields: &str, states: &str) -> String {
     format!(
         r#"{{"StartAt":"M","States":{{"M":{{"Type":"Map","End":true{fields},
             "ItemProcessor":{{"ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}},
@@ -28,16 +28,20 @@ fn distributed(fields: &str, states: &str) -> String {
     )
 }
 
-async fn types(fixture: &Fixture, arn: &str) -> Vec<String> {
+pub(crate) async fn types(fixture: &Fixture, arn: &str) -> Vec<String> {
     fixture.history(arn, false, 999).await.iter().map(|e| e.detail.type_name().to_owned()).collect()
 }
 
-async fn run_of(fixture: &Fixture, execution: &str) -> MapRun {
+pub(crate) async fn run_of(fixture: &Fixture, execution: &str) -> MapRun {
     let runs = fixture.engine.list_map_runs(&tenant(), execution, 10, None).await.unwrap();
     fixture.engine.describe_map_run(&tenant(), &runs.items[0].arn).await.unwrap()
 }
 
-async fn children(fixture: &Fixture, run: &str, status: Option<ExecutionStatus>) -> Vec<Execution> {
+pub(crate) async fn children(
+    fixture: &Fixture,
+    run: &str,
+    status: Option<ExecutionStatus>,
+) -> Vec<Execution> {
     let (mut arns, mut after) = (Vec::new(), None);
     loop {
         let of = ExecutionsOf::MapRun(run.into());
@@ -62,7 +66,7 @@ fn numbers(count: usize) -> String {
 }
 
 /// Checks on an SQLite store, in real time.
-async fn on_sqlite(check: impl AsyncFnOnce(Fixture)) {
+pub(crate) async fn on_sqlite(check: impl AsyncFnOnce(Fixture)) {
     let directory = tempfile::tempdir().unwrap();
     check(
         Fixture::on(Arc::new(SqliteStore::open(directory.path(), &SqliteOptions::default()).unwrap())).await,
@@ -389,26 +393,6 @@ async fn an_item_that_makes_no_input_fails_the_run() {
         types(&fixture, &arn).await[3..],
         ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn readers_and_writers_elsewhere_are_accepted_and_fail_clearly() {
-    let fixture = Fixture::new().await;
-    let reader = r#","ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON"},"Parameters":{"Bucket":"b","Key.$":"$.k"}}"#;
-    let writer = r#","ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"b"}},"ItemsPath":"$.items""#;
-    for (name, fields, error) in
-        [("reads", reader, "States.ItemReaderFailed"), ("writes", writer, "States.ResultWriterFailed")]
-    {
-        fixture.create(name, &distributed(fields, PASS)).await;
-        let arn = fixture.start(name, "e", r#"{"k":"key","items":[1]}"#).await;
-        let done = fixture.closed(&arn).await;
-        assert_eq!(done.fault.error.as_deref(), Some(error));
-        assert!(done.fault.cause.unwrap().contains("arn:aws:states:::s3:"));
-        assert_eq!(
-            types(&fixture, &arn).await[3..],
-            ["MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"]
-        );
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,17 +1,20 @@
-//! The integrations that definitions may name and that no worker of this release carries out: their patterns and
-//! parameters, as far as a definition and a mocked result are checked by them.
-//!
-//! An integration that a worker carries out has a table of the fuller kind ([`crate::descriptor`]) instead, and leaves
-//! the list here when it gets one. The facts follow
+//! The integrations without a table of the fuller kind ([`crate::descriptor`]): their patterns and parameters, as far as a
+//! definition and a mocked result are checked by them. They are those whose parameters are Step Functions' own (HTTP Tasks,
+//! API Gateway, a cluster's Kubernetes API), which have no model and which the worker `http` carries out, and those that no
+//! worker of this release carries out. The facts follow
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html>.
 
 mod parameters;
+mod rules;
 mod sdk;
 mod services;
 
 use newel_asl::catalog::Pattern;
+use newel_aws_catalog::TemplateSyntax;
+use newel_value::Value;
 
 pub(crate) use parameters::Parameters;
+use rules::Rule;
 pub(crate) use sdk::is_supported;
 pub(crate) use services::SERVICES;
 
@@ -35,6 +38,10 @@ pub(crate) struct Action {
     pub(crate) api: Option<&'static str>,
     /// What it takes.
     pub(crate) parameters: Parameters,
+    /// What its parameters have to be besides, if they are Step Functions' own.
+    pub(crate) rules: &'static [Rule],
+    /// The worker family that serves it, if not its service's.
+    pub(crate) family: Option<&'static str>,
     /// The API operation whose answer is the result of a request-response task.
     pub(crate) answer: Option<&'static str>,
     /// The `.sync` pattern.
@@ -54,7 +61,32 @@ pub(crate) struct Job {
     pub(crate) poll: Option<&'static str>,
 }
 
+impl Service {
+    /// The worker family that serves one of its actions.
+    pub(crate) fn family_of(&self, action: &Action) -> &'static str {
+        action.family.unwrap_or(self.family)
+    }
+}
+
 impl Action {
+    /// The faults of a payload template for parameters that are Step Functions' own.
+    pub(crate) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<String> {
+        let mut faults = self.parameters.check_own(template, syntax);
+        if let Value::Object(template) = template {
+            faults.extend(rules::faults(self.rules, template, Some(syntax)));
+        }
+        faults
+    }
+
+    /// The reasons against parameters that are Step Functions' own.
+    pub(crate) fn refuse_own(&self, parameters: &Value) -> Vec<String> {
+        let mut reasons = self.parameters.refuse_own(parameters);
+        if let Value::Object(parameters) = parameters {
+            reasons.extend(rules::faults(self.rules, parameters, None));
+        }
+        reasons
+    }
+
     /// Whether there is that pattern.
     pub(crate) const fn offers(&self, pattern: Pattern) -> bool {
         match (pattern, self.job) {
@@ -106,9 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn no_service_is_in_both_lists() {
+    fn no_action_is_in_both_lists() {
         for service in SERVICES {
-            assert!(crate::families::of(service.name).is_none(), "{}", service.name);
+            let Some(family) = crate::families::of(service.name) else { continue };
+            for action in service.actions {
+                assert!(family.actions.iter().all(|fuller| fuller.name != action.name), "{}", action.name);
+            }
         }
     }
 }

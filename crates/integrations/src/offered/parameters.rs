@@ -43,7 +43,7 @@ pub(super) fn faults(
 
 impl Parameters {
     /// The faults of a payload template for parameters that are Step Functions' own.
-    pub(crate) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<String> {
+    pub(super) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<String> {
         match (self, template) {
             (Self::Own { required, optional }, Value::Object(template)) => {
                 faults(required, optional, template, Some(syntax))
@@ -53,7 +53,7 @@ impl Parameters {
     }
 
     /// The reasons against parameters that are Step Functions' own.
-    pub(crate) fn refuse_own(&self, parameters: &Value) -> Vec<String> {
+    pub(super) fn refuse_own(&self, parameters: &Value) -> Vec<String> {
         match (self, parameters) {
             (Self::Request { .. }, _) => Vec::new(),
             (Self::Own { required, optional }, Value::Object(given)) => {

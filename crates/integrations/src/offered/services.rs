@@ -3,6 +3,7 @@
 use newel_asl::catalog::Pattern;
 
 use super::parameters::Parameters;
+use super::rules::{self, Rule};
 use super::{Action, Job, Service};
 
 /// An action that takes what an API operation takes and gives what it answers.
@@ -11,6 +12,8 @@ const fn call(name: &'static str, api: &'static str, operation: &'static str) ->
         name,
         api: Some(api),
         parameters: Parameters::Request { operation, besides: &[] },
+        rules: &[],
+        family: None,
         answer: Some(operation),
         job: None,
         callback: false,
@@ -28,6 +31,8 @@ const fn own(
         name,
         api: None,
         parameters: Parameters::Own { required, optional },
+        rules: &[],
+        family: None,
         answer: None,
         job: None,
         callback: false,
@@ -44,6 +49,16 @@ impl Action {
     /// With the jobs of an API although the parameters are Step Functions' own.
     const fn job_of(self, api: &'static str, poll: &'static str) -> Self {
         Self { api: Some(api), ..self }.job(poll)
+    }
+
+    /// With rules beyond the names of its parameters.
+    const fn rules(self, rules: &'static [Rule]) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Served by the worker that makes HTTP calls, whoever serves its service.
+    const fn over_http(self) -> Self {
+        Self { family: Some(HTTP), ..self }
     }
 
     /// With `.waitForTaskToken`.
@@ -76,16 +91,20 @@ const fn execution_data_parsed(pattern: Pattern) -> &'static [&'static str] {
 
 const SAGEMAKER: &str = "sagemaker";
 
-/// The services that have an optimized integration and no worker, ordered by name.
+/// The family that serves what isn't an AWS API.
+const HTTP: &str = "http";
+
+/// The services with actions of this kind, ordered by name.
 pub(crate) const SERVICES: &[Service] = &[
     Service {
         name: "apigateway",
-        family: "http",
+        family: HTTP,
         actions: &[own(
             "invoke",
             &["ApiEndpoint", "Method"],
             &["Headers", "Stage", "Path", "QueryParameters", "RequestBody", "AllowNullValues", "AuthType"],
         )
+        .rules(rules::API_GATEWAY)
         .callback()],
     },
     Service {
@@ -168,6 +187,8 @@ pub(crate) const SERVICES: &[Service] = &[
                     &["ClusterName", "CertificateAuthority", "Endpoint", "Job"],
                     &["Namespace", "LogOptions"],
                 )
+                .rules(rules::EKS_RUN_JOB)
+                .over_http()
                 .callback()
             },
             own(
@@ -175,6 +196,8 @@ pub(crate) const SERVICES: &[Service] = &[
                 &["ClusterName", "CertificateAuthority", "Endpoint", "Method", "Path"],
                 &["QueryParameters", "RequestBody"],
             )
+            .rules(rules::EKS_CALL)
+            .over_http()
             .callback(),
         ],
     },
@@ -219,13 +242,14 @@ pub(crate) const SERVICES: &[Service] = &[
         actions: &[call("putEvents", "eventbridge", "PutEvents").callback()],
     },
     Service {
-        name: "http",
-        family: "http",
+        name: HTTP,
+        family: HTTP,
         actions: &[own(
             "invoke",
             &["ApiEndpoint", "Method"],
             &["Authentication", "InvocationConfig", "Headers", "QueryParameters", "RequestBody", "Transform"],
-        )],
+        )
+        .rules(rules::HTTP_TASK)],
     },
     Service {
         name: "lambda",

@@ -88,7 +88,13 @@ fn check_failure(resource: &str, error: &ServiceError, name: &str, cause: &str) 
 }
 
 fn error(status: u16, code: &str, message: &str) -> ServiceError {
-    ServiceError { status, code: code.into(), message: Some(message.into()), request_id: Some("R".into()), ..ServiceError::default() }
+    ServiceError {
+        status,
+        code: code.into(),
+        message: Some(message.into()),
+        request_id: Some("R".into()),
+        ..ServiceError::default()
+    }
 }
 
 #[test]

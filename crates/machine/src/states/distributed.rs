@@ -252,6 +252,7 @@ fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResu
             None => None,
         },
         transformation: writer.map_or(Transformation::Compact, |writer| writer.transformation),
+        json_lines: writer.is_some_and(|writer| writer.json_lines),
     })
 }
 

@@ -1,0 +1,123 @@
+//! `ReaderConfig`, understood.
+
+use newel_asl::transfer::ReadPage;
+use newel_value::{Object, Str, Value};
+
+use crate::csv::Csv;
+use crate::json::Json;
+use crate::objects::{Failed, Outcome};
+
+/// The form of one file.
+#[derive(Clone, Debug)]
+pub(crate) enum Format {
+    Csv(Csv),
+    Json(Json),
+    Lines,
+}
+
+/// What is read.
+#[derive(Clone, Debug)]
+pub(crate) enum Reading {
+    /// One file.
+    File(Format),
+    /// The files that an S3 inventory names.
+    Inventory,
+    /// The files that Athena's `UNLOAD` wrote.
+    Athena(Format),
+    /// What a listing shows.
+    Listing,
+    /// The files that a listing shows.
+    Listed(Format),
+}
+
+fn text<'a>(config: &'a Object, name: &str) -> Option<&'a str> {
+    config.get(name).and_then(Value::as_str)
+}
+
+/// What is read by this action with this configuration.
+pub(crate) fn reading(action: &str, read: &ReadPage) -> Outcome<Reading> {
+    let config = &read.config;
+    if action == "s3:listObjectsV2" {
+        return match text(config, "Transformation") {
+            Some("LOAD_AND_FLATTEN") => Ok(Reading::Listed(format(config)?)),
+            _ => Ok(Reading::Listing),
+        };
+    }
+    match (text(config, "InputType"), text(config, "ManifestType")) {
+        (_, Some("ATHENA_DATA")) => Ok(Reading::Athena(format(config)?)),
+        (Some("MANIFEST"), _) => Ok(Reading::Inventory),
+        _ => Ok(Reading::File(format(config)?)),
+    }
+}
+
+fn format(config: &Object) -> Outcome<Format> {
+    match text(config, "InputType") {
+        Some("CSV") => Ok(Format::Csv(csv(config)?)),
+        Some("JSON") => Ok(Format::Json(Json::at(text(config, "ItemsPointer").unwrap_or_default())?)),
+        Some("JSONL") => Ok(Format::Lines),
+        Some("PARQUET") => Err(Failed::new(
+            "Newel doesn't read PARQUET yet: write the items as JSONL or CSV, or read them in a Task state.",
+        )),
+        Some(other) => Err(Failed(format!("The files that are read can't be of InputType {other}."))),
+        None => Err(Failed::new("The ItemReader's ReaderConfig needs an InputType.")),
+    }
+}
+
+fn csv(config: &Object) -> Outcome<Csv> {
+    let delimiter = match text(config, "CSVDelimiter").unwrap_or("COMMA") {
+        "COMMA" => b',',
+        "PIPE" => b'|',
+        "SEMICOLON" => b';',
+        "SPACE" => b' ',
+        "TAB" => b'\t',
+        other => return Err(Failed(format!("There is no CSVDelimiter {other}."))),
+    };
+    let given = text(config, "CSVHeaderLocation") == Some("GIVEN");
+    let headers = config.get("CSVHeaders").and_then(Value::as_array).filter(|_| given);
+    let headers = headers.map(|headers| headers.iter().filter_map(Value::as_str).map(Str::from).collect());
+    if given && headers.is_none() {
+        return Err(Failed::new("CSVHeaders are needed where CSVHeaderLocation is GIVEN."));
+    }
+    Csv::new(delimiter, headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(action: &str, config: &str, expected: &str) {
+        let Ok(Value::Object(config)) = Value::parse(config) else { panic!("{config}") };
+        let read = ReadPage { parameters: Value::Null, config, cursor: None, most: 1 };
+        let found = match reading(action, &read) {
+            Ok(reading) => format!("{reading:?}"),
+            Err(failed) => failed.0,
+        };
+        assert!(found.starts_with(expected), "{found}");
+    }
+
+    #[test]
+    fn configurations_are_understood() {
+        let get = "s3:getObject";
+        check(get, r#"{"InputType":"CSV"}"#, "File(Csv");
+        check(get, r#"{"InputType":"JSON","ItemsPointer":"/a/0"}"#, "File(Json");
+        check(get, r#"{"InputType":"JSONL"}"#, "File(Lines)");
+        check(get, r#"{"InputType":"MANIFEST"}"#, "Inventory");
+        check(get, r#"{"InputType":"MANIFEST","ManifestType":"S3_INVENTORY"}"#, "Inventory");
+        check(get, r#"{"InputType":"JSONL","ManifestType":"ATHENA_DATA"}"#, "Athena(Lines)");
+        check("s3:listObjectsV2", "{}", "Listing");
+        check(
+            "s3:listObjectsV2",
+            r#"{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"}"#,
+            "Listed(Json",
+        );
+        check(
+            "s3:listObjectsV2",
+            r#"{"Transformation":"LOAD_AND_FLATTEN"}"#,
+            "The ItemReader's ReaderConfig needs",
+        );
+        check(get, "{}", "The ItemReader's ReaderConfig needs an InputType.");
+        check(get, r#"{"InputType":"PARQUET"}"#, "Newel doesn't read PARQUET yet");
+        check(get, r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN"}"#, "CSVHeaders are needed");
+        check(get, r#"{"InputType":"JSON","ItemsPointer":"a"}"#, "The ItemsPointer a is no JSON Pointer");
+    }
+}
