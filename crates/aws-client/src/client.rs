@@ -77,9 +77,8 @@ impl Client {
         let Streamed { status, headers, body } = self.stream(config, call).await?;
         let body = collect(body).await?;
         let response = Response { status, headers: &headers, body: &body };
-        if codec::is_disguised_error(call.service.metadata(), &body) {
-            let error = codec::read_error(call.service, call.operation, response);
-            return Err(CallError::Refused { throttled: invoke::is_throttle(error.code(), status), error });
+        if codec::is_disguised_error(call.service, call.operation, &body) {
+            return Err(refusal(codec::read_error(call.service, call.operation, response)));
         }
         let read = codec::read(call.service, call.operation, response);
         let body = read.map_err(|cause| CallError::Unknown { answer: None, cause })?;
@@ -137,7 +136,9 @@ impl Client {
 /// What an answer of failure proves.
 fn refusal(error: ServiceError) -> CallError {
     let throttled = invoke::is_throttle(error.code(), error.status);
-    if error.status >= 500 && !throttled {
+    // In disguise, a 500 has the status of success.
+    let internal = error.status >= 500 || error.status < 300 && error.code() == "InternalError";
+    if internal && !throttled {
         let cause = format!("{} (status {})", error.code(), error.status);
         return CallError::Unknown { answer: Some(error), cause };
     }

@@ -36,6 +36,7 @@ use aws_smithy_types::endpoint::Endpoint;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
+use http_body_util::Limited;
 use newel_aws_catalog::model::Protocol;
 
 use crate::CallError;
@@ -58,6 +59,9 @@ const THROTTLES: &[&str] = &[
     "TooManyRequestsException",
     "TransactionInProgressException",
 ];
+
+/// The largest answer of failure that is read.
+const MAX_ERROR: usize = 1 << 20;
 
 /// Whether a service's error asks for fewer calls.
 #[must_use]
@@ -221,11 +225,13 @@ impl DeserializeResponse for Reader {
         response: &mut HttpResponse,
     ) -> Option<Result<Output, OrchestratorError<Error>>> {
         let status = response.status().as_u16();
+        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         if !(200..300).contains(&status) {
+            // The orchestrator reads it whole.
+            *response.body_mut() = limited(body);
             return None;
         }
         let headers = headers(response);
-        let body = std::mem::replace(response.body_mut(), SdkBody::taken());
         Some(Ok(Output::erase(Raw { status, headers, body })))
     }
 
@@ -238,6 +244,14 @@ impl DeserializeResponse for Reader {
         let metadata =
             ErrorMetadata::builder().code(code).message(summary.message.unwrap_or_default()).build();
         Err(OrchestratorError::operation(Error::erase(Refusal(metadata))))
+    }
+}
+
+/// A body that fails where it is longer than an error may be.
+fn limited(body: SdkBody) -> SdkBody {
+    match body.bytes() {
+        Some(bytes) if bytes.len() <= MAX_ERROR => body,
+        _ => SdkBody::from_body_1_x(Limited::new(body, MAX_ERROR)),
     }
 }
 

@@ -11,8 +11,8 @@ use std::{env, fs};
 
 use newel_aws_catalog::{Catalog, Service};
 use newel_aws_client::endpoint::{
-    self, AuthScheme, Endpoint, Param, ParamKind, Parameter, Params, Partitions, ResolveError, Resolver, RuleSet,
-    Settings,
+    self, AuthScheme, Endpoint, Param, ParamKind, Parameter, Params, Partitions, ResolveError, Resolver,
+    RuleSet, Settings,
 };
 use newel_value::{Str, Value};
 
@@ -115,7 +115,9 @@ impl Outdated {
             known.get("service").and_then(Value::as_str) == Some(service)
                 && known.get("index").and_then(Value::as_i64) == i64::try_from(index).ok()
         };
-        let Some(known) = self.0.as_array().unwrap().iter().find(is_it) else { return case.get("expect").unwrap() };
+        let Some(known) = self.0.as_array().unwrap().iter().find(is_it) else {
+            return case.get("expect").unwrap();
+        };
         assert_eq!(known.get("documentation"), case.get("documentation"), "outdated.json is of other cases");
         known.get("botocore").unwrap()
     }
@@ -147,7 +149,8 @@ fn services<'c>(catalog: &'c Catalog, folder_of: &Path) -> Vec<(&'c Service, Val
 
 fn rules(catalog: &Catalog, service: &Service) -> RuleSet {
     let text = catalog.endpoint_rules(service).unwrap().unwrap();
-    RuleSet::parse(&Value::parse(text).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", service.botocore_name()))
+    RuleSet::parse(&Value::parse(text).unwrap())
+        .unwrap_or_else(|e| panic!("{}: {e}", service.botocore_name()))
 }
 
 fn partitions(catalog: &Catalog) -> Partitions {
@@ -193,13 +196,18 @@ fn settings(built_in: &Value) -> Settings {
 /// Built-in parameters that the settings decide otherwise than a case does: the rules run with the case's.
 fn others<'a>(rules: &'a RuleSet, built_in: &'a Value) -> Vec<(&'a Str, &'a Value)> {
     const FALSE: &Value = &Value::Bool(false);
-    let settled = ["AWS::Region", "SDK::Endpoint", "AWS::UseFIPS", "AWS::UseDualStack", "AWS::Auth::AccountId"];
+    let settled =
+        ["AWS::Region", "SDK::Endpoint", "AWS::UseFIPS", "AWS::UseDualStack", "AWS::Auth::AccountId"];
     let other = |parameter: &'a Parameter| {
         let name = parameter.built_in.as_deref().filter(|name| !settled.contains(name))?;
         let value = match (name, built_in.get(name)) {
             // Settings with an endpoint force it.
-            ("AWS::S3::ForcePathStyle", value) => value.or(Some(FALSE)).filter(|_| built_in.get("SDK::Endpoint").is_some()),
-            ("AWS::Auth::AccountIdEndpointMode", value) => value.filter(|mode| mode.as_str() != Some("disabled")),
+            ("AWS::S3::ForcePathStyle", value) => {
+                value.or(Some(FALSE)).filter(|_| built_in.get("SDK::Endpoint").is_some())
+            }
+            ("AWS::Auth::AccountIdEndpointMode", value) => {
+                value.filter(|mode| mode.as_str() != Some("disabled"))
+            }
             (_, value) => value,
         };
         Some((&parameter.name, value?))
@@ -215,19 +223,22 @@ fn every_operation_binds_the_parameters_it_should() {
         return;
     };
     let catalog = Arc::new(Catalog::open(catalog).unwrap());
-    let (resolver, partitions, outdated) = (Resolver::new(Arc::clone(&catalog)), partitions(&catalog), Outdated::read());
+    let (resolver, partitions, outdated) =
+        (Resolver::new(Arc::clone(&catalog)), partitions(&catalog), Outdated::read());
     let (mut whole, mut bound, mut failures) = (0, 0, Vec::new());
     for (service, file) in services(&catalog, &folder_of) {
         let (name, rules) = (service.botocore_name(), rules(&catalog, service));
         for (index, case) in cases(&file).iter().enumerate() {
             for input in case.get("operationInputs").and_then(Value::as_array).unwrap_or_default() {
-                let operation = service.operation(input.get("operationName").and_then(Value::as_str).unwrap());
+                let operation =
+                    service.operation(input.get("operationName").and_then(Value::as_str).unwrap());
                 let Some(operation) = operation else {
                     failures.push(format!("{name} {index}: no operation {input}"));
                     continue;
                 };
                 let given = input.get("operationParams").cloned().unwrap_or_else(Value::empty_object);
-                let body = operation.input.map_or_else(Value::empty_object, |id| to_wire(service, id, &given));
+                let body =
+                    operation.input.map_or_else(Value::empty_object, |id| to_wire(service, id, &given));
                 let built_in = input.get("builtInParams").cloned().unwrap_or_else(Value::empty_object);
                 let settings = settings(&built_in);
                 let others = others(&rules, &built_in);
@@ -244,11 +255,14 @@ fn every_operation_binds_the_parameters_it_should() {
                     rules.resolve(&params, &partitions)
                 };
                 let failure = difference(case, outdated.wanted(name, index, case), answer);
-                failures.extend(failure.map(|failure| format!("{name} {index} {}: {failure}", operation.name)));
+                failures
+                    .extend(failure.map(|failure| format!("{name} {index} {}: {failure}", operation.name)));
             }
         }
     }
-    println!("operations: {whole} by settings alone, {bound} with built-in parameters that settings don't have");
+    println!(
+        "operations: {whole} by settings alone, {bound} with built-in parameters that settings don't have"
+    );
     report("operations", whole + bound, &failures);
 }
 

@@ -29,7 +29,8 @@ impl Endpoints {
         let service = self.catalog.botocore(service).unwrap().unwrap();
         let operation = service.operation(operation).unwrap();
         let body = Value::parse(body).unwrap();
-        let endpoint = self.resolver.resolve(service, operation, &body, settings).map_err(|e| e.to_string())?;
+        let endpoint =
+            self.resolver.resolve(service, operation, &body, settings).map_err(|e| e.to_string())?;
         let prefix = host_prefix(operation, service, &body).map_err(|e| e.to_string())?.unwrap_or_default();
         Ok(endpoint.url.replacen("https://", &format!("https://{prefix}"), 1))
     }
@@ -50,7 +51,13 @@ fn calls_go_where_aws_says() {
         ("iam", "ListRoles", "{}", frankfurt(), "https://iam.amazonaws.com"),
         ("s3", "GetObject", object, frankfurt(), "https://pictures.s3.eu-central-1.amazonaws.com"),
         ("s3", "GetObject", dotted, frankfurt(), "https://s3.eu-central-1.amazonaws.com/my.pictures"),
-        ("s3control", "ListJobs", account, frankfurt(), "https://012345678901.s3-control.eu-central-1.amazonaws.com"),
+        (
+            "s3control",
+            "ListJobs",
+            account,
+            frankfurt(),
+            "https://012345678901.s3-control.eu-central-1.amazonaws.com",
+        ),
         (
             "lambda",
             "Invoke",
@@ -72,7 +79,13 @@ fn calls_go_where_aws_says() {
             Settings { endpoint: Some("http://localhost:9000".into()), ..frankfurt() },
             "http://localhost:9000/pictures",
         ),
-        ("servicediscovery", "DiscoverInstances", "{}", frankfurt(), "https://data-servicediscovery.eu-central-1.amazonaws.com"),
+        (
+            "servicediscovery",
+            "DiscoverInstances",
+            "{}",
+            frankfurt(),
+            "https://data-servicediscovery.eu-central-1.amazonaws.com",
+        ),
     ] {
         for repetition in 0..2 {
             let found = endpoints.of(service, operation, body, &settings);
@@ -98,10 +111,14 @@ fn one_call_s_endpoint_is_not_another_s() {
     let Some(endpoints) = Endpoints::open() else { return };
     let url = |bucket: &str, region: &str| {
         let body = format!(r#"{{"Bucket": "{bucket}", "Key": "a"}}"#);
-        endpoints.of("s3", "GetObject", &body, &Settings { region: region.into(), ..Settings::default() }).unwrap()
+        endpoints
+            .of("s3", "GetObject", &body, &Settings { region: region.into(), ..Settings::default() })
+            .unwrap()
     };
     for _ in 0..2 {
-        for (bucket, region) in [("one", "eu-west-1"), ("two", "eu-west-1"), ("one", "us-west-2"), ("two", "us-west-2")] {
+        for (bucket, region) in
+            [("one", "eu-west-1"), ("two", "eu-west-1"), ("one", "us-west-2"), ("two", "us-west-2")]
+        {
             assert_eq!(url(bucket, region), format!("https://{bucket}.s3.{region}.amazonaws.com"));
         }
     }

@@ -15,7 +15,7 @@ mod xml_read;
 mod xml_write;
 
 use newel_aws_catalog::model::{Metadata, Protocol};
-use newel_aws_catalog::{Operation, Service};
+use newel_aws_catalog::{Operation, Service, ShapeKind};
 use newel_value::Value;
 
 pub use errors::read_error;
@@ -128,17 +128,29 @@ pub fn read(service: &Service, operation: &Operation, response: Response<'_>) ->
     }
 }
 
-/// Whether an answer of success is an error all the same, as S3 answers when it fails after it has begun to answer.
-pub(crate) fn is_disguised_error(metadata: &Metadata, body: &[u8]) -> bool {
-    const ROOT: &[u8] = b"<Error>";
-    let head = &body[..body.len().min(200)];
-    let root = head.windows(ROOT.len()).position(|window| window == ROOT);
-    // Nothing but the declaration stands before the root.
-    protocol(metadata) == Protocol::RestXml
-        && root.is_some_and(|at| {
-            head[..at].iter().filter(|byte| **byte == b'<').count() <= 1
-                && (at == 0 || head.starts_with(b"<?xml"))
-        })
+/// Whether an answer of success is an error all the same, as S3 answers when it fails after it has begun to answer. A body
+/// that is the caller's own data (an object) is never one, whatever it looks like.
+pub(crate) fn is_disguised_error(service: &Service, operation: &Operation, body: &[u8]) -> bool {
+    if protocol(service.metadata()) != Protocol::RestXml || is_data(service, operation) {
+        return false;
+    }
+    let body = body.trim_ascii_start();
+    let declared =
+        body.starts_with(b"<?xml").then(|| body.windows(2).position(|window| window == b"?>")).flatten();
+    let root = declared.map_or(body, |end| body[end + 2..].trim_ascii_start());
+    root.starts_with(b"<Error>")
+}
+
+/// Whether the body of an operation's answers is bytes or text by itself.
+fn is_data(service: &Service, operation: &Operation) -> bool {
+    let Some(ShapeKind::Structure(output)) = operation.output.map(|output| &service.shape(output).kind)
+    else {
+        return false;
+    };
+    let payload =
+        output.payload.as_ref().and_then(|name| output.members.iter().find(|member| member.name == *name));
+    let kind = payload.map(|member| &service.shape(member.shape).kind);
+    matches!(kind, Some(ShapeKind::Blob { .. } | ShapeKind::String(_)))
 }
 
 /// What is written or read.

@@ -138,8 +138,24 @@ mod tests {
     #[test]
     fn a_request_cannot_choose_its_host() {
         let long = "a".repeat(64);
-        for label in ["", "evil.example/", "a.b", "a/b", "a@b", "a#", "a?", "-a", "a:80", "a b", "a%2e", "ä", "a_b", &long] {
-            let body = Value::Object([("Account", Value::from(label)), ("Stage", "s".into())].into_iter().collect());
+        for label in [
+            "",
+            "evil.example/",
+            "a.b",
+            "a/b",
+            "a@b",
+            "a#",
+            "a?",
+            "-a",
+            "a:80",
+            "a b",
+            "a%2e",
+            "ä",
+            "a_b",
+            &long,
+        ] {
+            let body =
+                Value::Object([("Account", Value::from(label)), ("Stage", "s".into())].into_iter().collect());
             let refused = prefix("Labelled", &body.to_json());
             assert_eq!(refused, Err(HostPrefixError::NoHostLabel { member: "Account".into() }), "{label:?}");
         }
@@ -159,6 +175,8 @@ mod tests {
     #[test]
     fn only_a_host_label_may_be_in_the_template() {
         let answer = prefix("Unknown", r#"{"Plain": "a"}"#);
-        assert!(matches!(answer, Err(HostPrefixError::Malformed { operation, .. }) if *operation == *"Unknown"));
+        assert!(
+            matches!(answer, Err(HostPrefixError::Malformed { operation, .. }) if *operation == *"Unknown")
+        );
     }
 }
