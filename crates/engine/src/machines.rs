@@ -204,7 +204,7 @@ impl Inner {
         if let Some(existing) = self.snapshot(key).await? {
             return repeated(&existing, &request);
         }
-        self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
+        self.check_tags(&arn, request.tags.iter().map(|tag| &tag.key))?;
         self.check_machines(&request.tenant).await?;
         self.check_encryption(&request.tenant, request.configuration.encryption.as_ref())?;
         let now = self.env.now();
