@@ -53,6 +53,7 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
         m.optional("description", machine.description.as_deref());
+        m.optional("label", machine.map.as_ref().map(|map| &*map.label));
         references(m, machine, definition);
     })
 }
