@@ -9,7 +9,7 @@ use newel_engine::request::{
 use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
-use newel_value::{Payload, Str};
+use newel_value::{Payload, Str, Value};
 
 use crate::service::{EncryptionView, InspectionLevel, LoggingView, TracingView, Verdict};
 
