@@ -100,6 +100,8 @@ def test_a_life_is_two_events_in_eventbridge_s_shape(told):
         "stateMachineAliasArn": None,
         "redriveCount": 0,
         "redriveDate": None,
+        "redriveStatus": "NOT_REDRIVABLE",
+        "redriveStatusReason": "Execution is RUNNING and cannot be redriven",
         "inputDetails": {"included": True},
         "outputDetails": None,
         "error": None,
@@ -122,6 +124,7 @@ def test_a_life_is_two_events_in_eventbridge_s_shape(told):
         "stopDate": stamp(described["stopDate"]),
         "output": '{"a": 1}',
         "outputDetails": {"included": True},
+        "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
     }
     assert ended == envelope | {"detail": detail | end}
 

@@ -125,3 +125,29 @@ def test_bad_definitions(states, text, code):
     with refused("InvalidDefinition", 400) as caught:
         create(states, text=text)
     assert caught.value.response["Error"]["Message"].startswith(f"Invalid State Machine Definition: '{code}: ")
+
+
+def test_a_maps_label_is_described_and_not_started(states):
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P",
+        "States": {"P": {"Type": "Pass", "End": True}},
+    }
+    each = {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": True}
+    arn = create(states, definition=json.dumps({"StartAt": "M", "States": {"M": each}}))
+    described = states.describe_state_machine(stateMachineArn=arn + "/each")
+    assert (described["stateMachineArn"], described["label"]) == (arn + "/each", "each")
+    assert json.loads(described["definition"]) == processor
+    assert "label" not in states.describe_state_machine(stateMachineArn=arn)
+    with refused("StateMachineDoesNotExist", 400):
+        states.describe_state_machine(stateMachineArn=arn + "/none")
+    with refused("ValidationException", 400) as caught:
+        states.start_execution(stateMachineArn=arn + "/each")
+    assert caught.value.response["reason"] == "API_DOES_NOT_SUPPORT_LABELED_ARNS"
+
+
+def test_what_is_missing_is_named(states, account):
+    arn = f"arn:aws:states:us-east-1:{account}:stateMachine:none"
+    with refused("ResourceNotFound", 400) as caught:
+        states.list_tags_for_resource(resourceArn=arn)
+    assert caught.value.response["resourceName"] == arn

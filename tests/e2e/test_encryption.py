@@ -144,6 +144,29 @@ def test_an_express_execution_is_sealed_while_it_runs(dev):
     dev.start()
 
 
+def test_tasks_of_an_activity_with_a_key_wait_sealed(dev, keys):
+    sfn = dev.client()
+    arn = sfn.create_activity(name="ask", encryptionConfiguration=CUSTOMER)["activityArn"]
+    assert sfn.describe_activity(activityArn=arn)["encryptionConfiguration"] == CUSTOMER
+    assert sfn.create_activity(name="ask", encryptionConfiguration=CUSTOMER)["activityArn"] == arn
+    other = refused(sfn.create_activity, name="ask")["Error"]
+    assert other["Code"] == "ActivityAlreadyExists"
+    # Under the machine's key, too: what the history tells isn't the activity's.
+    definition = single({"Type": "Task", "Resource": arn})
+    execution = start(sfn, encrypted(sfn, definition, "asking"), {"text": SECRET})
+    seen(sfn, execution, "ActivityScheduled")
+    dev.crash()
+    assert not on_disk(dev)
+    task = sfn.get_activity_task(activityArn=arn)
+    assert json.loads(task["input"]) == {"text": SECRET}
+    sfn.send_task_success(taskToken=task["taskToken"], output="1")
+    assert closed(sfn, execution)["output"] == "1"
+    keys.write(state="DISABLED")
+    dev.kill()
+    dev.start()
+    assert refused(sfn.get_activity_task, activityArn=arn)["Error"]["Code"] == "KmsInvalidStateException"
+
+
 def test_everything_is_sealed_under_the_servers_key_if_it_has_one(aws_fake, tmp_path, keys, config):
     config["encryption"]["default_key"] = SERVER_KEY
     with Dev(tmp_path, aws_fake.url, config) as dev:

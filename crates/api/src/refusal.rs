@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use newel_engine::ErrorKind;
-use newel_value::write_string;
+use newel_value::{Str, write_string};
 use tonic::metadata::MetadataValue;
 
 /// The trailing metadata that carries the exception's name to gRPC clients.
@@ -16,12 +16,13 @@ pub(crate) struct Refusal {
     /// What the client reads.
     pub(crate) message: String,
     /// What AWS's exception tells beside the message: a member's name and its value.
-    pub(crate) member: Option<(&'static str, &'static str)>,
+    pub(crate) member: Option<(&'static str, Str)>,
 }
 
 /// What each exception is beside its name. One that isn't here is the client's fault: 400, `InvalidArgument`.
-const CLASSES: [(&str, u16, tonic::Code); 36] = [
+const CLASSES: [(&str, u16, tonic::Code); 37] = [
     ("AccessDeniedException", 400, tonic::Code::PermissionDenied),
+    ("ActivityAlreadyExists", 400, tonic::Code::AlreadyExists),
     ("ActivityDoesNotExist", 400, tonic::Code::NotFound),
     ("ActivityLimitExceeded", 400, tonic::Code::ResourceExhausted),
     ("ActivityWorkerLimitExceeded", 400, tonic::Code::ResourceExhausted),
@@ -72,7 +73,13 @@ impl Refusal {
 
     /// The same refusal with a reason that programs can read.
     pub(crate) fn because(mut self, reason: &'static str) -> Self {
-        self.member = Some(("reason", reason));
+        self.member = Some(("reason", reason.into()));
+        self
+    }
+
+    /// The same refusal with the ARN of what it is about.
+    pub(crate) fn about(mut self, resource: &str) -> Self {
+        self.member = Some(("resourceName", resource.into()));
         self
     }
 
@@ -105,7 +112,7 @@ impl Refusal {
         out.push_str(self.name);
         out.push_str("\",\"message\":");
         write_string(&self.message, &mut out);
-        if let Some((name, value)) = self.member {
+        if let Some((name, value)) = &self.member {
             out.push_str(",\"");
             out.push_str(name);
             out.push_str("\":");
@@ -119,6 +126,7 @@ impl Refusal {
 impl From<newel_engine::Error> for Refusal {
     fn from(error: newel_engine::Error) -> Self {
         let name = match error.kind {
+            ErrorKind::ActivityAlreadyExists => "ActivityAlreadyExists",
             ErrorKind::ActivityDoesNotExist => "ActivityDoesNotExist",
             ErrorKind::ActivityLimitExceeded => "ActivityLimitExceeded",
             ErrorKind::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
@@ -157,12 +165,15 @@ impl From<newel_engine::Error> for Refusal {
             }
         };
         let refusal = Self::new(name, error.message);
+        if let Some(resource) = error.resource {
+            return refusal.about(&resource);
+        }
         match error.kind {
             ErrorKind::InvalidRouting => refusal.because("INVALID_ROUTING_CONFIGURATION"),
             ErrorKind::LabelledArn => refusal.because("API_DOES_NOT_SUPPORT_LABELED_ARNS"),
             ErrorKind::CompletedMapRun => refusal.because("CANNOT_UPDATE_COMPLETED_MAP_RUN"),
             ErrorKind::KmsInvalidState(state) => {
-                Self { member: Some(("kmsKeyState", state.name())), ..refusal }
+                Self { member: Some(("kmsKeyState", state.name().into())), ..refusal }
             }
             _ => refusal,
         }
@@ -210,6 +221,13 @@ mod tests {
         let kind = ErrorKind::KmsInvalidState(newel_engine::KeyState::Disabled);
         let body = Refusal::from(newel_engine::Error::new(kind, "m")).body();
         assert_eq!(body, r#"{"__type":"KmsInvalidStateException","message":"m","kmsKeyState":"DISABLED"}"#);
+    }
+
+    #[test]
+    fn what_is_missing_is_a_member_of_its_own() {
+        let error = newel_engine::Error::new(ErrorKind::ResourceNotFound, "m").about("arn:aws:states");
+        let body = r#"{"__type":"ResourceNotFound","message":"m","resourceName":"arn:aws:states"}"#;
+        assert_eq!(Refusal::from(error).body(), body);
     }
 
     #[test]

@@ -251,6 +251,7 @@ impl Inner {
             return Ok((loaded, turn));
         }
         let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        self.seal_for_activities(&loaded.plan.activities, &orders, &mut ops).map_err(NotDone::Failed)?;
         if let Some(sealing) = &loaded.plan.sealing {
             self.seal_rows(sealing, &mut ops).map_err(NotDone::Failed)?;
         }
@@ -385,7 +386,7 @@ impl Inner {
         let closed = execution.outcome.is_some();
         if let Some(last) = turn.events.last() {
             self.watchers.announce(loaded.id, last.id);
-            self.observe(loaded.id, execution, &loaded.plan, &turn.events);
+            self.observe(loaded.id, execution, &loaded.plan, &turn.events, loaded.child.is_some());
         }
         if closed {
             self.watchers.close(loaded.id);
@@ -400,7 +401,14 @@ impl Inner {
     }
 
     /// Tells who observes of events that can't be taken back any more.
-    pub(crate) fn observe(&self, id: Id, execution: &Execution, plan: &Compiled, events: &[Event]) {
+    pub(crate) fn observe(
+        &self,
+        id: Id,
+        execution: &Execution,
+        plan: &Compiled,
+        events: &[Event],
+        is_child: bool,
+    ) {
         let Compiled { machine_type, logging, .. } = plan;
         self.observer.committed(&Committed {
             info: &execution.info,
@@ -409,6 +417,8 @@ impl Inner {
             redrives: &execution.redrives,
             machine_type: *machine_type,
             logging,
+            is_child,
+            limits: &self.limits,
         });
     }
 

@@ -1,14 +1,15 @@
 //! Activities: made, described, listed, deleted; and how their tasks reach those who poll for them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use newel_asl::arn::{ActivityArn, StateMachineArn};
 use newel_asl::plan::{Call, Kind, Plan};
 use newel_machine::{Input, Reply, TaskKey, TaskReport};
-use newel_store::{ArnKey, EntitiesPage, EntityKind, EntityRow, Op};
+use newel_store::{ArnKey, EntityKind, EntityRow, Op};
 use newel_value::Str;
+use newel_vault::Sealing;
+use parking_lot::Mutex;
 
 use crate::activity_queue::{Pair, Polled};
 use crate::codec::{ActivityRecord, decode, encode};
@@ -16,8 +17,9 @@ use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of};
 use crate::machines::{home, put_tag};
 use crate::mail::What;
-use crate::page::{Cursor, page};
+use crate::page::Entities;
 use crate::request::{Activity, ActivityTask, CreateActivity, GetActivityTask, Page, Tenant};
+use crate::sealing::{same_encryption, sealing_of_activity};
 use crate::task::{Dispatch, TaskId};
 use crate::{Error, ErrorKind};
 
@@ -40,7 +42,8 @@ fn missing(arn: &str) -> Error {
 }
 
 fn shown(record: ActivityRecord) -> Activity {
-    Activity { arn: record.arn, name: record.name, created_at: record.created_at }
+    let ActivityRecord { arn, name, created_at, encryption } = record;
+    Activity { arn, name, created_at, encryption }
 }
 
 /// The activity that an ARN names, if it is this tenant's.
@@ -53,9 +56,17 @@ fn own(tenant: &Tenant, arn: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The activities that a plan names, and whether each was there when that was last looked up.
+/// The activities that a plan names, and what of each was there when it was last looked up.
 #[derive(Debug, Default)]
-pub(crate) struct NamedActivities(Vec<(Str, AtomicBool)>);
+pub(crate) struct NamedActivities(Vec<(Str, Mutex<Known>)>);
+
+/// What a turn must know of an activity.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    exists: bool,
+    /// The key of its own that its orders are sealed under.
+    sealing: Option<Sealing>,
+}
 
 impl NamedActivities {
     /// Those of the plan of a state machine. One that belongs to another account or region is as good as none.
@@ -76,12 +87,17 @@ impl NamedActivities {
         named.sort_unstable();
         named.dedup();
         named.retain(|arn| arn.parse::<ActivityArn>().is_ok_and(|arn| Some(arn.home) == home));
-        Self(named.into_iter().map(|arn| (arn, AtomicBool::new(false))).collect())
+        Self(named.into_iter().map(|arn| (arn, Mutex::default())).collect())
     }
 
     /// Whether an activity is there.
     pub(crate) fn exists(&self, arn: &str) -> bool {
-        self.0.iter().any(|(named, exists)| &**named == arn && exists.load(Ordering::Relaxed))
+        self.0.iter().any(|(named, known)| &**named == arn && known.lock().exists)
+    }
+
+    /// The key of an activity's own that its orders are sealed under, if it has one.
+    pub(crate) fn sealing(&self, arn: &str) -> Option<Sealing> {
+        self.0.iter().find(|(named, _)| &**named == arn)?.1.lock().sealing.clone()
     }
 }
 
@@ -106,10 +122,16 @@ impl Inner {
         let key = arn_key(&arn);
         let _changing = self.machines.lock(key).await;
         if let Some(row) = self.activity_row(&arn).await? {
-            // Its name is all that makes it: other tags don't count, as with AWS.
-            return Ok(shown(decode(&row.record)?));
+            let record: ActivityRecord = decode(&row.record)?;
+            if !same_encryption(record.encryption.as_ref(), request.encryption.as_ref()) {
+                let message = format!("Activity Already Exists: '{arn}' is encrypted otherwise");
+                return Err(Error::new(ErrorKind::ActivityAlreadyExists, message));
+            }
+            // Its name and its key are all that make it: other tags don't count, as with AWS.
+            return Ok(shown(record));
         }
-        self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
+        self.check_encryption(&request.tenant, request.encryption.as_ref())?;
+        self.check_tags(&arn, request.tags.iter().map(|tag| &tag.key))?;
         let list = list_key(&request.tenant);
         let count = self.store.entity_count(EntityKind::Activity, list).await?;
         if count >= self.limits.activities {
@@ -118,7 +140,12 @@ impl Inner {
         }
         let now = self.env.now();
         let shard = shard_of(&arn, self.store.shard_count());
-        let record = ActivityRecord { arn: arn.clone(), name: request.name, created_at: now };
+        let record = ActivityRecord {
+            arn: arn.clone(),
+            name: request.name,
+            created_at: now,
+            encryption: request.encryption,
+        };
         let row = EntityRow {
             id: new_id(&*self.env, shard, now),
             kind: EntityKind::Activity,
@@ -154,26 +181,17 @@ impl Inner {
         limit: usize,
         after: Option<&str>,
     ) -> Result<Page<Activity>, Error> {
-        let page_of = EntitiesPage {
-            kind: EntityKind::Activity,
-            list: list_key(tenant),
-            newest_first: false,
-            after: Cursor::instant(after)?,
-            limit: limit + 1,
-        };
-        let rows = self.store.entities(page_of).await?;
-        Ok(page(
-            rows,
-            limit,
-            |row| Cursor::Instant(row.created_at, row.id),
-            |row| Ok(shown(decode(&row.record)?)),
-        ))
+        let activities = Entities { kind: EntityKind::Activity, list: list_key(tenant), newest_first: false };
+        self.entities_page(activities, limit, after, |row| Ok(shown(decode(&row.record)?))).await
     }
 
     /// Looks up which of a plan's activities exist, before a turn that may enter a state that needs one.
     pub(crate) async fn look_up_activities(&self, named: &NamedActivities) -> Result<(), Error> {
-        for (arn, exists) in &named.0 {
-            exists.store(self.activity_row(arn).await?.is_some(), Ordering::Relaxed);
+        for (arn, known) in &named.0 {
+            let row = self.activity_row(arn).await?;
+            let record: Option<ActivityRecord> = row.as_ref().map(|row| decode(&row.record)).transpose()?;
+            let sealing = record.as_ref().and_then(sealing_of_activity);
+            *known.lock() = Known { exists: row.is_some(), sealing };
         }
         Ok(())
     }
@@ -183,7 +201,10 @@ impl Inner {
         self: &Arc<Self>,
         request: GetActivityTask,
     ) -> Result<Option<ActivityTask>, Error> {
-        self.activity(&request.tenant, &request.activity_arn).await?;
+        let (_, activity) = self.activity(&request.tenant, &request.activity_arn).await?;
+        if let Some(withheld) = self.withheld_tasks(&request.tenant, &activity) {
+            return Err(withheld);
+        }
         let Some((number, mut waiting)) =
             self.activities.wait(&request.activity_arn, request.worker_name, self.limits.activity_pollers)
         else {

@@ -42,7 +42,10 @@ impl Inner {
         let machine_arn = named.to_string();
         let key = arn_key(&machine_arn);
         let _changing = self.machines.lock(key).await;
-        let machine = self.machine(&request.tenant, &machine_arn).await.map_err(absent_machine)?;
+        let machine = self
+            .machine(&request.tenant, &machine_arn)
+            .await
+            .map_err(|error| absent_machine(error, &machine_arn))?;
         refuse_deleting(&machine)?;
         let aliases = self.aliases_of(key).await?;
         if let Some((_, existing)) = aliases.iter().find(|(_, alias)| alias.name == request.name) {
@@ -85,9 +88,13 @@ impl Inner {
         let named = alias_arn(&request.tenant, &request.arn)?;
         let machine_arn = named.unqualified().to_string();
         let _changing = self.machines.lock(arn_key(&machine_arn)).await;
-        let machine = self.machine(&request.tenant, &machine_arn).await.map_err(absent_machine)?;
+        let machine = self
+            .machine(&request.tenant, &machine_arn)
+            .await
+            .map_err(|error| absent_machine(error, &machine_arn))?;
         refuse_deleting(&machine)?;
-        let (row, mut record) = self.alias(&request.arn).await?.ok_or_else(Error::no_resource)?;
+        let (row, mut record) =
+            self.alias(&request.arn).await?.ok_or_else(|| Error::no_resource(&request.arn))?;
         if let Some(routing) = request.routing {
             if check_routing(&request.tenant, &routing)? != named.unqualified() {
                 return Err(other_machines(&routing));
@@ -104,7 +111,7 @@ impl Inner {
 
     pub(crate) async fn describe_alias(&self, tenant: &Tenant, arn: &str) -> Result<Alias, Error> {
         alias_arn(tenant, arn)?;
-        let (_, record) = self.alias(arn).await?.ok_or_else(Error::no_resource)?;
+        let (_, record) = self.alias(arn).await?.ok_or_else(|| Error::no_resource(arn))?;
         Ok(Alias {
             arn: record.arn,
             name: record.name,
@@ -118,7 +125,7 @@ impl Inner {
     pub(crate) async fn delete_alias(self: &Arc<Self>, tenant: &Tenant, arn: &str) -> Result<(), Error> {
         let named = alias_arn(tenant, arn)?;
         let _changing = self.machines.lock(arn_key(&named.unqualified().to_string())).await;
-        let (row, _) = self.alias(arn).await?.ok_or_else(Error::no_resource)?;
+        let (row, _) = self.alias(arn).await?.ok_or_else(|| Error::no_resource(arn))?;
         self.commit(row.id.shard(), vec![Op::DeleteEntity(row.id)]).await
     }
 
@@ -137,7 +144,7 @@ impl Inner {
         let of_version = match named.qualifier {
             None => None,
             Some(Qualifier::Version(_)) if self.version(arn).await?.is_some() => Some(arn),
-            Some(_) => return Err(Error::no_resource()),
+            Some(_) => return Err(Error::no_resource(arn)),
         };
         let after = Cursor::instant(after)?;
         let mut rows = self.aliases_of(arn_key(&machine_arn)).await?;
@@ -157,7 +164,8 @@ impl Inner {
     /// Refuses routes to versions that aren't there.
     async fn check_versions(&self, routing: &[Route]) -> Result<(), Error> {
         for route in routing {
-            self.version(&route.version_arn).await?.ok_or_else(Error::no_resource)?;
+            let arn = &route.version_arn;
+            self.version(arn).await?.ok_or_else(|| Error::no_resource(arn))?;
         }
         Ok(())
     }
@@ -176,7 +184,7 @@ fn repeated(existing: &AliasRecord, request: &CreateAlias) -> Result<AliasItem, 
 
 /// The ARN of an alias, if it is one and this tenant's.
 fn alias_arn(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
-    let named = own(tenant, arn).map_err(absent_machine)?;
+    let named = own(tenant, arn).map_err(|error| absent_machine(error, arn))?;
     if matches!(named.qualifier, Some(Qualifier::Alias(_))) {
         return Ok(named);
     }
@@ -184,8 +192,8 @@ fn alias_arn(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
 }
 
 /// Of aliases and versions AWS says `ResourceNotFound` where a machine isn't there.
-fn absent_machine(error: Error) -> Error {
-    if error.kind == ErrorKind::StateMachineDoesNotExist { Error::no_resource() } else { error }
+fn absent_machine(error: Error, arn: &str) -> Error {
+    if error.kind == ErrorKind::StateMachineDoesNotExist { Error::no_resource(arn) } else { error }
 }
 
 /// The machine whose versions routes lead to. Their number and weights are in range already.
@@ -216,7 +224,8 @@ fn check_routing(tenant: &Tenant, routing: &[Route]) -> Result<StateMachineArn, 
         let weights: Vec<_> = routing.iter().map(|route| route.weight.to_string()).collect();
         return Err(refused("Sum of routing configuration weights must equal 100", weights.join(", ")));
     }
-    own(tenant, &first.to_string()).map_err(absent_machine).map(|arn| arn.unqualified())
+    let first = first.to_string();
+    own(tenant, &first).map_err(|error| absent_machine(error, &first)).map(|arn| arn.unqualified())
 }
 
 fn other_machines(routing: &[Route]) -> Error {

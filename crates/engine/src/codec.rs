@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, Fault, Frame, Outcome, Redrives};
 use newel_store::{ExecutionStatus, Id, Record};
-use newel_value::{Payload, Str};
+use newel_value::{Payload, Str, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -199,6 +199,8 @@ pub(crate) struct ActivityRecord {
     pub(crate) arn: Str,
     pub(crate) name: Str,
     pub(crate) created_at: Timestamp,
+    #[serde(default)]
+    pub(crate) encryption: Option<Value>,
 }
 
 /// An execution. Payloads that are large are kept in rows of their own, so that rewriting this one stays cheap.

@@ -8,7 +8,7 @@ use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
 use newel_value::Str;
 
 use crate::activation::Loaded;
-use crate::activities::FAMILY;
+use crate::activities::{FAMILY, NamedActivities};
 use crate::codec::{OutboxRecord, encode};
 use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
@@ -79,6 +79,26 @@ impl Inner {
             }
         }
         Ok(orders)
+    }
+
+    /// Seals what this turn orders of activities that have a customer's key under that key.
+    pub(crate) fn seal_for_activities(
+        &self,
+        activities: &NamedActivities,
+        orders: &Orders,
+        ops: &mut [Op],
+    ) -> Result<(), Error> {
+        for order in orders.dispatches.iter().filter(|order| &*order.family == FAMILY) {
+            let Some(sealing) = activities.sealing(&order.resource) else { continue };
+            let key = outbox_key(&order.task);
+            for op in &mut *ops {
+                match op {
+                    Op::PutOutbox(row) if row.key == key => self.seal_order(&sealing, row)?,
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The order that stands in the outbox for an attempt. One that can't be read is as good as none: it must not keep its

@@ -10,11 +10,15 @@ pub struct Error {
     pub kind: ErrorKind,
     /// What a client reads.
     pub message: String,
+    /// The ARN of what isn't there or has too many tags, where AWS's exception tells it: `resourceName`.
+    pub resource: Option<Str>,
 }
 
 /// The exceptions of the Step Functions API that the engine raises, and two of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
+    /// `ActivityAlreadyExists`: there is one of that name that is encrypted otherwise.
+    ActivityAlreadyExists,
     /// `ActivityDoesNotExist`
     ActivityDoesNotExist,
     /// `ActivityLimitExceeded`
@@ -92,7 +96,7 @@ impl Error {
     /// A refusal of that kind.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), resource: None }
     }
 
     pub(crate) fn no_execution(arn: &str) -> Self {
@@ -103,9 +107,16 @@ impl Error {
         Self::new(ErrorKind::StateMachineDoesNotExist, format!("State Machine Does Not Exist: '{arn}'"))
     }
 
+    /// The same refusal, which tells what it is about: `resourceName`.
+    #[must_use]
+    pub fn about(self, resource: &str) -> Self {
+        Self { resource: Some(resource.into()), ..self }
+    }
+
     /// Something that a request names isn't there, in the words AWS has for versions and aliases.
-    pub(crate) fn no_resource() -> Self {
+    pub(crate) fn no_resource(arn: &str) -> Self {
         Self::new(ErrorKind::ResourceNotFound, "Request references a resource that does not exist.")
+            .about(arn)
     }
 
     /// The state machine is of the type that doesn't have this operation.

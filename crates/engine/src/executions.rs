@@ -228,7 +228,7 @@ impl Inner {
             machine.definition = distributed.definition.clone();
         }
         (machine.arn, machine.name) = (record.machine_arn, record.machine_name);
-        machine.map = Some(MapOfChild { label: child.label, map_run_arn: child.run_arn });
+        machine.map = Some(MapOfChild { label: child.label, map_run_arn: Some(child.run_arn) });
         Ok(machine)
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use newel_asl::arn::{Home, StateMachineArn};
+use newel_asl::plan::Plan;
 use newel_asl::timestamp::Timestamp;
 use newel_store::{ArnKey, Id, MachineRow, MachinesPage, Op, TagRow};
 use newel_value::Str;
@@ -19,7 +20,7 @@ use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shard_of, shown};
 use crate::page::{Cursor, page};
 use crate::request::{
-    CreateStateMachine, CreatedStateMachine, Page, StateMachine, StateMachineItem, Tag, Tenant,
+    CreateStateMachine, CreatedStateMachine, MapOfChild, Page, StateMachine, StateMachineItem, Tag, Tenant,
     UpdateStateMachine, UpdatedStateMachine,
 };
 use crate::versions::version_arn;
@@ -97,14 +98,20 @@ pub(crate) fn home(tenant: &Tenant) -> Home {
     Home { partition: "aws".into(), region: tenant.region.clone(), account: tenant.account.clone() }
 }
 
-/// The state machine, version or alias that an ARN names, if it is this tenant's. None has a label here: what a distributed Map's
-/// label names is no machine of its own.
-pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
+/// What an ARN names of a state machine, if it is this tenant's: itself, a version, an alias, or a distributed Map by its label.
+fn named(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
     let parsed: StateMachineArn =
         arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
     if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
         return Err(Error::no_machine(&arn.into()));
     }
+    Ok(parsed)
+}
+
+/// The state machine, version or alias that an ARN names, if it is this tenant's. None has a label here: what a distributed Map's
+/// label names is no machine of its own.
+pub(crate) fn own(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
+    let parsed = named(tenant, arn)?;
     if parsed.label.is_some() {
         let message = format!("This operation does not take the ARN of a Map state: '{arn}'");
         return Err(Error::new(ErrorKind::LabelledArn, message));
@@ -129,12 +136,17 @@ impl Inner {
         self.snapshot(arn_key(arn)).await?.ok_or_else(|| Error::no_machine(&arn.into()))
     }
 
-    /// What an ARN describes: a machine as it is now, or a version of it.
+    /// What an ARN describes: a machine as it is now, a version of it, or what the children of one of its distributed Maps run.
     pub(crate) async fn describe_machine(&self, tenant: &Tenant, arn: &str) -> Result<StateMachine, Error> {
-        let named = own(tenant, arn)?;
+        let named = named(tenant, arn)?;
         let missing = || Error::no_machine(&arn.into());
         let machine = self.snapshot(arn_key(&named.unqualified().to_string())).await?.ok_or_else(missing)?;
         let (record, deleting) = (&machine.record, machine.record.deleting);
+        if let Some(label) = &named.label {
+            let shown = self.shown_machine(machine.revision.clone(), record.revision, deleting);
+            let plan = self.plan(machine.row.id, record.revision).await?;
+            return part_of(shown, &plan.plan, &named, label).ok_or_else(missing);
+        }
         if named.qualifier.is_none() {
             let shown = self.shown_machine(machine.revision.clone(), record.revision, deleting);
             return Ok(self.with_references(shown, machine.row.id, record.revision).await);
@@ -204,7 +216,7 @@ impl Inner {
         if let Some(existing) = self.snapshot(key).await? {
             return repeated(&existing, &request);
         }
-        self.check_tags(request.tags.iter().map(|tag| &tag.key))?;
+        self.check_tags(&arn, request.tags.iter().map(|tag| &tag.key))?;
         self.check_machines(&request.tenant).await?;
         self.check_encryption(&request.tenant, request.configuration.encryption.as_ref())?;
         let now = self.env.now();
@@ -327,6 +339,19 @@ impl Inner {
             },
         ))
     }
+}
+
+/// A machine as one of its distributed Maps' labels shows it: the part of the definition that the Map's children run.
+fn part_of(shown: StateMachine, plan: &Plan, named: &StateMachineArn, label: &Str) -> Option<StateMachine> {
+    let mut maps = plan.distributed.keys().filter_map(|name| plan.distributed_map(name));
+    let (.., distributed) = maps.find(|(.., distributed)| distributed.label == *label)?;
+    Some(StateMachine {
+        arn: StateMachineArn { qualifier: None, ..named.clone() }.to_string().into(),
+        name: format!("{}/{label}", named.name).into(),
+        definition: distributed.definition.clone(),
+        map: Some(MapOfChild { label: label.clone(), map_run_arn: None }),
+        ..shown
+    })
 }
 
 /// The revision that a request makes of the current one; none if it changes nothing.

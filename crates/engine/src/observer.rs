@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use newel_asl::MachineType;
+use newel_asl::{Limits, MachineType};
 use newel_machine::{Event, Info, Redrives};
 use newel_store::Id;
 
@@ -23,6 +23,10 @@ pub struct Committed<'a> {
     pub machine_type: MachineType,
     /// What the revision that it runs says of logging.
     pub logging: &'a Logging,
+    /// Whether it is a child of a map run.
+    pub is_child: bool,
+    /// The limits that it runs under.
+    pub limits: &'a Limits,
 }
 
 /// Told of each turn's events, in order for each execution, never twice: of a Standard execution once they are durable, of an

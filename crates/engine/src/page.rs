@@ -1,9 +1,10 @@
 //! Pages of lists: where one ends is where the next begins. The API wraps these cursors in authenticated tokens.
 
 use newel_asl::timestamp::Timestamp;
-use newel_store::Id;
+use newel_store::{ArnKey, EntitiesPage, EntityKind, EntityRow, Id};
 
 use crate::codec::Unreadable;
+use crate::engine::Inner;
 use crate::request::Page;
 use crate::{Error, ErrorKind};
 
@@ -79,6 +80,30 @@ pub(crate) fn page<R, T>(
         }
     };
     Page { items: rows.into_iter().filter_map(readable).collect(), next }
+}
+
+/// A list of entities: which, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entities {
+    pub(crate) kind: EntityKind,
+    pub(crate) list: ArnKey,
+    pub(crate) newest_first: bool,
+}
+
+impl Inner {
+    /// The page of a list of entities that follows the cursor `after`, of at most `limit` items.
+    pub(crate) async fn entities_page<T>(
+        &self,
+        Entities { kind, list, newest_first }: Entities,
+        limit: usize,
+        after: Option<&str>,
+        item: impl Fn(EntityRow) -> Result<T, Unreadable>,
+    ) -> Result<Page<T>, Error> {
+        let after = Cursor::instant(after)?;
+        let rows =
+            self.store.entities(EntitiesPage { kind, list, newest_first, after, limit: limit + 1 }).await?;
+        Ok(page(rows, limit, |row| Cursor::Instant(row.created_at, row.id), item))
+    }
 }
 
 #[cfg(test)]

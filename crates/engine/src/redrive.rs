@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Input, Reply};
+use newel_machine::{Detail, Event, EventId, Input, Reply};
 use newel_store::{ExecutionRow, ExecutionStatus};
 use newel_value::Str;
 
@@ -12,6 +12,7 @@ use crate::codec::{ExecutionRecord, decode};
 use crate::engine::Inner;
 use crate::ids::arn_key;
 use crate::mail::What;
+use crate::observer::Committed;
 use crate::request::{Redrivable, Tenant};
 use crate::{Error, ErrorKind};
 
@@ -90,25 +91,81 @@ impl Inner {
 
 /// Whether an execution could be redriven, as far as it depends on nothing but itself.
 fn redrivable(row: &ExecutionRow, record: &ExecutionRecord, limits: &Limits, now: Timestamp) -> Redrivable {
-    let after = |at: Timestamp, seconds: u64| {
-        at.plus_millis(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000))
+    let standing = Standing {
+        status: row.status,
+        last_event: record.last_event,
+        started_at: record.started_at,
+        stopped_at: row.stopped_at,
     };
-    let closed_badly =
-        matches!(row.status, ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted);
-    if !closed_badly {
-        return Redrivable::No(format!("Execution is {} and cannot be redriven", row.status.name()).into());
+    standing.redrivable(limits, now)
+}
+
+/// What of an execution decides whether it could be redriven.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    status: ExecutionStatus,
+    last_event: EventId,
+    started_at: Timestamp,
+    stopped_at: Option<Timestamp>,
+}
+
+impl Standing {
+    fn redrivable(self, limits: &Limits, now: Timestamp) -> Redrivable {
+        let after = |at: Timestamp, seconds: u64| {
+            at.plus_millis(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000))
+        };
+        let closed_badly = matches!(
+            self.status,
+            ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted
+        );
+        if !closed_badly {
+            return Redrivable::No(
+                format!("Execution is {} and cannot be redriven", self.status.name()).into(),
+            );
+        }
+        // The history must have room for the redrive and one more event.
+        if self.last_event.saturating_add(1) >= limits.history_events {
+            return Redrivable::No("Execution history event limit exceeded.".into());
+        }
+        if after(self.started_at, limits.execution_seconds) <= now {
+            return Redrivable::No("Execution has exceeded the max execution time.".into());
+        }
+        if self.stopped_at.is_some_and(|stopped| after(stopped, limits.redrive_seconds) <= now) {
+            return Redrivable::No("Execution redrivable period exceeded.".into());
+        }
+        Redrivable::Yes
     }
-    // The history must have room for the redrive and one more event.
-    if record.last_event.saturating_add(1) >= limits.history_events {
-        return Redrivable::No("Execution history event limit exceeded.".into());
+}
+
+/// The status that an event gives its execution, if it gives it one.
+const fn status_after(event: &Event) -> Option<ExecutionStatus> {
+    Some(match event.detail {
+        Detail::ExecutionStarted { .. } | Detail::ExecutionRedriven { .. } => ExecutionStatus::Running,
+        Detail::ExecutionSucceeded { .. } => ExecutionStatus::Succeeded,
+        Detail::ExecutionFailed(_) => ExecutionStatus::Failed,
+        Detail::ExecutionTimedOut(_) => ExecutionStatus::TimedOut,
+        Detail::ExecutionAborted(_) => ExecutionStatus::Aborted,
+        _ => return None,
+    })
+}
+
+impl Committed<'_> {
+    /// Whether the execution could be redriven as it is right after one of the events; `None` if that event leaves its status as it
+    /// was. That its state machine may be being deleted isn't looked up.
+    #[must_use]
+    pub fn redrivable_after(&self, event: &Event) -> Option<Redrivable> {
+        let status = status_after(event)?;
+        let standing = Standing {
+            status,
+            last_event: event.id,
+            started_at: self.info.started_at,
+            stopped_at: (status != ExecutionStatus::Running).then_some(event.timestamp),
+        };
+        Some(match standing.redrivable(self.limits, event.timestamp) {
+            Redrivable::Yes if self.is_child => Redrivable::ByMapRun,
+            own => own,
+        })
     }
-    if after(record.started_at, limits.execution_seconds) <= now {
-        return Redrivable::No("Execution has exceeded the max execution time.".into());
-    }
-    if row.stopped_at.is_some_and(|stopped| after(stopped, limits.redrive_seconds) <= now) {
-        return Redrivable::No("Execution redrivable period exceeded.".into());
-    }
-    Redrivable::Yes
 }
 
 fn not_redrivable(why: &str) -> Error {

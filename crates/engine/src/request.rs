@@ -189,7 +189,7 @@ pub struct StateMachine {
     pub description: Option<Str>,
     /// Why the definition must not be told: its key can't be used.
     pub withheld: Option<crate::Error>,
-    /// The distributed Map whose children are meant, and their map run, where a child was asked for.
+    /// The distributed Map whose children are meant, where its label or a child was asked for.
     pub map: Option<MapOfChild>,
     /// `variableReferences`: the variables that each state refers to, by the state's name.
     pub variable_references: Vec<(Str, Vec<Str>)>,
@@ -200,8 +200,8 @@ pub struct StateMachine {
 pub struct MapOfChild {
     /// The Map's label.
     pub label: Str,
-    /// The map run.
-    pub map_run_arn: Str,
+    /// The map run, where a child was asked for.
+    pub map_run_arn: Option<Str>,
 }
 
 /// A state machine in a list.

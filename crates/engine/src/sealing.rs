@@ -6,17 +6,17 @@
 
 use std::sync::Arc;
 
-use newel_asl::arn::StateMachineArn;
+use newel_asl::arn::{ActivityArn, Home, StateMachineArn};
 use newel_store::{ExecutionRow, FrameRow, HistoryRow, Id, Op, OutboxKey, OutboxRow, Record, RevisionRow};
 use newel_value::{Str, Value};
 use newel_vault::{Fault, Owner, Sealing};
 
 use crate::codec::{
-    ExecutionRecord, ExecutionSecrets, OutboxRecord, RevisionRecord, SEALED, decode, encode, join,
-    sealed_rest, sealed_whole,
+    ActivityRecord, ExecutionRecord, ExecutionSecrets, OutboxRecord, RevisionRecord, SEALED, decode, encode,
+    join, sealed_rest, sealed_whole,
 };
 use crate::engine::Inner;
-use crate::request::Tenant;
+use crate::request::{Activity, Tenant};
 use crate::{Error, ErrorKind};
 
 /// AWS's default of `kmsDataKeyReusePeriodSeconds`.
@@ -39,6 +39,35 @@ fn customer_key(encryption: Option<&Value>) -> Option<&str> {
     let encryption = encryption?;
     let kind = encryption.get("type").and_then(Value::as_str);
     encryption.get("kmsKeyId").and_then(Value::as_str).filter(|_| kind == Some("CUSTOMER_MANAGED_KMS_KEY"))
+}
+
+/// How something is sealed under a key, as its `encryptionConfiguration` has it.
+fn sealing(key: Arc<str>, encryption: Option<&Value>, home: &Home, context: String) -> Sealing {
+    Sealing {
+        key,
+        owner: ((*home.account).into(), (*home.region).into()),
+        context: context.into(),
+        reuse_seconds: reuse_seconds(encryption),
+    }
+}
+
+fn reuse_seconds(encryption: Option<&Value>) -> u32 {
+    let seconds = encryption.and_then(|e| e.get("kmsDataKeyReusePeriodSeconds")).and_then(Value::as_i64);
+    seconds.and_then(|n| u32::try_from(n).ok()).unwrap_or(REUSE_SECONDS)
+}
+
+/// Whether two configurations say the same, with what is filled in where one says nothing.
+pub(crate) fn same_encryption(one: Option<&Value>, other: Option<&Value>) -> bool {
+    let meaning = |encryption| customer_key(encryption).map(|key| (key, reuse_seconds(encryption)));
+    meaning(one) == meaning(other)
+}
+
+/// The customer's key that what waits for an activity's workers is sealed under; none if it has none.
+pub(crate) fn sealing_of_activity(activity: &ActivityRecord) -> Option<Sealing> {
+    let encryption = activity.encryption.as_ref();
+    let arn: ActivityArn = activity.arn.parse().ok()?;
+    let context = format!("aws:states:activityArn={}", activity.arn);
+    Some(sealing(customer_key(encryption)?.into(), encryption, &arn.home, context))
 }
 
 /// Where a record belongs: the name of its table, and its key there.
@@ -93,13 +122,14 @@ impl Inner {
         let customer = customer_key(encryption).map(Arc::from);
         let key = customer.or_else(|| self.vault.default_key().cloned())?;
         let arn: StateMachineArn = revision.machine_arn.parse().ok()?;
-        let seconds = encryption.and_then(|e| e.get("kmsDataKeyReusePeriodSeconds")).and_then(Value::as_i64);
-        Some(Sealing {
-            key,
-            owner: ((*arn.home.account).into(), (*arn.home.region).into()),
-            context: format!("aws:states:stateMachineArn={}", revision.machine_arn).into(),
-            reuse_seconds: seconds.and_then(|n| u32::try_from(n).ok()).unwrap_or(REUSE_SECONDS),
-        })
+        let context = format!("aws:states:stateMachineArn={}", revision.machine_arn);
+        Some(sealing(key, encryption, &arn.home, context))
+    }
+
+    /// Why the tasks of an activity must not be told, if its key can't be used.
+    pub(crate) fn withheld_tasks(&self, tenant: &Tenant, activity: &Activity) -> Option<Error> {
+        let owner = Owner { account: &tenant.account, region: &tenant.region };
+        self.vault.check(customer_key(activity.encryption.as_ref())?, owner).err().map(Error::from)
     }
 
     /// Why what a revision's key protects must not be told, if so.
@@ -139,9 +169,8 @@ impl Inner {
                 Op::AppendHistory(row) => {
                     row.record = self.sealed(sealing, &history_place(row), &row.record, &SEALED)?;
                 }
-                Op::PutOutbox(row) => {
-                    row.record = self.sealed(sealing, &outbox_place(&row.key), &row.record, &SEALED)?;
-                }
+                // An activity's own key goes before the state machine's.
+                Op::PutOutbox(row) if sealed_whole(&row.record).is_none() => self.seal_order(sealing, row)?,
                 Op::InsertExecution(row) | Op::UpdateExecution(row) => {
                     let mut record: ExecutionRecord = decode(&row.record)?;
                     let secrets = encode(&record.take_secrets());
@@ -152,6 +181,12 @@ impl Inner {
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    /// Seals an order.
+    pub(crate) fn seal_order(&self, sealing: &Sealing, row: &mut OutboxRow) -> Result<(), Error> {
+        row.record = self.sealed(sealing, &outbox_place(&row.key), &row.record, &SEALED)?;
         Ok(())
     }
 

@@ -16,7 +16,8 @@ use crate::{Error, ErrorKind};
 impl Inner {
     /// The shard of a resource that can have tags: a state machine or an activity.
     async fn tagged(&self, tenant: &Tenant, arn: &str) -> Result<ShardId, Error> {
-        let missing = || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'"));
+        let missing =
+            || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'")).about(arn);
         let found = match arn.parse() {
             Ok(Arn::Activity(_)) => self.activity(tenant, arn).await.map(|(row, _)| row.id.shard()),
             Ok(Arn::StateMachine(named)) if named.qualifier.is_none() && named.label.is_none() => {
@@ -39,10 +40,10 @@ impl Inner {
     }
 
     /// Refuses more different keys than a resource may have.
-    pub(crate) fn check_tags<'k>(&self, keys: impl Iterator<Item = &'k Str>) -> Result<(), Error> {
+    pub(crate) fn check_tags<'k>(&self, arn: &str, keys: impl Iterator<Item = &'k Str>) -> Result<(), Error> {
         if keys.collect::<HashSet<_>>().len() > self.limits.tags {
             let message = format!("Too many tags: at most {}", self.limits.tags);
-            return Err(Error::new(ErrorKind::TooManyTags, message));
+            return Err(Error::new(ErrorKind::TooManyTags, message).about(arn));
         }
         Ok(())
     }
@@ -58,7 +59,7 @@ impl Inner {
         let shard = self.tagged(tenant, arn).await?;
         let existing = self.store.tags(key).await?;
         let keys = existing.iter().map(|row| &row.key).chain(tags.iter().map(|tag| &tag.key));
-        self.check_tags(keys)?;
+        self.check_tags(arn, keys)?;
         let ops = tags.into_iter().map(|tag| put_tag(key, tag)).collect();
         self.commit(shard, ops).await
     }

@@ -14,7 +14,7 @@ use crate::codec::{AliasRecord, MachineRecord, VersionRecord, decode, encode};
 use crate::engine::Inner;
 use crate::ids::{arn_key, new_id, shown};
 use crate::machines::{Snapshot, own, refuse_deleting, unqualified};
-use crate::page::{Cursor, page};
+use crate::page::Entities;
 use crate::request::{Page, PublishVersion, PublishedVersion, Tenant};
 use crate::{Error, ErrorKind};
 
@@ -175,25 +175,13 @@ impl Inner {
     ) -> Result<Page<PublishedVersion>, Error> {
         // AWS knows no error for a machine that isn't there: it has no versions.
         let named = unqualified(tenant, arn)?;
-        let rows = self
-            .store
-            .entities(EntitiesPage {
-                kind: EntityKind::Version,
-                list: arn_key(&named.to_string()),
-                newest_first: true,
-                after: Cursor::instant(after)?,
-                limit: limit + 1,
-            })
-            .await?;
-        Ok(page(
-            rows,
-            limit,
-            |row| Cursor::Instant(row.created_at, row.id),
-            |row| {
-                let record: VersionRecord = decode(&row.record)?;
-                Ok(PublishedVersion { arn: record.arn, created_at: record.created_at })
-            },
-        ))
+        let list = arn_key(&named.to_string());
+        let versions = Entities { kind: EntityKind::Version, list, newest_first: true };
+        self.entities_page(versions, limit, after, |row| {
+            let record: VersionRecord = decode(&row.record)?;
+            Ok(PublishedVersion { arn: record.arn, created_at: record.created_at })
+        })
+        .await
     }
 
     /// Takes a version away. One that isn't there is no error; one that an alias uses stays.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use newel_asl::Timestamp;
 use newel_engine::Committed;
+use newel_engine::request::Redrivable;
 use newel_machine::{Detail, Event, Fault, Info};
 use newel_value::{Members, Payload, object, write_string};
 use sha2::{Digest as _, Sha256};
@@ -22,6 +23,8 @@ pub struct StatusEvent {
     event: Event,
     /// How often it has been redriven, and when last.
     redrives: (u64, Option<Timestamp>),
+    /// Whether it could be redriven now.
+    redrivable: Redrivable,
     id: uuid::Uuid,
     weight: usize,
     text: OnceLock<String>,
@@ -54,6 +57,7 @@ impl StatusEvent {
     /// What an event tells of its execution's status, if it tells anything.
     pub(crate) fn of(turn: &Committed<'_>, event: &Event) -> Option<Self> {
         status(event)?;
+        let redrivable = turn.redrivable_after(event)?;
         let mut hash = Sha256::new();
         hash.update(b"status");
         hash.update(turn.execution.0);
@@ -64,7 +68,7 @@ impl StatusEvent {
         let weight = info.input.text().len() + event.bytes() + 1_024;
         let id = uuid::Builder::from_custom_bytes(half).into_uuid();
         let redrives = (turn.redrives.count, turn.redrives.last);
-        Some(Self { info, event: event.clone(), redrives, id, weight, text: OnceLock::new() })
+        Some(Self { info, event: event.clone(), redrives, redrivable, id, weight, text: OnceLock::new() })
     }
 
     fn render(&self) -> String {
@@ -110,6 +114,8 @@ impl StatusEvent {
         nullable(m, "stateMachineAliasArn", info.alias_arn.as_deref());
         m.number("redriveCount", self.redrives.0);
         millis(m, "redriveDate", self.redrives.1);
+        m.text("redriveStatus", self.redrivable.name());
+        nullable(m, "redriveStatusReason", self.redrivable.reason().map(|why| &**why));
         m.object("inputDetails", |m| m.flag("included", input_fits));
         match output {
             Some(_) => m.object("outputDetails", |m| m.flag("included", output_fits)),
@@ -159,7 +165,7 @@ impl Entry for StatusEvent {
 
 #[cfg(test)]
 mod tests {
-    use newel_asl::MachineType;
+    use newel_asl::{Limits, MachineType};
     use newel_engine::Logging;
     use newel_machine::Redrives;
     use newel_store::Id;
@@ -167,6 +173,10 @@ mod tests {
     use super::*;
 
     fn text(input: &str, detail: Detail) -> Option<String> {
+        told(input, detail, false)
+    }
+
+    fn told(input: &str, detail: Detail, is_child: bool) -> Option<String> {
         let info = Info {
             arn: "arn:e".into(),
             name: "e".into(),
@@ -185,6 +195,7 @@ mod tests {
         let logging = Logging::default();
         let redrives =
             Redrives { count: 1, last: Some(Timestamp::from_millis(1_700_000_000_500)), tokens: Vec::new() };
+        let limits = Limits::default();
         let turn = Committed {
             info: &info,
             execution: Id([7; 16]),
@@ -192,6 +203,8 @@ mod tests {
             redrives: &redrives,
             machine_type: MachineType::Standard,
             logging: &logging,
+            is_child,
+            limits: &limits,
         };
         StatusEvent::of(&turn, &events[0]).map(|event| event.text().to_owned())
     }
@@ -211,6 +224,7 @@ mod tests {
                 r#""stopDate":1700000001999,"input":"{\"a\": 1}","output":null,"#,
                 r#""stateMachineVersionArn":"arn:m:1","stateMachineAliasArn":null,"#,
                 r#""redriveCount":1,"redriveDate":1700000000500,"#,
+                r#""redriveStatus":"REDRIVABLE","redriveStatusReason":null,"#,
                 r#""inputDetails":{"included":true},"outputDetails":null,"error":"E","cause":null}}"#,
             )
         );
@@ -220,5 +234,25 @@ mod tests {
             "the same event, the same id"
         );
         assert_eq!(text("{}", Detail::MapFailed), None);
+    }
+
+    #[test]
+    fn whether_it_could_be_redriven_is_told_as_of_the_event() {
+        let failed = Detail::ExecutionFailed(Fault { error: None, cause: None });
+        let succeeded = Detail::ExecutionSucceeded { output: Payload::from_checked_text("1") };
+        let no = |status: &str| {
+            format!(
+                r#""redriveStatus":"NOT_REDRIVABLE","redriveStatusReason":"Execution is {status} and cannot be redriven""#
+            )
+        };
+        let by_map_run = r#""redriveStatus":"REDRIVABLE_BY_MAP_RUN","redriveStatusReason":null"#.to_owned();
+        for (detail, is_child, expected) in [
+            (Detail::ExecutionRedriven { redrive_count: 1 }, false, no("RUNNING")),
+            (succeeded, true, no("SUCCEEDED")),
+            (failed, true, by_map_run),
+        ] {
+            let text = told("{}", detail, is_child).unwrap();
+            assert!(text.contains(&expected), "{text}");
+        }
     }
 }

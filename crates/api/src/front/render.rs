@@ -53,6 +53,7 @@ pub(super) fn machine(machine: &StateMachine, definition: bool) -> String {
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
         m.optional("description", machine.description.as_deref());
+        m.optional("label", machine.map.as_ref().map(|map| &*map.label));
         references(m, machine, definition);
     })
 }
@@ -78,7 +79,7 @@ pub(super) fn machine_of_execution(machine: &StateMachine, definition: bool) -> 
         m.instant("updateDate", machine.updated_at);
         if let Some(map) = &machine.map {
             m.text("label", &map.label);
-            m.text("mapRunArn", &map.map_run_arn);
+            m.optional("mapRunArn", map.map_run_arn.as_deref());
         }
         configuration(m, &machine.configuration);
         m.optional("revisionId", machine.revision_id.as_deref());
@@ -96,7 +97,11 @@ fn configuration(m: &mut Members<'_>, configuration: &Configuration) {
         }
     });
     m.object("tracingConfiguration", |m| m.flag("enabled", TracingView::of(configuration).enabled));
-    let encryption = EncryptionView::of(configuration);
+    encryption(m, configuration.encryption.as_ref());
+}
+
+fn encryption(m: &mut Members<'_>, encryption: Option<&Value>) {
+    let encryption = EncryptionView::of(encryption);
     m.object("encryptionConfiguration", |m| {
         m.optional("kmsKeyId", encryption.key);
         if let Some(seconds) = encryption.reuse_seconds {
@@ -182,7 +187,7 @@ pub(super) fn created_activity(activity: &Activity) -> String {
 pub(super) fn activity(activity: &Activity) -> String {
     written(|m| {
         write_activity(activity, m);
-        m.object("encryptionConfiguration", |m| m.text("type", "AWS_OWNED_KEY"));
+        encryption(m, activity.encryption.as_ref());
     })
 }
 

@@ -9,7 +9,7 @@ use newel_engine::request::{
 use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
-use newel_value::{Payload, Str};
+use newel_value::{Payload, Str, Value};
 
 use crate::service::{EncryptionView, InspectionLevel, LoggingView, TracingView, Verdict};
 
@@ -61,8 +61,8 @@ fn tracing(configuration: &Configuration) -> pb::TracingConfiguration {
     pb::TracingConfiguration { enabled: TracingView::of(configuration).enabled }
 }
 
-fn encryption(configuration: &Configuration) -> pb::EncryptionConfiguration {
-    let view = EncryptionView::of(configuration);
+fn encryption(encryption: Option<&Value>) -> pb::EncryptionConfiguration {
+    let view = EncryptionView::of(encryption);
     let kind = match view.kind {
         "CUSTOMER_MANAGED_KMS_KEY" => pb::EncryptionType::CustomerManagedKmsKey,
         _ => pb::EncryptionType::AwsOwnedKey,
@@ -91,10 +91,11 @@ pub(super) fn machine(machine: &StateMachine, told: bool) -> pb::DescribeStateMa
         creation_date: Some(instant(machine.created_at)),
         logging_configuration: Some(logging(&machine.configuration)),
         tracing_configuration: Some(tracing(&machine.configuration)),
-        encryption_configuration: Some(encryption(&machine.configuration)),
+        encryption_configuration: Some(encryption(machine.configuration.encryption.as_ref())),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
         description: machine.description.as_deref().map(str::to_owned),
         variable_references: references(machine, told),
+        label: machine.map.as_ref().map(|map| map.label.to_string()),
     }
 }
 
@@ -119,10 +120,10 @@ pub(super) fn machine_of_execution(
         update_date: Some(instant(machine.updated_at)),
         logging_configuration: Some(logging(&machine.configuration)),
         tracing_configuration: Some(tracing(&machine.configuration)),
-        encryption_configuration: Some(encryption(&machine.configuration)),
+        encryption_configuration: Some(encryption(machine.configuration.encryption.as_ref())),
         revision_id: machine.revision_id.as_deref().map(str::to_owned),
         label: machine.map.as_ref().map(|map| map.label.to_string()),
-        map_run_arn: machine.map.as_ref().map(|map| map.map_run_arn.to_string()),
+        map_run_arn: machine.map.as_ref().and_then(|map| map.map_run_arn.as_ref()).map(ToString::to_string),
         variable_references: references(machine, told),
     }
 }
@@ -215,6 +216,7 @@ pub(super) fn activity(activity: &Activity) -> pb::DescribeActivityResponse {
         activity_arn: activity.arn.to_string(),
         name: activity.name.to_string(),
         creation_date: Some(instant(activity.created_at)),
+        encryption_configuration: Some(encryption(activity.encryption.as_ref())),
     }
 }
 

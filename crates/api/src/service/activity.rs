@@ -2,7 +2,7 @@
 
 use newel_engine::request::{Activity, ActivityTask, CreateActivity, GetActivityTask, Page, Tenant};
 
-use super::configuration::check_activity_encryption;
+use super::configuration::checked_encryption;
 use super::machine::checked_name;
 use super::tags::checked_tags;
 use super::{Named, Service, list, own};
@@ -12,11 +12,11 @@ use crate::refusal::Refusal;
 impl Service {
     /// `CreateActivity`
     pub(crate) async fn create_activity(&self, tenant: &Tenant, input: &Input) -> Result<Activity, Refusal> {
-        input.structure("encryptionConfiguration").map_or(Ok(()), check_activity_encryption)?;
         let request = CreateActivity {
             tenant: tenant.clone(),
             name: checked_name(input.text("name"))?,
             tags: checked_tags(input)?,
+            encryption: checked_encryption(input)?,
         };
         Ok(self.engine.create_activity(request).await?)
     }

@@ -9,15 +9,20 @@ use crate::refusal::Refusal;
 /// The configurations that a request gives, checked.
 pub(super) fn checked(input: &Input) -> Result<Configuration, Refusal> {
     let logging = input.structure("loggingConfiguration");
-    let encryption = input.structure("encryptionConfiguration");
     logging.map_or(Ok(()), check_logging)?;
-    encryption.map_or(Ok(()), check_encryption)?;
     let owned = |object: &Object| Value::Object(object.clone());
     Ok(Configuration {
         logging: logging.map(owned),
         tracing: input.structure("tracingConfiguration").map(owned),
-        encryption: encryption.map(owned),
+        encryption: checked_encryption(input)?,
     })
+}
+
+/// The `encryptionConfiguration` that a request gives, checked.
+pub(super) fn checked_encryption(input: &Input) -> Result<Option<Value>, Refusal> {
+    let encryption = input.structure("encryptionConfiguration");
+    encryption.map_or(Ok(()), check_encryption)?;
+    Ok(encryption.map(|encryption| Value::Object(encryption.clone())))
 }
 
 fn check_logging(logging: &Object) -> Result<(), Refusal> {
@@ -43,17 +48,6 @@ fn check_encryption(encryption: &Object) -> Result<(), Refusal> {
         (false, false, true) => "kmsDataKeyReusePeriodSeconds must not be set when type is AWS_OWNED_KEY",
     };
     Err(invalid_encryption(why))
-}
-
-/// The configuration of an activity. What its tasks are given is stored with the execution, under the key of the state machine:
-/// a key of the activity's own would not be used, and to accept it would be a lie about where data is safe.
-pub(super) fn check_activity_encryption(encryption: &Object) -> Result<(), Refusal> {
-    check_encryption(encryption)?;
-    if encryption.get("type").and_then(Value::as_str) == Some("CUSTOMER_MANAGED_KMS_KEY") {
-        let why = "Newel takes customer managed keys for state machines, which cover what their activities are given";
-        return Err(invalid_encryption(why));
-    }
-    Ok(())
 }
 
 fn invalid_encryption(why: &str) -> Refusal {
@@ -117,8 +111,8 @@ pub(crate) struct EncryptionView<'a> {
 }
 
 impl<'a> EncryptionView<'a> {
-    pub(crate) fn of(configuration: &'a Configuration) -> Self {
-        let member = |name| configuration.encryption.as_ref().and_then(|e| e.get(name));
+    pub(crate) fn of(encryption: Option<&'a Value>) -> Self {
+        let member = |name| encryption.and_then(|e| e.get(name));
         let key = member("kmsKeyId").and_then(Value::as_str);
         let seconds = member("kmsDataKeyReusePeriodSeconds").and_then(Value::as_i64);
         let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(REUSE_SECONDS);
@@ -175,7 +169,7 @@ mod tests {
         let logging = LoggingView::of(&configuration);
         assert!(logging.level == "OFF" && !logging.include_execution_data && logging.destinations.is_none());
         assert!(!TracingView::of(&configuration).enabled);
-        let encryption = EncryptionView::of(&configuration);
+        let encryption = EncryptionView::of(configuration.encryption.as_ref());
         assert!(encryption.kind == "AWS_OWNED_KEY" && encryption.key.is_none());
     }
 }

@@ -152,14 +152,14 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Activity => Refusal::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")),
         Named::Version => {
-            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.")
+            Refusal::new("ResourceNotFound", "Request references a resource that does not exist.").about(arn)
         }
         Named::Resource => no_resource(arn),
     })
 }
 
 fn no_resource(arn: &str) -> Refusal {
-    Refusal::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+    Refusal::new("ResourceNotFound", format!("Resource not found: '{arn}'")).about(arn)
 }
 
 /// Whether to tell what a key protects: not if the request doesn't want it. If it does, and the key can't be used, that is refused.

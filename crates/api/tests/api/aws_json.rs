@@ -224,7 +224,7 @@ async fn activities_are_created_described_polled_listed_and_deleted() {
     assert!(api.engine.last_call().contains("key: \"k\""));
     let refused = api.refused("CreateActivity", r#"{"name":"a b"}"#).await;
     assert_eq!(refused, (400, "InvalidName".to_owned(), "Invalid Name: 'a b'".to_owned()));
-    let key = r#"{"name":"a","encryptionConfiguration":{"type":"CUSTOMER_MANAGED_KMS_KEY","kmsKeyId":"k"}}"#;
+    let key = r#"{"name":"a","encryptionConfiguration":{"type":"CUSTOMER_MANAGED_KMS_KEY"}}"#;
     assert_eq!(api.refused("CreateActivity", key).await.1, "InvalidEncryptionConfiguration");
 
     let with_activity = |rest: &str| format!(r#"{{"activityArn":"{arn}"{rest}}}"#);

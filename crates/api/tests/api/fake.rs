@@ -87,7 +87,7 @@ fn machine() -> StateMachine {
 }
 
 fn activity(name: &str) -> Activity {
-    Activity { arn: format!("{ACTIVITY}{name}").into(), name: name.into(), created_at: AT }
+    Activity { arn: format!("{ACTIVITY}{name}").into(), name: name.into(), created_at: AT, encryption: None }
 }
 
 fn event(id: EventId) -> Event {

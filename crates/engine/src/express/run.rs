@@ -136,7 +136,7 @@ impl Inner {
             .await?;
         if let Some(last) = turn.events.last() {
             run.stopped_at = last.timestamp;
-            self.observe(run.id, &run.execution, &run.plan, &turn.events);
+            self.observe(run.id, &run.execution, &run.plan, &turn.events, false);
         }
         if !run.is_closed() {
             run.weigh(&turn);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use newel_asl::timestamp::Timestamp;
-use newel_value::{Payload, Str};
+use newel_value::{Payload, Str, Value};
 
 use super::{Tag, Tenant};
 
@@ -16,10 +16,12 @@ pub struct CreateActivity {
     pub name: Str,
     /// Tags.
     pub tags: Vec<Tag>,
+    /// `encryptionConfiguration`; `None` where the caller said nothing.
+    pub encryption: Option<Value>,
 }
 
 /// An activity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Activity {
     /// Its ARN.
     pub arn: Str,
@@ -27,6 +29,8 @@ pub struct Activity {
     pub name: Str,
     /// When it was created.
     pub created_at: Timestamp,
+    /// `encryptionConfiguration` as it was created with; it never changes.
+    pub encryption: Option<Value>,
 }
 
 /// `GetActivityTask`

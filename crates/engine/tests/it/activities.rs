@@ -21,7 +21,7 @@ fn task(fields: &str) -> String {
 }
 
 fn creation(name: &str) -> CreateActivity {
-    CreateActivity { tenant: tenant(), name: name.into(), tags: Vec::new() }
+    CreateActivity { tenant: tenant(), name: name.into(), tags: Vec::new(), encryption: None }
 }
 
 /// An engine with the activity `a` and a machine `m` whose one state is a task of it.
