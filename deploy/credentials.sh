@@ -33,7 +33,9 @@ secret_access_key = "$(random 20)"
 account = "$account"
 KEYS
 random 32 | keep "$directory/orchestrator/client-token"
-for family in batch ecs glue dynamodb http; do
+for family in batch ecs glue dynamodb http s3 sdk \
+    athena bedrock codebuild databrew eks emr \
+    lambda mediaconvert messaging sagemaker; do
     mkdir -p "$directory/worker-$family"
     random 32 | keep "$directory/orchestrator/worker-tokens/$family"
     keep "$directory/worker-$family/token" <"$directory/orchestrator/worker-tokens/$family"

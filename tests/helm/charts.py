@@ -8,9 +8,18 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "newel"
-FAMILIES = ["batch", "dynamodb", "ecs", "glue", "http"]
+# Families that have a program each, and those that share one.
+TYPED = ["batch", "dynamodb", "ecs", "glue", "http", "s3", "sdk"]
+MODELLED = ["athena", "bedrock", "codebuild", "databrew", "eks", "emr", "lambda", "mediaconvert", "messaging", "sagemaker"]
+FAMILIES = sorted(TYPED + MODELLED)
+PROGRAMS = ["orchestrator", "worker-aws", *(f"worker-{family}" for family in TYPED)]
 COMPONENTS = ["orchestrator", *(f"worker-{family}" for family in FAMILIES)]
 SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
+
+
+def program(component: str) -> str:
+    """The image's name, and the program's, that a component runs."""
+    return "worker-aws" if component.removeprefix("worker-") in MODELLED else component
 
 
 def scenario(path: Path) -> dict:

@@ -54,7 +54,7 @@ def test_validation_can_fail():
         ({"orchestrator": {"config": {"limits": 5}}}, "/orchestrator/config/limits"),
         ({"orchestrator": {"persistence": None}}, "persistence"),
         ({"workerDefaults": {"replicas": "three"}}, "/workerDefaults"),
-        ({"workers": {"lambda": {"enabled": True}}}, "lambda"),
+        ({"workers": {"polly": {"enabled": True}}}, "polly"),
         ({"workers": {"batch": {"replica": 1}}}, "replica"),
         ({"workers": {"batch": {"env": [{"nam": "X"}]}}}, "env"),
         ({"workers": {"batch": {"image": {"digest": "sha256:12"}}}}, "digest"),
@@ -293,13 +293,15 @@ def test_workers_merge_over_their_defaults():
         }
     )
     workloads = rendered.workloads()
-    assert workloads.keys() == {"orchestrator", "worker-batch", "worker-ecs", "worker-dynamodb", "worker-http"}
+    assert workloads.keys() == set(COMPONENTS) - {"worker-glue"}
+    assert {"name": "NEWEL_FAMILY", "value": "lambda"} in container(rendered.pod("worker-lambda"))["env"]
     assert workloads["worker-batch"]["spec"]["replicas"] == 0
     assert workloads["worker-ecs"]["spec"]["replicas"] == 3
     batch = tomllib.loads(rendered.config("worker-batch"))["worker"]
     assert (batch["submit_credits"], batch["markers"]) == (8, True)
-    assert "env" not in container(rendered.pod("worker-batch"))
-    assert container(rendered.pod("worker-ecs"))["env"] == [{"name": "A", "value": "1"}]
+    assert container(rendered.pod("worker-batch"))["env"] == [{"name": "NEWEL_FAMILY", "value": "batch"}]
+    ecs = [{"name": "NEWEL_FAMILY", "value": "ecs"}, {"name": "A", "value": "1"}]
+    assert container(rendered.pod("worker-ecs"))["env"] == ecs
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helm.charts import COMPONENTS, FAMILIES, ROOT, Rendered, container
+from helm.charts import COMPONENTS, FAMILIES, PROGRAMS, ROOT, Rendered, container, program
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -44,15 +44,15 @@ def test_hadolint_has_nothing_to_say():
 
 def test_every_program_has_an_image_that_is_not_root(stages):
     assert ("USER", "65532:65532") in stages["base"]
-    for component in COMPONENTS:
-        program = f"newel-{component}"
-        stage = dict(stages[component])
-        assert stage["FROM"] == f"base AS {component}"
-        assert stage["COPY"] == f"--from=build /out/{program} /usr/local/bin/{program}"
-        assert stage["ENTRYPOINT"] == f'["{program}"]'
+    for target in PROGRAMS:
+        name = f"newel-{target}"
+        stage = dict(stages[target])
+        assert stage["FROM"] == f"base AS {target}"
+        assert stage["COPY"] == f"--from=build /out/{name} /usr/local/bin/{name}"
+        assert stage["ENTRYPOINT"] == f'["{name}"]'
         assert "USER" not in stage
         build = " ".join(arguments for _, arguments in stages["build"])
-        assert f"--package {program}" in build and f"target/release/{program}" in build
+        assert f"--package {name}" in build and f"target/release/{name}" in build
     assert not any(instruction == "HEALTHCHECK" for stage in stages.values() for instruction, _ in stage)
 
 
@@ -81,7 +81,7 @@ def test_the_chart_runs_as_the_images_do(stages):
         pod = rendered.pod(component)["spec"]
         user = f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}"
         assert ("USER", user) in stages["base"]
-        assert f"/newel-{component}:" in container({"spec": pod})["image"]
+        assert f"/newel-{program(component)}:" in container({"spec": pod})["image"]
         catalog = tomllib.loads(rendered.config(component))["catalog"]["path"]
         assert ("ENV", f"NEWEL_CATALOG__PATH={catalog}") in stages["base"]
 
@@ -92,10 +92,12 @@ def test_the_compose_file_builds_every_image(compose, stages):
     for name, service in services.items():
         assert service["build"]["target"] in stages
         assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).resolve() == DOCKERFILE
-        assert service["build"]["target"] == ("base" if name == "credentials" else name)
+        assert service["build"]["target"] == ("base" if name == "credentials" else program(name))
         if name != "credentials":
             assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
             assert "user" not in service, name
+            if program(name) == "worker-aws":
+                assert f"worker-{service['environment']['NEWEL_FAMILY']}" == name
     for port in services["orchestrator"]["ports"]:
         assert port.startswith("127.0.0.1:"), "not open to the network by default"
 

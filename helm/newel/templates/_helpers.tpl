@@ -1,19 +1,19 @@
 {{/* Names, labels, images and small things that every template uses. */}}
 
 {{- define "newel.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 39 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 37 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 39 characters, so that the longest suffix, and the hash that Kubernetes adds to a StatefulSet's name, still fit into a label. */}}
+{{/* At most 37 characters, so that the longest suffix, and the hash that Kubernetes adds to a StatefulSet's name, still fit into a label. */}}
 {{- define "newel.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 39 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 37 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := include "newel.name" . -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 39 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 37 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 39 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 37 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -33,7 +33,12 @@ spec:
       image: {{ include "newel.image" (dict "root" $root "image" $spec.image) | quote }}
       imagePullPolicy: {{ $root.Values.image.pullPolicy }}
       args: [--config, /etc/newel/config/newel.toml]
-      {{- with $spec.env }}
+      {{- $own := list }}
+      {{- if ne .component "orchestrator" }}
+      {{- /* Programs of one family don't ask. */}}
+      {{- $own = list (dict "name" "NEWEL_FAMILY" "value" (trimPrefix "worker-" .component)) }}
+      {{- end }}
+      {{- with concat $own $spec.env }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
