@@ -57,7 +57,7 @@ pub enum CallError {
     /// The service refused: it had no effect.
     Refused {
         /// What the service said.
-        error: ServiceError,
+        error: Box<ServiceError>,
         /// Whether it asked for fewer calls.
         throttled: bool,
     },
@@ -69,7 +69,7 @@ pub enum CallError {
     /// It may have had an effect.
     Unknown {
         /// What the service said, if it answered (a 5xx).
-        answer: Option<ServiceError>,
+        answer: Option<Box<ServiceError>>,
         /// What went wrong.
         cause: String,
     },

@@ -135,6 +135,7 @@ impl Client {
 
 /// What an answer of failure proves.
 fn refusal(error: ServiceError) -> CallError {
+    let error = Box::new(error);
     let throttled = invoke::is_throttle(error.code(), error.status);
     // In disguise, a 500 has the status of success.
     let internal = error.status >= 500 || error.status < 300 && error.code() == "InternalError";

@@ -99,10 +99,12 @@ pub(crate) fn signing(
     let region = scheme.and_then(|scheme| scheme.signing_region.as_deref());
     let region = region.or_else(|| config.region().map(AsRef::as_ref)).unwrap_or(DEFAULT_REGION);
     let name = scheme.and_then(|scheme| scheme.signing_name.as_deref()).unwrap_or(&metadata.signing_name);
-    let mut signing = SigV4OperationSigningConfig::default();
-    signing.region = Some(SigningRegion::from(Region::new(region.to_owned())));
-    signing.name = Some(SigningName::from(name.to_owned()));
-    signing.signing_options = options;
+    let signing = SigV4OperationSigningConfig {
+        region: Some(SigningRegion::from(Region::new(region.to_owned()))),
+        name: Some(SigningName::from(name.to_owned())),
+        signing_options: options,
+        ..SigV4OperationSigningConfig::default()
+    };
     let unsigned =
         traits.is_some_and(|traits| traits.unsigned_payload) || auth_type == Some("v4-unsigned-body");
     Ok(Signing::V4(signing, unsigned.then(PayloadSigningOverride::unsigned_payload)))

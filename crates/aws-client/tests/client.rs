@@ -1,5 +1,7 @@
 //! Calls over a transport that answers from memory: what becomes of odd answers, and what goes out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

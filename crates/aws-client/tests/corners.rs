@@ -1,5 +1,7 @@
 //! Corners of the codecs that AWS's own cases don't reach, each by a model of its own.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use newel_aws_catalog::{Catalog, Operation, Service};
 use newel_aws_client::codec::{self, Request, Response};
 use newel_value::Value;

@@ -3,6 +3,8 @@
 //! `NEWEL_CONFORMANCE` names the folder of recorded cases, `NEWEL_CATALOG` the packed models; without them the tests say so
 //! and pass.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 //!
 //! The cases stay where `NEWEL_CONFORMANCE` says; without them this test says that it skips.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, which is what it is for")]
+
 mod common;
 
 use std::collections::BTreeMap;

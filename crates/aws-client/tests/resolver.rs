@@ -1,5 +1,7 @@
 //! Endpoints of the real catalog's services from end to end: settings and a request in, where the call goes out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -100,7 +100,10 @@ impl Integrations {
             }
             TaskArn::Optimized { service, action, pattern } => {
                 if let Some((family, action)) = families::of(service, action) {
-                    return self.served(family, action, pattern, arn)?.map(Found::Served).ok_or_else(unrecognized);
+                    return self
+                        .served(family, action, pattern, arn)?
+                        .map(Found::Served)
+                        .ok_or_else(unrecognized);
                 }
                 let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
                 let found = Found::Offered { service, action, pattern };

@@ -92,7 +92,7 @@ impl Integration<'_> {
         let beside = job.result.beside.iter();
         let beside = beside
             .filter_map(|(name, pointer)| Some((Str::from(*name), described.pointer(pointer)?.clone())));
-        let members = std::iter::once((Str::from(wrapper), shown.clone())).chain(beside);
+        let members = std::iter::once((Str::from(wrapper), shown)).chain(beside);
         own_members(members.collect())
     }
 

@@ -121,10 +121,10 @@ fn submission(action: SdkAction<'_>, pattern: Pattern, result: Result<Answer, Ca
         Err(CallError::NotSent(cause)) => Submission::Failed(action.client_failure(&cause).into()),
         Err(CallError::TooLarge { .. }) => Submission::Failed(action.too_large().into()),
         Err(CallError::Refused { error, .. }) => {
-            Submission::Failed(action.service_failure(&service_error(error)).into())
+            Submission::Failed(action.service_failure(&service_error(*error)).into())
         }
         Err(CallError::Unknown { answer, cause }) => {
-            let answer = answer.map(|error| action.service_failure(&service_error(error)).into());
+            let answer = answer.map(|error| action.service_failure(&service_error(*error)).into());
             Submission::Unknown { answer, cause }
         }
     }

@@ -138,7 +138,7 @@ async fn a_child_is_an_execution_of_its_own() {
     assert_eq!(types(&fixture, &child.arn).await[..2], ["ExecutionStarted", "PassStateEntered"]);
     let machine = fixture.engine.describe_state_machine_for_execution(&tenant(), &child.arn).await.unwrap();
     assert_eq!((&*machine.name, &*machine.map.as_ref().unwrap().label), ("m/items", "items"));
-    assert_eq!(machine.map.unwrap().map_run_arn, run.arn);
+    assert_eq!(machine.map.unwrap().map_run_arn.as_ref(), Some(&run.arn));
     assert!(machine.definition.starts_with(r#"{"ProcessorConfig""#), "{}", machine.definition);
     assert_eq!(child.redrivable, Redrivable::No("Execution is SUCCEEDED and cannot be redriven".into()));
 }

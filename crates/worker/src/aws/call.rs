@@ -35,7 +35,7 @@ pub enum CallError {
     /// The service refused: it had no effect.
     Refused {
         /// What the service said.
-        error: ServiceError,
+        error: Box<ServiceError>,
         /// Whether it asked for fewer calls.
         throttled: bool,
     },
@@ -44,7 +44,7 @@ pub enum CallError {
     /// It may have had an effect.
     Unknown {
         /// What the service said, if it answered (a 5xx).
-        answer: Option<ServiceError>,
+        answer: Option<Box<ServiceError>>,
         /// What went wrong.
         cause: String,
     },
@@ -111,13 +111,13 @@ fn read_answer(exchange: &RawExchange) -> Result<(Value, HttpAnswer), CallError>
 
 fn refusal(exchange: &RawExchange, error: &impl ProvideErrorMetadata, status: u16) -> CallError {
     let metadata = error.meta();
-    let error = ServiceError {
+    let error = Box::new(ServiceError {
         status,
         code: metadata.code().unwrap_or_default().to_owned(),
         message: metadata.message().map(str::to_owned),
         request_id: exchange.take_answer().and_then(|(http, _)| http.request_id),
         extended_request_id: None,
-    };
+    });
     let throttled = is_throttle(error.code(), status);
     if status >= 500 && !throttled {
         let cause = format!("{} (status {status})", error.code());

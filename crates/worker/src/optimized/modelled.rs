@@ -64,14 +64,14 @@ impl From<newel_aws_client::CallError> for CallError {
         use newel_aws_client::CallError as Of;
         match error {
             Of::NotSent(cause) => Self::NotSent(cause),
-            Of::Refused { error, throttled } => Self::Refused { error: service_error(error), throttled },
+            Of::Refused { error, throttled } => Self::Refused { error: service_error(*error), throttled },
             Of::TooLarge { .. } => Self::TooLarge,
-            Of::Unknown { answer, cause } => Self::Unknown { answer: answer.map(service_error), cause },
+            Of::Unknown { answer, cause } => Self::Unknown { answer: answer.map(|error| service_error(*error)), cause },
         }
     }
 }
 
-fn service_error(error: newel_aws_client::ServiceError) -> ServiceError {
+fn service_error(error: newel_aws_client::ServiceError) -> Box<ServiceError> {
     let newel_aws_client::ServiceError { status, code, message, request_id, extended_request_id, .. } = error;
-    ServiceError { status, code, message, request_id, extended_request_id }
+    Box::new(ServiceError { status, code, message, request_id, extended_request_id })
 }

@@ -118,7 +118,7 @@ impl Adapter for Scripted {
         "Scripted"
     }
 
-    fn describe_limit(&self) -> usize {
+    fn describe_limit(&self, _: &str) -> usize {
         10
     }
 

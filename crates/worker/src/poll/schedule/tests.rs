@@ -219,9 +219,9 @@ fn a_throttle_pauses_one_identity_and_loses_no_job() {
 
 #[test]
 fn a_throttled_identity_does_not_slow_another() {
-    let mut schedule = Schedule::new(PollOptions::default(), 100, 1);
-    schedule.add(1, key(0, 0, ""), 0, None, 0);
-    schedule.add(2, key(0, 1, ""), 0, None, 0);
+    let mut schedule = Schedule::new(PollOptions::default(), 1);
+    schedule.add(1, Place { key: key(0, 0, ""), limit: 100 }, 0, None, 0);
+    schedule.add(2, Place { key: key(0, 1, ""), limit: 100 }, 0, None, 0);
     for batch in schedule.take_due(10 * SECOND) {
         let outcome = if batch.jobs == [1] { Outcome::Throttled } else { Outcome::Answered };
         schedule.done(&batch, outcome, 10 * SECOND);
@@ -240,8 +240,8 @@ fn a_throttled_identity_does_not_slow_another() {
 
 #[test]
 fn failed_calls_are_repeated_less_and_less_often() {
-    let mut schedule = Schedule::new(PollOptions::default(), 100, 1);
-    schedule.add(1, key(0, 0, ""), -HOUR, None, 0);
+    let mut schedule = Schedule::new(PollOptions::default(), 1);
+    schedule.add(1, Place { key: key(0, 0, ""), limit: 100 }, -HOUR, None, 0);
     let mut times = Vec::new();
     while times.len() < 9 {
         let now = schedule.next_wakeup().unwrap();
@@ -258,9 +258,9 @@ fn failed_calls_are_repeated_less_and_less_often() {
 
 #[test]
 fn what_is_removed_while_a_call_covers_it_stays_removed() {
-    let mut schedule = Schedule::new(PollOptions::default(), 100, 1);
-    schedule.add(1, key(0, 0, ""), 0, None, 0);
-    schedule.add(2, key(0, 0, ""), 0, None, 0);
+    let mut schedule = Schedule::new(PollOptions::default(), 1);
+    schedule.add(1, Place { key: key(0, 0, ""), limit: 100 }, 0, None, 0);
+    schedule.add(2, Place { key: key(0, 0, ""), limit: 100 }, 0, None, 0);
     let batch = schedule.take_due(5 * SECOND).remove(0);
     schedule.remove(1);
     schedule.done(&batch, Outcome::Answered, 6 * SECOND);
