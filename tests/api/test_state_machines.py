@@ -134,7 +134,7 @@ def test_a_maps_label_is_described_and_not_started(states):
         "States": {"P": {"Type": "Pass", "End": True}},
     }
     each = {"Type": "Map", "Label": "each", "ItemProcessor": processor, "End": True}
-    arn = create(states, definition=json.dumps({"StartAt": "M", "States": {"M": each}}))
+    arn = create(states, text=json.dumps({"StartAt": "M", "States": {"M": each}}))
     described = states.describe_state_machine(stateMachineArn=arn + "/each")
     assert (described["stateMachineArn"], described["label"]) == (arn + "/each", "each")
     assert json.loads(described["definition"]) == processor
