@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(Page::try_from(&json("{}")), Err(Malformed("Items")));
+        assert_eq!(Page::try_from(&json("{}")), Err(Malformed("Sources")));
         assert_eq!(Written::try_from(&json(r#"{"Size":-1}"#)), Err(Malformed("Size")));
         assert_eq!(
             ReadPage::try_from(&json(r#"{"ReaderConfig":{},"Most":1}"#)),
