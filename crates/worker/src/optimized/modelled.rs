@@ -66,7 +66,9 @@ impl From<newel_aws_client::CallError> for CallError {
             Of::NotSent(cause) => Self::NotSent(cause),
             Of::Refused { error, throttled } => Self::Refused { error: service_error(*error), throttled },
             Of::TooLarge { .. } => Self::TooLarge,
-            Of::Unknown { answer, cause } => Self::Unknown { answer: answer.map(|error| service_error(*error)), cause },
+            Of::Unknown { answer, cause } => {
+                Self::Unknown { answer: answer.map(|error| service_error(*error)), cause }
+            }
         }
     }
 }

@@ -95,13 +95,15 @@ impl Service for World {
         let mut state = self.0.lock().unwrap();
         state.sent.push(request.clone());
         let request_id = Some("id-1".to_owned());
-        let error = |code: &str| Box::new(ServiceError {
-            extended_request_id: None,
-            status: 400,
-            code: code.to_owned(),
-            message: Some("told to".to_owned()),
-            request_id: Some("id-1".to_owned()),
-        });
+        let error = |code: &str| {
+            Box::new(ServiceError {
+                extended_request_id: None,
+                status: 400,
+                code: code.to_owned(),
+                message: Some("told to".to_owned()),
+                request_id: Some("id-1".to_owned()),
+            })
+        };
         match state.answers.pop_front() {
             Some(Answer::Body(body)) => {
                 Ok((body, HttpAnswer { status: 200, headers: Vec::new(), request_id }))
