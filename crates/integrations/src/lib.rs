@@ -26,6 +26,7 @@ mod integration;
 mod job;
 mod lookup;
 pub mod marker;
+pub mod matrix;
 mod offered;
 mod request;
 mod result;
