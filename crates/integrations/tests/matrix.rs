@@ -1,8 +1,6 @@
 //! The tables against AWS's own table of optimized integrations, cell by cell, and against the page that shows them.
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html>
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
-
 use std::path::Path;
 
 use newel_integrations::matrix::{markdown, rows};
