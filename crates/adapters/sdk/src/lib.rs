@@ -11,9 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use newel_aws_client::{Answer, Call, CallError, Client, Repeat};
-use newel_integrations::{Integrations, SdkAction, ServiceError};
+use newel_integrations::{Integrations, SdkAction};
 use newel_value::Payload;
-use newel_worker::aws::{Access, Aws, CallMetrics};
+use newel_worker::aws::{Access, Aws, CallError as Outcome, CallMetrics};
 use newel_worker::{
     Adapter, Attempt, CallFailure, ExternalRef, Failure, JobState, Options, Pattern, Reconciled, Started,
     Submission, WatchKey,
@@ -72,7 +72,8 @@ impl Sdk {
             timeout: attempt.deadline.map(remaining),
             ..Call::new(action.api, action.operation, &body)
         };
-        Ok(submission(action, attempt.pattern, self.call(&config, call).await))
+        let result = self.call(&config, call).await;
+        Ok(submission(action, attempt.pattern, result.map_err(Outcome::from)))
     }
 
     /// The call, again while it certainly had no effect.
@@ -107,7 +108,7 @@ fn remaining(deadline: SystemTime) -> Duration {
 }
 
 /// What a call's outcome makes of the attempt.
-fn submission(action: SdkAction<'_>, pattern: Pattern, result: Result<Answer, CallError>) -> Submission {
+fn submission(action: SdkAction<'_>, pattern: Pattern, result: Result<Answer, Outcome>) -> Submission {
     match result {
         Ok(answer) => {
             let output = Payload::from(action.result(&answer.body));
@@ -118,22 +119,14 @@ fn submission(action: SdkAction<'_>, pattern: Pattern, result: Result<Answer, Ca
                 }
             }
         }
-        Err(CallError::NotSent(cause)) => Submission::Failed(action.client_failure(&cause).into()),
-        Err(CallError::TooLarge { .. }) => Submission::Failed(action.too_large().into()),
-        Err(CallError::Refused { error, .. }) => {
-            Submission::Failed(action.service_failure(&service_error(*error)).into())
-        }
-        Err(CallError::Unknown { answer, cause }) => {
-            let answer = answer.map(|error| action.service_failure(&service_error(*error)).into());
+        Err(Outcome::NotSent(cause)) => Submission::Failed(action.client_failure(&cause).into()),
+        Err(Outcome::TooLarge) => Submission::Failed(action.too_large().into()),
+        Err(Outcome::Refused { error, .. }) => Submission::Failed(action.service_failure(&error).into()),
+        Err(Outcome::Unknown { answer, cause }) => {
+            let answer = answer.map(|error| action.service_failure(&error).into());
             Submission::Unknown { answer, cause }
         }
     }
-}
-
-fn service_error(error: newel_aws_client::ServiceError) -> ServiceError {
-    let newel_aws_client::ServiceError { status, code, message, request_id, extended_request_id, members: _ } =
-        error;
-    ServiceError { status, code, message, request_id, extended_request_id }
 }
 
 #[async_trait]

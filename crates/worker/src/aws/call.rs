@@ -5,27 +5,11 @@ use std::error::Error as StdError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use newel_aws_client::{causes, is_throttle, never_connected};
 use newel_integrations::{HttpAnswer, ServiceError};
 use newel_value::Value;
 
 use super::exchange::RawExchange;
-
-/// Codes by which AWS services ask for fewer calls.
-const THROTTLES: &[&str] = &[
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-];
 
 /// Why a call has no answer of success.
 #[derive(Clone, Debug)]
@@ -124,35 +108,4 @@ fn refusal(exchange: &RawExchange, error: &impl ProvideErrorMetadata, status: u1
         return CallError::Unknown { answer: Some(error), cause };
     }
     CallError::Refused { error, throttled }
-}
-
-/// Whether a service's error asks for fewer calls.
-pub(super) fn is_throttle(code: &str, status: u16) -> bool {
-    THROTTLES.contains(&code) || status == 429
-}
-
-/// Whether no connection was made, so that no byte of the request left.
-fn never_connected(error: &(dyn StdError + 'static)) -> bool {
-    chain(error).any(|error| {
-        error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect())
-    })
-}
-
-/// An error and its causes, as one line.
-fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut parts: Vec<String> = chain(error).map(ToString::to_string).collect();
-    parts.dedup();
-    parts.join(": ")
-}
-
-/// An error and what caused it, outermost first.
-pub(super) fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
 }

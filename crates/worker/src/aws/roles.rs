@@ -23,9 +23,9 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use newel_aws_client::{chain, is_throttle};
 use parking_lot::Mutex;
 
-use super::call::{chain, is_throttle};
 use super::lru::Lru;
 use crate::adapter::Failure;
 use crate::attempt::Identity;
