@@ -62,7 +62,7 @@ pub(crate) fn sources(options: &BTreeMap<String, SourceOptions>) -> Sources {
     options.iter().map(|(name, source)| (name.clone(), Source::new(source))).collect()
 }
 
-/// The pairs that sources stand for now.
+/// The pairs that sources stand for at the time of the call.
 pub(crate) fn current(sources: &Sources) -> Result<Pairs, String> {
     sources.iter().map(|(name, source)| Ok((name.clone(), source.current()?.expose().to_owned()))).collect()
 }

@@ -13,7 +13,7 @@ use crate::tape::{Source, Stored};
 
 /// Packed bytes that are unpacked at once: a thousand times as many may come of them.
 const SLICE: usize = 1 << 10;
-/// Unpacked bytes that are enough for now.
+/// Unpacked bytes after which one step of unpacking ends.
 const ENOUGH: usize = 256 << 10;
 
 /// How a file is packed.
