@@ -241,9 +241,10 @@ class FaultProxy(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 256
+    handler: type[Handler] = Handler
 
     def __init__(self, upstream: str, port: int = 0, seed: int = 0):
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), self.handler)
         to = urllib.parse.urlsplit(upstream)
         self.upstream = (to.hostname, to.port or 80)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"

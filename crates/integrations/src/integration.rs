@@ -80,6 +80,12 @@ impl Integration<'_> {
         Ok(self.call(self.action.operation, body))
     }
 
+    /// The host that a start call would go to, if there can be none of that name.
+    #[must_use]
+    pub fn unknown_host(&self, start: &WireRequest) -> Option<String> {
+        (self.action.unknown_host)(&start.body)
+    }
+
     /// How many jobs one look can cover.
     #[must_use]
     pub fn describe_limit(&self) -> usize {

@@ -48,10 +48,24 @@ impl Integration<'_> {
             let member = members.iter().find(|member| *member.capitalized == **name);
             if let (Some(given), Some(member)) = (given, member) {
                 let body = body.get_or_insert_with(|| object.to_builder());
-                body.insert(newel_value::Str::clone(member.wire_name()), BASE64.encode(given.to_json()));
+                body.insert(
+                    newel_value::Str::clone(member.wire_name()),
+                    BASE64.encode(self.json_text(given)),
+                );
             }
         }
         body.map_or(wire, |body| body.build().into())
+    }
+
+    /// The text of a member that holds JSON. A parameter that is such text already goes as it is; a state's whole input is a
+    /// value, whatever it looks like.
+    fn json_text(&self, given: &Value) -> String {
+        match given.as_str() {
+            Some(text) if matches!(self.action.parameters, Parameters::Request) => {
+                if Value::parse(text).is_ok() { text.to_owned() } else { given.to_json() }
+            }
+            _ => given.to_json(),
+        }
     }
 
     /// The faults of a payload template for this action's parameters.

@@ -34,10 +34,12 @@ impl Integration<'_> {
     ) -> Result<Value, TaskFailure> {
         let shown =
             self.output.map_or_else(Value::empty_object, |shape| from_wire(self.api, shape, answer, DIALECT));
-        let shown = self.with_json_shown(shown);
+        let shown = self
+            .json_members(shown, |bytes| Some(String::from_utf8(BASE64.decode(bytes).ok()?).ok()?.into()));
         if let Some(failure) = (self.action.failure)(self.pattern, &shown) {
             return Err(failure);
         }
+        let shown = self.json_members(shown, |text| Value::parse(text).ok());
         let members = |members: &[(&'static str, Source)]| {
             let found = |(name, source): &(&'static str, Source)| {
                 Some((Str::from(*name), source.of(request, answer)?.clone()))
@@ -50,27 +52,24 @@ impl Integration<'_> {
                 for (name, value) in members(besides) {
                     shown.insert(name, value);
                 }
-                with_metadata(&shown.build().into(), http)
+                with_metadata(&shown.build().into(), http, self.family.service)
             }
-            Output::Members(own) => with_metadata(&own_members(members(own)), http),
+            Output::Members(own) => with_metadata(&own_members(members(own)), http, self.family.service),
             Output::Only(name) => shown.get(name).cloned().unwrap_or_default(),
         })
     }
 
-    /// Members whose bytes hold JSON, as that JSON, or as the text that they are.
-    fn with_json_shown(&self, shown: Value) -> Value {
+    /// The answer with what `convert` makes of the members that hold JSON; those it makes nothing of stay.
+    fn json_members(&self, shown: Value, convert: impl Fn(&str) -> Option<Value>) -> Value {
         let Value::Object(object) = &shown else { return shown };
         if !self.action.json.iter().any(|name| object.contains_key(name)) {
             return shown;
         }
-        let held = |name: &str, value: &Value| {
-            let bytes = value.as_str().filter(|_| self.action.json.contains(&name))?;
-            let text = String::from_utf8(BASE64.decode(bytes).ok()?).ok()?;
-            Some(Value::parse(&text).unwrap_or_else(|_| text.into()))
-        };
+        let converted =
+            |name: &str, value: &Value| convert(value.as_str().filter(|_| self.action.json.contains(&name))?);
         let members = object
             .iter()
-            .map(|(name, value)| (Str::clone(name), held(name, value).unwrap_or_else(|| value.clone())));
+            .map(|(name, value)| (Str::clone(name), converted(name, value).unwrap_or_else(|| value.clone())));
         Value::Object(members.collect())
     }
 
@@ -107,13 +106,13 @@ fn own_members(members: Vec<(Str, Value)>) -> Value {
     Value::Object(members.into_iter().collect())
 }
 
-/// An answer, as a workflow is to see it, with `SdkHttpMetadata` and `SdkResponseMetadata`; members in name order, as AWS
-/// prints them.
+/// An answer of a service, by its name in resource ARNs, as a workflow is to see it: with `SdkHttpMetadata` and
+/// `SdkResponseMetadata`; members in name order, as AWS prints them.
 #[must_use]
-pub fn with_metadata(shown: &Value, http: &HttpAnswer) -> Value {
+pub fn with_metadata(shown: &Value, http: &HttpAnswer, service: &str) -> Value {
     let mut lists: Vec<(Str, Vec<Value>)> = Vec::new();
     for (name, value) in &http.headers {
-        let name = header_name(name);
+        let name = header_name(name, service);
         match lists.iter_mut().find(|(known, _)| *known == name) {
             Some((_, values)) => values.push(value.as_str().into()),
             None => lists.push((name, vec![value.as_str().into()])),
@@ -149,13 +148,16 @@ const HEADER_NAMES: &[(&str, &str)] = &[
     ("x-amzn-trace-id", "X-Amzn-Trace-Id"),
 ];
 
-/// A header's name as services write it and results show it.
-fn header_name(name: &str) -> Str {
+/// Services that write `Connection` where the others write `connection`.
+const CAPITAL_CONNECTION: &[&str] = &["dynamodb", "lambda"];
+
+/// A header's name as the service writes it and results show it.
+fn header_name(name: &str, service: &str) -> Str {
     let lower = name.to_ascii_lowercase();
     if let Some((_, known)) = HEADER_NAMES.iter().find(|(known, _)| *known == lower) {
         return (*known).into();
     }
-    if lower.starts_with("x-") || lower == "connection" {
+    if lower.starts_with("x-") || lower == "connection" && !CAPITAL_CONNECTION.contains(&service) {
         return lower.into();
     }
     let words = lower.split('-').map(newel_aws_catalog::naming::capitalize);

@@ -109,7 +109,7 @@ impl<'c> Call<'c> {
         if self.dialect == Dialect::AwsSdk {
             return shown;
         }
-        with_metadata(&shown, &http_answer(answer))
+        with_metadata(&shown, &http_answer(answer), "states")
     }
 
     /// The failure that an exception of the API is to the workflow.
@@ -156,12 +156,15 @@ pub(crate) fn described(child: Value, version: u8) -> Value {
     shown.build().into()
 }
 
-/// What an answer would have come with over the wire.
+/// How much longer the answer to a start is as AWS writes it: `1.700000000123E9` instead of `1700000000.123`.
+const EXPONENT: usize = 2;
+
+/// What the answer to a start would have come with over the wire.
 fn http_answer(body: &str) -> HttpAnswer {
     let id = request_id();
     let headers = [
         ("connection", "keep-alive".to_owned()),
-        ("content-length", body.len().to_string()),
+        ("content-length", (body.len() + EXPONENT).to_string()),
         ("content-type", "application/x-amz-json-1.0".to_owned()),
         ("date", httpdate::fmt_http_date(SystemTime::now())),
         ("x-amzn-requestid", id.clone()),

@@ -19,6 +19,7 @@ pub(crate) const fn call(name: &'static str, operation: &'static str) -> Action 
         complete: complete_nothing,
         stamp: stamp_nothing,
         refuse: refuse_nothing,
+        unknown_host: no_host,
         idempotency: Idempotency::None,
         output: Output::Answer(&[]),
         failure: never_fails,
@@ -75,6 +76,11 @@ impl Action {
         Self { refuse, ..self }
     }
 
+    /// The host that the parameters name and that can't be there.
+    pub(crate) const fn unknown_host(self, unknown_host: fn(&Value) -> Option<String>) -> Self {
+        Self { unknown_host, ..self }
+    }
+
     /// The failure that an answer of success can tell of.
     pub(crate) const fn failing(self, failure: fn(Pattern, &Value) -> Option<TaskFailure>) -> Self {
         Self { failure, ..self }
@@ -100,6 +106,10 @@ fn stamp_nothing(_: &str, request: Value) -> Value {
 }
 
 fn refuse_nothing(_: Pattern, _: &Value) -> Option<String> {
+    None
+}
+
+fn no_host(_: &Value) -> Option<String> {
     None
 }
 

@@ -62,11 +62,15 @@ pub struct Action {
     /// What this integration refuses beyond what the API's model says, worded as the reason in
     /// `The Parameters '…' could not be used to start the Task: […]`.
     pub refuse: fn(Pattern, &Value) -> Option<String>,
+    /// The host that the parameters, with the wire's names, send the call to, if it can't be one: the SDK fails before it sends
+    /// anything.
+    pub unknown_host: fn(&Value) -> Option<String>,
     /// What a start call carries so that it never counts twice.
     pub idempotency: Idempotency,
     /// What the state sees of the answer.
     pub output: Output,
-    /// The failure that an answer of success tells of, if it does: takes the answer as the state would see it.
+    /// The failure that an answer of success tells of, if it does: takes the answer as the state would see it, but for members
+    /// that hold JSON: they are the text that came.
     pub failure: fn(Pattern, &Value) -> Option<TaskFailure>,
 }
 

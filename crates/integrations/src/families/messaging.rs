@@ -26,8 +26,16 @@ pub(super) const SQS: Family = Family {
     error_prefix: "SQS",
     base_exception: "AmazonSQSException",
     display_name: "AmazonSQS",
-    actions: &[call("sendMessage", "SendMessage").callback()],
+    actions: &[call("sendMessage", "SendMessage").callback().unknown_host(no_queue)],
 };
+
+/// AWS's SDK sends a message to the host of the queue's URL. What has no path after the host is no queue's URL, but a name
+/// that is taken for a host (recorded); here the call would go to SQS and find another's words for it.
+fn no_queue(request: &Value) -> Option<String> {
+    let url = request.get("QueueUrl").and_then(Value::as_str)?;
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    (!host.contains('/') && !host.is_empty()).then(|| host.to_owned())
+}
 
 pub(super) const EVENTS: Family = Family {
     service: "events",

@@ -55,6 +55,10 @@ impl<S: Service> Optimized<S> {
     pub(super) async fn start(&self, attempt: &Attempt) -> Result<Submission, Failure> {
         let integration = self.integration(&attempt.resource)?;
         let start = self.start_request(&integration, attempt)?;
+        if let Some(host) = integration.unknown_host(&start) {
+            let cause = http_cause(&format!("{host}: Name or service not known"));
+            return Ok(Submission::Failed(integration.client_failure(cause).into()));
+        }
         let calls = match self.calls_of(integration, attempt).await {
             Ok(calls) => calls,
             Err(Access::Denied(failure)) => return Err(failure),

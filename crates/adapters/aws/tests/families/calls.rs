@@ -56,6 +56,11 @@ async fn functions_take_and_give_json() {
     assert_eq!(result.unwrap(), r#"{"Payload":"not json","StatusCode":200}"#);
     assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f","Payload":"Im9rIg=="}"#]);
 
+    // Text that is JSON already: {"a": 1}, blank and all.
+    let (_, sent) =
+        called("lambda:invoke", r#"{"FunctionName":"f","Payload":"{\"a\": 1}"}"#, [Answer::of("{}")]).await;
+    assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f","Payload":"eyJhIjogMX0="}"#]);
+
     let (_, sent) =
         called("lambda:invoke", r#"{"FunctionName":"f","Payload":null}"#, [Answer::of("{}")]).await;
     assert_eq!(sent, [r#"lambda.Invoke {"FunctionName":"f"}"#]);
@@ -63,8 +68,8 @@ async fn functions_take_and_give_json() {
 
 #[tokio::test]
 async fn what_a_function_throws_is_the_error_of_the_task() {
-    // {"errorMessage":"m","errorType":"CustomException"}
-    let thrown = "eyJlcnJvck1lc3NhZ2UiOiJtIiwiZXJyb3JUeXBlIjoiQ3VzdG9tRXhjZXB0aW9uIn0=";
+    // {"errorMessage": "m", "errorType": "CustomException"}
+    let thrown = "eyJlcnJvck1lc3NhZ2UiOiAibSIsICJlcnJvclR5cGUiOiAiQ3VzdG9tRXhjZXB0aW9uIn0=";
     let answer = format!(r#"{{"StatusCode":200,"FunctionError":"Unhandled","Payload":"{thrown}"}}"#);
     let (result, _) = called("lambda:invoke", r#"{"FunctionName":"f"}"#, [Answer::of(&answer)]).await;
     let cause = r#"{"errorMessage":"m","errorType":"CustomException"}"#;
@@ -91,9 +96,10 @@ async fn a_function_by_its_own_arn_is_all_payload() {
         world.sent(&attempt),
         [format!(r#"lambda.Invoke {{"FunctionName":"{arn}","Payload":"WyJhbnkiLDFd"}}"#)]
     );
-    world.script([Answer::of(r#"{"FunctionError":"Unhandled","Payload":"eyJlcnJvclR5cGUiOiJFIn0="}"#)]);
+    // What it throws is the cause as it came: {"errorType": "E"}, blank and all.
+    world.script([Answer::of(r#"{"FunctionError":"Unhandled","Payload":"eyJlcnJvclR5cGUiOiAiRSJ9"}"#)]);
     let failed = outcome(adapter.submit(&function("{}")).await);
-    assert_eq!(failed, Err(Failure::new("E", r#"{"errorType":"E"}"#)));
+    assert_eq!(failed, Err(Failure::new("E", r#"{"errorType": "E"}"#)));
     world.script([Answer::Refused("ResourceNotFoundException")]);
     let failed = outcome(adapter.submit(&function("{}")).await).unwrap_err();
     assert_eq!(failed.error, "Lambda.ResourceNotFoundException");
@@ -103,12 +109,12 @@ async fn a_function_by_its_own_arn_is_all_payload() {
 async fn messages_that_are_no_text_are_sent_as_their_json() {
     let (result, sent) = called(
         "sqs:sendMessage",
-        r#"{"QueueUrl":"http://q","MessageBody":{"a":[1]}}"#,
+        r#"{"QueueUrl":"http://q/1/n","MessageBody":{"a":[1]}}"#,
         [Answer::of(r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#)],
     )
     .await;
     assert_eq!(result.unwrap(), r#"{"MD5OfMessageBody":"m","MessageId":"i"}"#);
-    assert_eq!(sent, [r#"sqs.SendMessage {"QueueUrl":"http://q","MessageBody":"{\"a\":[1]}"}"#]);
+    assert_eq!(sent, [r#"sqs.SendMessage {"QueueUrl":"http://q/1/n","MessageBody":"{\"a\":[1]}"}"#]);
 
     let (result, sent) =
         called("sns:publish", r#"{"TopicArn":"t","Message":{"a":1}}"#, [Answer::of(r#"{"MessageId":"i"}"#)])
@@ -124,7 +130,7 @@ async fn errors_are_named_for_the_service_not_for_the_family() {
         ("sns:publish", r#"{"Message":"m"}"#, "InvalidParameter", "SNS.InvalidParameterException"),
         (
             "sqs:sendMessage",
-            r#"{"QueueUrl":"q","MessageBody":"m"}"#,
+            r#"{"QueueUrl":"http://q/1/n","MessageBody":"m"}"#,
             "MissingParameter",
             "SQS.AmazonSQSException",
         ),
@@ -198,11 +204,22 @@ async fn events_name_their_execution_and_fail_as_one() {
 }
 
 #[tokio::test]
+async fn a_queue_that_is_no_url_of_one_is_a_host_that_nobody_knows() {
+    for url in ["no-queue", "http://no-queue"] {
+        let parameters = format!(r#"{{"QueueUrl":"{url}","MessageBody":"m"}}"#);
+        let (result, sent) = called("sqs:sendMessage", &parameters, []).await;
+        let cause = "Unable to execute HTTP request: no-queue: Name or service not known";
+        assert_eq!(result, Err(Failure::new("SQS.SdkClientException", cause)));
+        assert!(sent.is_empty(), "{sent:?}");
+    }
+}
+
+#[tokio::test]
 async fn callbacks_go_on_when_their_message_is_sent() {
     for (resource, parameters) in [
         ("lambda:invoke", r#"{"FunctionName":"f","Payload":{"token":"t"}}"#),
         ("sns:publish", r#"{"TopicArn":"t","Message":"m"}"#),
-        ("sqs:sendMessage", r#"{"QueueUrl":"q","MessageBody":"m"}"#),
+        ("sqs:sendMessage", r#"{"QueueUrl":"http://q/1/n","MessageBody":"m"}"#),
         ("events:putEvents", r#"{"Entries":[]}"#),
         ("bedrock:invokeModel", r#"{"ModelId":"m","Body":{}}"#),
     ] {
@@ -329,8 +346,11 @@ async fn parameters_that_fit_nothing_fail_the_task_before_a_call() {
 #[tokio::test]
 async fn a_family_carries_out_its_own_resources_only() {
     let world = World::new();
-    let attempt =
-        attempt("sqs:sendMessage", Pattern::RequestResponse, r#"{"QueueUrl":"q","MessageBody":"m"}"#);
+    let attempt = attempt(
+        "sqs:sendMessage",
+        Pattern::RequestResponse,
+        r#"{"QueueUrl":"http://q/1/n","MessageBody":"m"}"#,
+    );
     let failure = outcome(world.adapter_of("lambda").await.submit(&attempt).await).unwrap_err();
     assert_eq!(failure.error, "States.Runtime");
     assert!(world.sent(&attempt).is_empty());
