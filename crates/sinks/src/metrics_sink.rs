@@ -185,12 +185,11 @@ mod tests {
         assert_eq!(sizes, [20, 20, 10]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_refused_for_now_is_put_again_and_what_is_unanswered_is_not() {
         for (error, calls) in
             [("CloudWatch.InternalServiceFaultException", 6), ("CloudWatch.SdkClientException", 1)]
         {
-            tokio::time::pause();
             let (deliveries, script) = scripted(move |_, _| Err((error, "no")));
             let options = MetricOptions { cloudwatch: true, ..MetricOptions::default() };
             let shared = Shared::with(series(0), 3);
