@@ -10,10 +10,10 @@ OPEN = ("RUNNING", "PENDING_REDRIVE")
 CLOSING = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
-def machine(sfn, definition: dict | str, name: str | None = None, role: str = ROLE) -> str:
-    """Creates a state machine and returns its ARN."""
+def machine(sfn, definition: dict | str, name: str | None = None, role: str = ROLE, **more) -> str:
+    """Creates a state machine, with `more` members of the request, and returns its ARN."""
     text = definition if isinstance(definition, str) else json.dumps(definition)
-    created = sfn.create_state_machine(name=name or f"m-{uuid.uuid4().hex}", definition=text, roleArn=role)
+    created = sfn.create_state_machine(name=name or f"m-{uuid.uuid4().hex}", definition=text, roleArn=role, **more)
     return created["stateMachineArn"]
 
 

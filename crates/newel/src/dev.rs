@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use newel_aws_catalog::Catalog;
 use newel_integrations::Integrations;
 use newel_orchestrator::{
-    Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, LogOptions, Running, Store,
+    Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, LogOptions, MetricOptions, Running, Store,
 };
 use newel_runtime::{Shutdown, Telemetry, config, telemetry};
 use newel_worker::{Adapter, Options as WorkerOptions};
@@ -39,6 +39,7 @@ struct Config {
     telemetry: Telemetry,
     logs: LogOptions,
     events: EventOptions,
+    metrics: MetricOptions,
     worker: WorkerOptions,
 }
 
@@ -61,6 +62,7 @@ impl Config {
             telemetry,
             logs,
             events,
+            metrics,
             worker,
         } = self;
         let orchestrator = newel_orchestrator::Config {
@@ -80,6 +82,7 @@ impl Config {
             telemetry,
             logs,
             events,
+            metrics,
         };
         (orchestrator, worker)
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use newel_api::{Bounds, Throttling};
 use newel_asl::Limits;
 use newel_runtime::Telemetry;
-use newel_sinks::{EventOptions, LogOptions};
+use newel_sinks::{EventOptions, LogOptions, MetricOptions};
 use newel_store::SqliteOptions;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub logs: LogOptions,
     /// Where the status-change events of executions go.
     pub events: EventOptions,
+    /// Where the metrics of executions go, besides `/metrics`.
+    pub metrics: MetricOptions,
 }
 
 /// Section `[http]`.
@@ -185,6 +187,7 @@ impl Config {
         self.throttling.check()?;
         self.logs.check()?;
         self.events.check()?;
+        self.metrics.check()?;
         self.dispatch.check()
     }
 }
@@ -227,5 +230,6 @@ mod tests {
         check("[dispatch]\nsessions = 0", "dispatch.sessions");
         check("[events]\nwebhook_url = 'hook'", "events.webhook_url");
         check("[logs]\nfile_bytes = 0", "logs.file_bytes");
+        check("[metrics]\ninterval_seconds = 0", "metrics.interval_seconds");
     }
 }

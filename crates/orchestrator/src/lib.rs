@@ -21,5 +21,5 @@ mod traces;
 pub use config::{Auth, CatalogFile, Config, Grpc, Http, Identity, Store};
 pub use lineage::{Change, Lineage, Scope, Step};
 pub use newel_nested::Options as NestedOptions;
-pub use newel_sinks::{EventOptions, LogOptions};
+pub use newel_sinks::{EventOptions, LogOptions, MetricOptions};
 pub use server::{Exports, Running, start};

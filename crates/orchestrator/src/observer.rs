@@ -6,14 +6,14 @@ use newel_engine::{Committed, Observer as EngineObserver};
 use newel_machine::Detail;
 use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
-use newel_sinks::{Events, Logs};
+use newel_sinks::{Events, Logs, Metrics};
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 
 use crate::traces::Traces;
 
 /// Counts what becomes durable, traces it where traces are exported, and tells those who wait for children and the
-/// sinks of logs and events.
+/// sinks of logs, events and metrics.
 #[derive(Debug)]
 pub(crate) struct Observer {
     started: Counter<u64>,
@@ -21,12 +21,19 @@ pub(crate) struct Observer {
     events: Counter<u64>,
     traces: Option<Traces>,
     nested: Arc<Nested>,
-    logs: Logs,
-    statuses: Events,
+    told: Told,
+}
+
+/// What tells the outside of executions.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) logs: Logs,
+    pub(crate) statuses: Events,
+    pub(crate) metrics: Metrics,
 }
 
 impl Observer {
-    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>, logs: Logs, statuses: Events) -> Self {
+    pub(crate) fn new(spans: Option<Spans>, nested: Arc<Nested>, told: Told) -> Self {
         let meter = global::meter("newel.orchestrator");
         let counter = |name, description| meter.u64_counter(name).with_description(description).build();
         Self {
@@ -35,8 +42,7 @@ impl Observer {
             events: counter("newel.history.events", "History events that became durable."),
             traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
             nested,
-            logs,
-            statuses,
+            told,
         }
     }
 }
@@ -56,8 +62,9 @@ impl EngineObserver for Observer {
             traces.committed(info, execution, events);
         }
         self.nested.committed(info, events);
-        self.logs.committed(turn);
-        self.statuses.committed(turn);
+        self.told.logs.committed(turn);
+        self.told.statuses.committed(turn);
+        self.told.metrics.committed(turn);
     }
 }
 

@@ -14,13 +14,13 @@ use newel_integrations::Integrations;
 use newel_nested::Nested;
 use newel_runtime::telemetry::{self, LogExport, Spans};
 use newel_runtime::{Shutdown, failpoint};
-use newel_sinks::{Events, Logs};
+use newel_sinks::{Deliveries, Events, Logs, Metrics};
 use newel_store::{SqliteStore, Store};
 use newel_vault::Vault;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::observer::Observer;
+use crate::observer::{Observer, Told};
 use crate::{Config, credentials};
 
 /// How long calls that are open when a stop is asked for may still use the engine. They take milliseconds; what takes
@@ -85,14 +85,17 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
     newel_api::check_bind(config.grpc.listen, auth.is_secured())
         .context("`grpc.listen` needs `auth.client_token_file` or `auth.worker_tokens_dir`")?;
 
-    let (logs, log_sinks) = Logs::new(&config.logs, exports.logs).map_err(anyhow::Error::msg)?;
-    let (events, event_sinks) = Events::new(&config.events).map_err(anyhow::Error::msg)?;
+    let hub = Hub::new(config.dispatch);
+    let deliveries = Deliveries::new(Arc::clone(&hub) as Arc<dyn Dispatcher>);
+    let (logs, log_sinks) = Logs::new(&config.logs, exports.logs, &deliveries).map_err(anyhow::Error::msg)?;
+    let (statuses, event_sinks) = Events::new(&config.events, &deliveries).map_err(anyhow::Error::msg)?;
+    let (metrics, metric_sink) = Metrics::new(&config.metrics, &deliveries);
+    let told = Told { logs, statuses, metrics };
 
     let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
     let vault = Arc::new(Vault::open(&config.encryption).context("`encryption` can't be used")?);
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
-    let hub = Hub::new(config.dispatch);
     let integrations = Integrations::new(catalog);
     let nested = Nested::new(Arc::clone(&hub) as Arc<dyn Dispatcher>, integrations.clone(), config.nested);
     let engine = Engine::start(Parts {
@@ -100,14 +103,14 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         store,
         catalog: Arc::new(integrations),
         dispatcher: Arc::clone(&nested) as Arc<dyn Dispatcher>,
-        observer: Arc::new(Observer::new(exports.spans, Arc::clone(&nested), logs, events)),
+        observer: Arc::new(Observer::new(exports.spans, Arc::clone(&nested), told)),
         vault,
         limits: config.limits.clone(),
         options: config.engine,
     })
     .await
     .context("the engine can't start")?;
-    hub.attach(Arc::new(engine.clone()));
+    hub.attach(deliveries.beside(Arc::new(engine.clone())));
     let clock = Clock::new(move || env.now());
     let api = Local::new(Arc::new(engine.clone()), config.limits.clone(), &engine.page_key(), clock.clone());
     nested.attach(Arc::new(engine.clone()), api);
@@ -130,9 +133,11 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tracing::info!(%http, %grpc, "orchestrator ready");
-    let sinks = Sinks::run(log_sinks.into_iter().chain(event_sinks));
+    let sinks = log_sinks.into_iter().chain(event_sinks).chain(metric_sink);
+    let (remote, sinks): (Vec<_>, Vec<_>) = sinks.partition(newel_sinks::Service::is_remote);
+    let (remote, sinks) = (Sinks::run(remote), Sinks::run(sinks));
     let ended = tokio::spawn(async move {
-        let result = serve(server, hub, nested, engine, shutdown).await;
+        let result = serve(server, Serving { hub, nested, engine, remote }, shutdown).await;
         // Nothing is told any more, so what is queued is the last.
         sinks.stopped().await;
         result
@@ -147,13 +152,17 @@ struct Sinks {
 }
 
 impl Sinks {
-    fn run(services: impl Iterator<Item = newel_sinks::Service>) -> Self {
+    fn run(services: Vec<newel_sinks::Service>) -> Self {
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         for service in services {
             running.spawn(service.run(stop.clone().cancelled_owned()));
         }
         Self { stop, running }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.running.is_empty()
     }
 
     /// Has them write what is queued, and waits until they have.
@@ -164,23 +173,32 @@ impl Sinks {
     }
 }
 
-/// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,
-/// the engine.
-async fn serve(
-    server: Server,
+/// What serves besides the server.
+struct Serving {
     hub: Arc<Hub>,
     nested: Arc<Nested>,
     engine: Engine,
-    shutdown: Shutdown,
-) -> Result<(), newel_api::Error> {
+    /// The sinks that need workers.
+    remote: Sinks,
+}
+
+/// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,
+/// the engine. Where sinks need workers, the sessions go on until those have written what the engine told last.
+async fn serve(server: Server, parts: Serving, shutdown: Shutdown) -> Result<(), newel_api::Error> {
+    let Serving { hub, nested, engine, remote } = parts;
+    let keeps_sessions = !remote.is_empty();
     let stop = async {
         shutdown.requested().await;
-        hub.shutdown();
+        if !keeps_sessions {
+            hub.shutdown();
+        }
     };
     let engine_stop = async {
         shutdown.requested().await;
         tokio::time::sleep(LAST_CALLS).await;
         engine.stop();
+        remote.stopped().await;
+        hub.shutdown();
     };
     let mut served = std::pin::pin!(server.run(stop));
     let result = tokio::select! {

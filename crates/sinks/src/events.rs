@@ -5,6 +5,8 @@ use std::sync::Arc;
 use newel_asl::MachineType;
 use newel_engine::Committed;
 
+use crate::delivery::Deliveries;
+use crate::eventbridge::EventBridgeSink;
 use crate::file::FileSink;
 use crate::options::EventOptions;
 use crate::queue::Queue;
@@ -23,7 +25,7 @@ impl Events {
     ///
     /// # Errors
     /// The webhook's URL is none, or there are no certificates to verify it with.
-    pub fn new(options: &EventOptions) -> Result<(Self, Vec<Service>), String> {
+    pub fn new(options: &EventOptions, deliveries: &Arc<Deliveries>) -> Result<(Self, Vec<Service>), String> {
         let EventOptions { queue, queue_bytes, .. } = *options;
         let mut built = Vec::new();
         if let Some(path) = &options.file {
@@ -32,6 +34,10 @@ impl Events {
         }
         if let Some(url) = &options.webhook_url {
             built.push(Service::new("events", WebhookSink::new(url, options)?, queue, queue_bytes));
+        }
+        if options.eventbridge {
+            let sink = EventBridgeSink::new(Arc::clone(deliveries), options);
+            built.push(Service::remote("events", sink, queue, queue_bytes));
         }
         let (queues, services) = built.into_iter().unzip();
         Ok((Self { queues }, services))

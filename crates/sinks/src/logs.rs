@@ -9,6 +9,8 @@ use newel_machine::{Event, Told};
 use newel_runtime::telemetry::LogExport;
 use newel_value::{Members, Str, object};
 
+use crate::cloudwatch_logs::CloudWatchLogsSink;
+use crate::delivery::Deliveries;
 use crate::file::FileSink;
 use crate::options::LogOptions;
 use crate::otlp::OtlpSink;
@@ -20,10 +22,36 @@ use crate::stdout::StdoutSink;
 /// What of a payload is logged, with its escapes: CloudWatch takes 256 KiB a record.
 const PAYLOAD_BYTES: usize = 248 << 10;
 
+/// Where the records of an execution belong.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// The ARNs of the log groups that its state machine names.
+    pub(crate) groups: Vec<Str>,
+    /// Its account.
+    pub(crate) account: Str,
+    /// Its state machine's name.
+    pub(crate) machine: Str,
+    /// Its role's ARN.
+    pub(crate) role: Str,
+}
+
+impl Destination {
+    fn of(turn: &Committed<'_>) -> Self {
+        let info = turn.info;
+        Self {
+            groups: turn.logging.log_groups.clone(),
+            account: Arc::clone(&info.account),
+            machine: Arc::clone(&info.machine_name),
+            role: Arc::clone(&info.role_arn),
+        }
+    }
+}
+
 /// An event to be logged.
 #[derive(Debug)]
 pub struct LogRecord {
     execution_arn: Str,
+    destination: Arc<Destination>,
     event: Event,
     redrives: u64,
     data: bool,
@@ -32,9 +60,19 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    fn new(execution_arn: Str, event: Event, redrives: u64, data: bool) -> Self {
+    pub(crate) fn new(
+        execution_arn: Str,
+        event: Event,
+        redrives: u64,
+        data: bool,
+        destination: Arc<Destination>,
+    ) -> Self {
         let weight = event.bytes();
-        Self { execution_arn, event, redrives, data, weight, text: OnceLock::new() }
+        Self { execution_arn, destination, event, redrives, data, weight, text: OnceLock::new() }
+    }
+
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
     }
 
     /// The execution.
@@ -105,7 +143,11 @@ impl Logs {
     ///
     /// # Errors
     /// OTLP is asked for and there is no exporter.
-    pub fn new(options: &LogOptions, otlp: Option<LogExport>) -> Result<(Self, Vec<Service>), String> {
+    pub fn new(
+        options: &LogOptions,
+        otlp: Option<LogExport>,
+        deliveries: &Arc<Deliveries>,
+    ) -> Result<(Self, Vec<Service>), String> {
         let LogOptions { queue, queue_bytes, .. } = *options;
         let mut built = Vec::new();
         if options.stdout {
@@ -119,6 +161,10 @@ impl Logs {
             let otlp = otlp.ok_or("logs.otlp needs telemetry.otlp_endpoint")?;
             built.push(Service::new("logs", OtlpSink(otlp), queue, queue_bytes));
         }
+        if options.cloudwatch {
+            let sink = CloudWatchLogsSink::new(Arc::clone(deliveries));
+            built.push(Service::remote("logs", sink, queue, queue_bytes));
+        }
         let (queues, services) = built.into_iter().unzip();
         Ok((Self { queues }, services))
     }
@@ -129,9 +175,11 @@ impl Logs {
         if self.queues.is_empty() || logging.level == LogLevel::Off {
             return;
         }
+        let destination = Arc::new(Destination::of(turn));
         for event in turn.events.iter().filter(|event| logging.level.takes(&event.detail)) {
             let (arn, data) = (turn.info.arn.clone(), logging.include_execution_data);
-            let record = LogRecord::new(arn, event.clone(), turn.redrives.count, data);
+            let destination = Arc::clone(&destination);
+            let record = LogRecord::new(arn, event.clone(), turn.redrives.count, data, destination);
             let record = Arc::new(record);
             self.queues.iter().for_each(|queue| queue.put(&record));
         }
@@ -150,7 +198,9 @@ mod tests {
     fn text(id: u64, detail: Detail, data: bool) -> String {
         let event =
             Event { id, previous: id - 1, timestamp: Timestamp::from_millis(1_700_000_000_123), detail };
-        LogRecord::new(ARN.into(), event, 2, data).text().to_owned()
+        let (account, machine, role) = ("1".into(), "m".into(), "r".into());
+        let destination = Destination { groups: Vec::new(), account, machine, role };
+        LogRecord::new(ARN.into(), event, 2, data, Arc::new(destination)).text().to_owned()
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct LogOptions {
     pub file_keep: u32,
     /// Records are exported as OTLP log records to `telemetry.otlp_endpoint`. Default false.
     pub otlp: bool,
+    /// Records go to the CloudWatch log groups that `loggingConfiguration` names, through the workers of the family `sdk`. Default
+    /// false.
+    pub cloudwatch: bool,
     /// Records that may wait for a sink. More are dropped and counted. Default 100,000.
     pub queue: usize,
     /// Bytes of records that may wait for a sink, about. Default 64 MiB.
@@ -32,6 +35,7 @@ impl Default for LogOptions {
             file_bytes: 100 << 20,
             file_keep: 5,
             otlp: false,
+            cloudwatch: false,
             queue: 100_000,
             queue_bytes: 64 << 20,
         }
@@ -58,6 +62,15 @@ pub struct EventOptions {
     pub webhook_attempts: u32,
     /// Requests to the webhook that may be under way at once. Default 16.
     pub webhook_concurrency: usize,
+    /// Events are put on an event bus of Amazon EventBridge, through the workers of the family `sdk`. Default false.
+    pub eventbridge: bool,
+    /// The bus, by name or ARN. Default `default`.
+    pub eventbridge_bus: String,
+    /// The events' `source`. AWS keeps `aws.states` to itself: it refuses sources that begin with `aws.` from everybody else, so the
+    /// default is `newel.states`, and rules that were made for Step Functions name both.
+    pub eventbridge_source: String,
+    /// A role that is assumed to put them. Default: the worker's own rights.
+    pub eventbridge_role_arn: Option<String>,
     /// Events that may wait for a sink. More are dropped and counted. Default 10,000.
     pub queue: usize,
     /// Bytes of events that may wait for a sink, about. Default 64 MiB.
@@ -75,9 +88,60 @@ impl Default for EventOptions {
             webhook_timeout_seconds: 10,
             webhook_attempts: 8,
             webhook_concurrency: 16,
+            eventbridge: false,
+            eventbridge_bus: "default".to_owned(),
+            eventbridge_source: "newel.states".to_owned(),
+            eventbridge_role_arn: None,
             queue: 10_000,
             queue_bytes: 64 << 20,
         }
+    }
+}
+
+/// Section `[metrics]`: the metrics of executions that AWS gives to CloudWatch, under the same names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricOptions {
+    /// They are put to CloudWatch, through the workers of the family `sdk`. Default false.
+    pub cloudwatch: bool,
+    /// Their namespace. AWS keeps `AWS/States` to itself: it refuses namespaces that begin with `AWS/` from everybody else, so the
+    /// default is `Newel/States`.
+    pub namespace: String,
+    /// Seconds that one value of a metric stands for, and after which it is put. Default 60.
+    pub interval_seconds: u64,
+    /// A role that is assumed to put them. Default: the worker's own rights.
+    pub role_arn: Option<String>,
+    /// Metrics, each with its dimensions, that are gathered in an interval. More are dropped and counted. Default 10,000.
+    pub series: usize,
+    /// Task attempts under way whose beginnings are remembered, so that their times can be told. Default 200,000.
+    pub attempts: usize,
+}
+
+impl Default for MetricOptions {
+    fn default() -> Self {
+        Self {
+            cloudwatch: false,
+            namespace: "Newel/States".to_owned(),
+            interval_seconds: 60,
+            role_arn: None,
+            series: 10_000,
+            attempts: 200_000,
+        }
+    }
+}
+
+impl MetricOptions {
+    /// The first thing wrong with them.
+    ///
+    /// # Errors
+    /// A text that names the key.
+    pub fn check(&self) -> Result<(), String> {
+        positive("metrics.interval_seconds", self.interval_seconds)?;
+        positive("metrics.series", self.series)?;
+        if self.namespace.is_empty() || self.namespace.len() > 255 {
+            return Err("metrics.namespace must have 1 to 255 characters".to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -103,6 +167,14 @@ impl EventOptions {
         positive("events.webhook_timeout_seconds", self.webhook_timeout_seconds)?;
         positive("events.webhook_attempts", self.webhook_attempts)?;
         positive("events.webhook_concurrency", self.webhook_concurrency)?;
+        for (key, value, most) in [
+            ("events.eventbridge_bus", &self.eventbridge_bus, 1_600),
+            ("events.eventbridge_source", &self.eventbridge_source, 256),
+        ] {
+            if value.is_empty() || value.len() > most {
+                return Err(format!("{key} must have 1 to {most} characters"));
+            }
+        }
         match &self.webhook_url {
             Some(url) => crate::webhook::target(url).map(drop),
             None if self.webhook_secret_file.is_some() => {
@@ -135,6 +207,11 @@ mod tests {
         check(EventOptions { webhook_url: Some("hook".into()), ..plain() }, Some("events.webhook_url"));
         check(EventOptions { webhook_secret_file: Some("s".into()), ..plain() }, Some("webhook_secret_file"));
         check(EventOptions { webhook_attempts: 0, ..plain() }, Some("events.webhook_attempts"));
+        check(
+            EventOptions { eventbridge_source: String::new(), ..plain() },
+            Some("events.eventbridge_source"),
+        );
+        assert!(MetricOptions { namespace: String::new(), ..MetricOptions::default() }.check().is_err());
         assert!(LogOptions { queue: 0, ..LogOptions::default() }.check().is_err());
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Counters {
 
 impl Counters {
     /// The counters of what is told, `logs` or `events`, in one of its sinks.
-    fn new(told: &'static str, sink: &'static str) -> Self {
+    pub(crate) fn new(told: &'static str, sink: &'static str) -> Self {
         let meter = global::meter("newel.sinks");
         let counter = |what, description| {
             meter.u64_counter(format!("newel.{told}.{what}")).with_description(description).build()

@@ -18,11 +18,14 @@ const COMPLAINTS: Duration = Duration::from_secs(10);
 
 /// What empties a sink's queue. Nothing is written unless it runs.
 #[derive(Debug)]
-pub struct Service(Box<dyn Emptying>);
+pub struct Service {
+    emptying: Box<dyn Emptying>,
+    is_remote: bool,
+}
 
 /// A queue with its sink, whatever its entries are.
 #[async_trait::async_trait]
-trait Emptying: Send + std::fmt::Debug {
+pub(crate) trait Emptying: Send + std::fmt::Debug {
     /// Writes what comes; once stopping, what is there, and ends.
     async fn empty(&mut self, stopping: &CancellationToken);
 
@@ -95,12 +98,35 @@ impl Service {
         most_bytes: usize,
     ) -> (Queue<T>, Self) {
         let (queue, waiting) = queue(told, sink.name(), most, most_bytes);
-        (queue, Self(Box::new(Pair { waiting, sink: Box::new(sink), complained: None })))
+        let emptying = Box::new(Pair { waiting, sink: Box::new(sink), complained: None });
+        (queue, Self { emptying, is_remote: false })
+    }
+
+    /// As [`Self::new`], for a sink that needs workers.
+    pub(crate) fn remote<T: Entry>(
+        told: &'static str,
+        sink: impl Sink<T> + 'static,
+        most: usize,
+        most_bytes: usize,
+    ) -> (Queue<T>, Self) {
+        let (queue, service) = Self::new(told, sink, most, most_bytes);
+        (queue, Self { is_remote: true, ..service })
+    }
+
+    /// What isn't a queue and needs workers.
+    pub(crate) fn of(emptying: impl Emptying + 'static) -> Self {
+        Self { emptying: Box::new(emptying), is_remote: true }
+    }
+
+    /// Whether it needs workers, so that it has to be stopped before their sessions are.
+    #[must_use]
+    pub const fn is_remote(&self) -> bool {
+        self.is_remote
     }
 
     /// Writes until `stop` ends, and then for a few seconds what is queued.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self(mut pair) = self;
+        let mut pair = self.emptying;
         let stopping = CancellationToken::new();
         let done = {
             let mut work = std::pin::pin!(pair.empty(&stopping));

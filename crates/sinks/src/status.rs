@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sink::Entry;
 
+/// The events' type.
+pub(crate) const DETAIL_TYPE: &str = "Step Functions Execution Status Change";
+
 /// Bytes of input and output together, with their escapes, beyond which the input is left out, and the output beyond it alone:
 /// EventBridge takes 256 KiB an event.
 const DATA_BYTES: usize = 248 << 10;
@@ -28,6 +31,7 @@ pub struct StatusEvent {
     id: uuid::Uuid,
     weight: usize,
     text: OnceLock<String>,
+    detail_text: OnceLock<String>,
 }
 
 /// What an event says of the execution's end, so far.
@@ -68,7 +72,35 @@ impl StatusEvent {
         let weight = info.input.text().len() + event.bytes() + 1_024;
         let id = uuid::Builder::from_custom_bytes(half).into_uuid();
         let redrives = (turn.redrives.count, turn.redrives.last);
-        Some(Self { info, event: event.clone(), redrives, redrivable, id, weight, text: OnceLock::new() })
+        Some(Self {
+            info,
+            event: event.clone(),
+            redrives,
+            redrivable,
+            id,
+            weight,
+            text: OnceLock::new(),
+            detail_text: OnceLock::new(),
+        })
+    }
+
+    /// What is fixed of the execution.
+    pub(crate) const fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// The event's `detail` alone, as JSON text. Made once, when it is first asked for.
+    pub(crate) fn detail_text(&self) -> &str {
+        self.detail_text.get_or_init(|| {
+            let mut out = String::with_capacity(self.weight);
+            object(&mut out, |m| self.detail(m));
+            out
+        })
+    }
+
+    /// When it happened, as EventBridge tells times.
+    pub(crate) const fn whole_seconds(&self) -> Timestamp {
+        whole_seconds(self.event.timestamp)
     }
 
     fn render(&self) -> String {
@@ -77,7 +109,7 @@ impl StatusEvent {
         object(&mut out, |m| {
             m.text("version", "0");
             m.text("id", &self.id.hyphenated().to_string());
-            m.text("detail-type", "Step Functions Execution Status Change");
+            m.text("detail-type", DETAIL_TYPE);
             m.text("source", "aws.states");
             m.text("account", &info.account);
             m.text("time", &whole_seconds(self.event.timestamp).to_string());
@@ -164,7 +196,9 @@ impl Entry for StatusEvent {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::Arc;
+
     use newel_asl::{Limits, MachineType};
     use newel_engine::Logging;
     use newel_machine::Redrives;
@@ -177,6 +211,16 @@ mod tests {
     }
 
     fn told(input: &str, detail: Detail, is_child: bool) -> Option<String> {
+        made(input, detail, is_child).map(|event| event.text().to_owned())
+    }
+
+    /// That an execution with this input succeeded.
+    pub(crate) fn succeeded(input: &str) -> Arc<StatusEvent> {
+        let output = Payload::from_checked_text("1");
+        Arc::new(made(input, Detail::ExecutionSucceeded { output }, false).unwrap())
+    }
+
+    fn made(input: &str, detail: Detail, is_child: bool) -> Option<StatusEvent> {
         let info = Info {
             arn: "arn:e".into(),
             name: "e".into(),
@@ -206,7 +250,7 @@ mod tests {
             is_child,
             limits: &limits,
         };
-        StatusEvent::of(&turn, &events[0]).map(|event| event.text().to_owned())
+        StatusEvent::of(&turn, &events[0])
     }
 
     #[test]
