@@ -33,6 +33,7 @@ mod result;
 mod sdk;
 #[cfg(test)]
 mod tests;
+mod waiter;
 
 pub use catalog::Integrations;
 pub use failure::{ServiceError, TaskFailure};
@@ -41,3 +42,4 @@ pub use job::JobRef;
 pub use lookup::LookedUp;
 pub use result::{HttpAnswer, with_metadata};
 pub use sdk::SdkAction;
+pub use waiter::{Looked, Waiter};

@@ -5,6 +5,7 @@
 //! Facts: <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod cbor;
+mod checksum;
 mod errors;
 mod finish;
 mod form;

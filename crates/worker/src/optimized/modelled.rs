@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use newel_aws_catalog::Catalog;
-use newel_aws_client::{Call, Client};
+use newel_aws_client::{Call, Caller, Client};
 use newel_integrations::{HttpAnswer, ServiceError, WireRequest};
 
 use super::{CallResult, Repeat, Service};
@@ -35,13 +34,13 @@ impl fmt::Debug for Modelled {
 
 #[async_trait]
 impl Service for Modelled {
-    type Client = SdkConfig;
+    type Client = Caller;
 
-    fn client(&self, config: &SdkConfig) -> SdkConfig {
-        config.clone()
+    fn client(&self, caller: &Caller) -> Caller {
+        caller.clone()
     }
 
-    async fn send(&self, config: &SdkConfig, request: &WireRequest, repeat: Repeat) -> CallResult {
+    async fn send(&self, caller: &Caller, request: &WireRequest, repeat: Repeat) -> CallResult {
         let WireRequest { service, operation, body } = request;
         let model = self.catalog.service(service).map_err(|error| CallError::NotSent(error.to_string()))?;
         let missing = || CallError::NotSent(format!("the service catalog has no {service}:{operation}"));
@@ -52,7 +51,7 @@ impl Service for Modelled {
             Repeat::Never => newel_aws_client::Repeat::Never,
         };
         let call = Call { repeat, ..Call::new(model, operation, body) };
-        let answer = self.client.call(config, call).await.map_err(CallError::from)?;
+        let answer = self.client.call(caller, call).await.map_err(CallError::from)?;
         let http =
             HttpAnswer { status: answer.status, headers: answer.headers, request_id: answer.request_id };
         Ok((answer.body, http))
