@@ -41,6 +41,13 @@ impl<'a> Call<'a> {
     pub const fn new(service: &'a Service, operation: &'a Operation, body: &'a Value) -> Self {
         Self { service, operation, body, repeat: Repeat::Freely, token: None, timeout: None }
     }
+
+    /// Whether an operation answers with a stream of events, which takes as long as there is something to tell. The body of
+    /// the answer is then a list with an object for each event, whose one member is the event's name.
+    #[must_use]
+    pub fn answers_with_events(service: &Service, operation: &Operation) -> bool {
+        codec::answers_with_events(service, operation)
+    }
 }
 
 /// An answer of success whose body hasn't been read yet.
@@ -73,6 +80,16 @@ impl Client {
     /// # Errors
     /// [`CallError`], which tells what may have happened in the service.
     pub async fn call(&self, caller: &Caller, call: Call<'_>) -> Result<Answer, CallError> {
+        let Some(timeout) = call.timeout else { return self.whole(caller, call).await };
+        // The orchestrator's own limit ends where the body begins.
+        let whole = tokio::time::timeout(timeout, Box::pin(self.whole(caller, call))).await;
+        whole.unwrap_or_else(|_| {
+            let cause = format!("there was no whole answer within {} s", timeout.as_secs_f64());
+            Err(CallError::Unknown { answer: None, cause })
+        })
+    }
+
+    async fn whole(&self, caller: &Caller, call: Call<'_>) -> Result<Answer, CallError> {
         let Streamed { status, headers, body } = self.stream(caller, call).await?;
         let body = collect(body).await?;
         let response = Response { status, headers: &headers, body: &body };

@@ -35,6 +35,7 @@ use aws_smithy_runtime_api::client::runtime_plugin::{RuntimePlugins, StaticRunti
 use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 use aws_smithy_types::endpoint::Endpoint;
@@ -192,6 +193,10 @@ fn layer(config: &SdkConfig, invocation: Invocation<'_>, sent: Sent) -> Result<(
     layer.store_put(sent);
     if once {
         layer.store_put(RetryConfig::disabled());
+    }
+    if codec::answers_with_events(service, operation) {
+        // Between two events may be as long as it takes to think.
+        layer.store_put(StalledStreamProtectionConfig::disabled());
     }
     if let Some(timeout) = timeout {
         let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);

@@ -40,9 +40,6 @@ impl Row {
     }
 }
 
-/// The services that no worker of this release carries out, though a definition may name them.
-pub const NOT_CARRIED_OUT: &[&str] = &["bedrockagentcore"];
-
 /// Every optimized integration, ordered by service.
 #[must_use]
 pub fn rows() -> Vec<Row> {
@@ -83,10 +80,7 @@ pub fn markdown() -> String {
         names => names.join(", "),
     };
     for row in rows() {
-        let worker = match NOT_CARRIED_OUT.contains(&row.service) {
-            true => "none yet".to_owned(),
-            false => row.families.join(", "),
-        };
+        let worker = row.families.join(", ");
         let _ = writeln!(
             text,
             "| `{}` | {worker} | {} | {} | {} |",

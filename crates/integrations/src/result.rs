@@ -53,6 +53,7 @@ impl Integration<'_> {
                 with_metadata(&shown.build().into(), http)
             }
             Output::Members(own) => with_metadata(&own_members(members(own)), http),
+            Output::Made(make) => with_metadata(&make(&shown), http),
             Output::Only(name) => shown.get(name).cloned().unwrap_or_default(),
         })
     }

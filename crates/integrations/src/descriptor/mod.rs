@@ -80,7 +80,7 @@ pub enum Source {
 }
 
 /// What the state sees of the start call's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Output {
     /// The API's answer with the SDK's metadata, and these members besides.
     Answer(&'static [(&'static str, Source)]),
@@ -88,6 +88,8 @@ pub enum Output {
     Members(&'static [(&'static str, Source)]),
     /// This member of the API's answer by itself.
     Only(&'static str),
+    /// What this makes of the API's answer (as the state would see it), with the SDK's metadata.
+    Made(fn(&Value) -> Value),
 }
 
 /// What a start call carries so that it never counts twice.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use newel_aws_catalog::Catalog;
@@ -10,6 +11,9 @@ use newel_integrations::{HttpAnswer, ServiceError, WireRequest};
 
 use super::{CallResult, Repeat, Service};
 use crate::aws::CallError;
+
+/// How long a stream of events may take from the call to its end: AWS's limit for the tasks that read one.
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Every service that the catalog describes.
 #[derive(Clone)]
@@ -50,7 +54,8 @@ impl Service for Modelled {
             Repeat::Freely => newel_aws_client::Repeat::Freely,
             Repeat::Never => newel_aws_client::Repeat::Never,
         };
-        let call = Call { repeat, ..Call::new(model, operation, body) };
+        let timeout = Call::answers_with_events(model, operation).then_some(EVENTS_TIMEOUT);
+        let call = Call { repeat, timeout, ..Call::new(model, operation, body) };
         let answer = self.client.call(caller, call).await.map_err(CallError::from)?;
         let http =
             HttpAnswer { status: answer.status, headers: answer.headers, request_id: answer.request_id };

@@ -335,3 +335,46 @@ async fn a_family_carries_out_its_own_resources_only() {
     assert_eq!(failure.error, "States.Runtime");
     assert!(world.sent(&attempt).is_empty());
 }
+
+/// The events of two turns of an agent: it calls a tool, is told the tool's result, and answers.
+const TURNS: &str = r#"{"stream":[
+    {"messageStart":{"role":"assistant"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":"Let me look."}}},
+    {"contentBlockStart":{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"look"}}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{}"}}}},
+    {"messageStop":{"stopReason":"tool_use"}},
+    {"metadata":{"usage":{"inputTokens":10,"outputTokens":5,"totalTokens":15},"metrics":{"latencyMs":100}}},
+    {"messageStart":{"role":"user"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":"a tool's result"}}},
+    {"messageStop":{"stopReason":"tool_result"}},
+    {"messageStart":{"role":"assistant"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"hm"}}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"text":"It is "}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"text":"there."}}},
+    {"messageStop":{"stopReason":"end_turn"}},
+    {"metadata":{"usage":{"inputTokens":20,"outputTokens":7,"totalTokens":27},"metrics":{"latencyMs":50}}}]}"#;
+
+const HARNESS: &str = r#"{"HarnessArn":"h","RuntimeSessionId":"s","Messages":[{"Role":"user","Content":[{"Text":"Where?"}]}],
+    "Model":{"BedrockModelConfig":{"ModelId":"m"}}}"#;
+
+#[tokio::test]
+async fn an_agent_s_last_message_is_the_result() {
+    let (result, sent) = called("bedrockagentcore:invokeHarness", HARNESS, [Answer::of(TURNS)]).await;
+    assert_eq!(
+        result.unwrap(),
+        r#"{"Metrics":{"LatencyMs":150},"Output":{"Message":{"Content":[{"Text":"It is there."}],"Role":"assistant"}},"StopReason":"end_turn","Usage":{"InputTokens":30,"OutputTokens":12,"TotalTokens":42}}"#
+    );
+    assert_eq!(sent.len(), 1);
+    assert!(
+        sent[0].starts_with(r#"bedrockagentcore.InvokeHarness {"harnessArn":"h","runtimeSessionId":"s""#),
+        "{sent:?}"
+    );
+    assert!(sent[0].contains(r#""model":{"bedrockModelConfig":{"modelId":"m"}}"#), "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_the_stream_fails_the_task() {
+    let broken = r#"{"stream":[{"messageStart":{"role":"assistant"}},{"validationException":{"message":"m","reason":"CannotParse"}}]}"#;
+    let (result, _) = called("bedrockagentcore:invokeHarness", HARNESS, [Answer::of(broken)]).await;
+    assert_eq!(result, Err(Failure::new("BedrockAgentCore.ValidationException", "m")));
+}
