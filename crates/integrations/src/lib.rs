@@ -31,6 +31,7 @@ mod offered;
 mod request;
 mod result;
 mod sdk;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod waiter;
@@ -42,4 +43,5 @@ pub use job::JobRef;
 pub use lookup::LookedUp;
 pub use result::{HttpAnswer, with_metadata};
 pub use sdk::SdkAction;
+pub use stored::{StoredObject, StoredObjects};
 pub use waiter::{Looked, Waiter};

@@ -7,6 +7,7 @@ mod calls;
 mod modelled;
 mod service;
 mod start;
+mod stored;
 mod watch;
 
 use std::sync::Arc;

@@ -378,3 +378,58 @@ async fn what_goes_wrong_in_the_stream_fails_the_task() {
     let (result, _) = called("bedrockagentcore:invokeHarness", HARNESS, [Answer::of(broken)]).await;
     assert_eq!(result, Err(Failure::new("BedrockAgentCore.ValidationException", "m")));
 }
+
+#[tokio::test]
+async fn a_model_s_payloads_may_be_in_s3() {
+    // "eyJhIjoxfQ==" is {"a":1}, "eyJiIjoyfQ==" is {"b":2}.
+    let (result, sent) = called(
+        "bedrock:invokeModel",
+        r#"{"ModelId":"m","Input":{"S3Uri":"s3://in/a/b.json"},"Output":{"S3Uri":"s3://out/c"}}"#,
+        [
+            Answer::of(r#"{"Body":"eyJhIjoxfQ==","ContentType":"application/json"}"#),
+            Answer::of(r#"{"body":"eyJiIjoyfQ==","contentType":"text/json"}"#),
+            Answer::of("{}"),
+        ],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"Body":"s3://out/c","ContentType":"text/json"}"#);
+    assert_eq!(
+        sent,
+        [
+            r#"s3.GetObject {"Bucket":"in","Key":"a/b.json"}"#,
+            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json"}"#,
+            r#"s3.PutObject {"Bucket":"out","Key":"c","Body":"eyJiIjoyfQ==","ContentType":"text/json"}"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_there_is_the_task_s_failure() {
+    let parameters = r#"{"ModelId":"m","Input":{"S3Uri":"s3://in/k"}}"#;
+    let (result, sent) = called("bedrock:invokeModel", parameters, [Answer::Refused("NoSuchKey")]).await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.error, "S3.NoSuchKeyException");
+    assert!(failure.cause.starts_with("s3://in/k: "), "{}", failure.cause);
+    assert_eq!(sent.len(), 1, "the model isn't asked");
+    for (given, reason) in [
+        (
+            r#""Input":{"S3Uri":"s3://in/k"},"Body":{}"#,
+            "Only one of the fields 'Body' and 'Input' may be given",
+        ),
+        (r#""Input":{"S3Uri":"http://in/k"}"#, "The value of the field 'S3Uri' has an invalid format"),
+        (r#""Output":{"S3Uri":"s3://out"}"#, "The value of the field 'S3Uri' has an invalid format"),
+        (r#""Output":{}"#, "The field 'S3Uri' is required but was missing"),
+        (r#""Input":"s3://in/k""#, "The value of the field 'Input' has an invalid format"),
+    ] {
+        let parameters = format!(r#"{{"ModelId":"m",{given}}}"#);
+        let (result, sent) = called("bedrock:invokeModel", &parameters, []).await;
+        let failure = result.unwrap_err();
+        assert_eq!(failure.error, "States.Runtime");
+        assert!(
+            failure.cause.ends_with(&format!("could not be used to start the Task: [{reason}]")),
+            "{}",
+            failure.cause
+        );
+        assert!(sent.is_empty());
+    }
+}
