@@ -60,8 +60,8 @@ def test_a_database_is_there_when_its_task_ends(on_moto):
     assert (scheduled["resourceType"], scheduled["resource"]) == ("aws-sdk:rds", "createDBInstance.sync")
     submitted = json.loads(seen(on_moto, execution, "TaskSubmitted")["output"])
     assert submitted["DbInstance"]["DbInstanceIdentifier"] == UNIQUE
-    gone = succeeded(on_moto, sync("rds", "deleteDBInstance", {"DbInstanceIdentifier": UNIQUE, "SkipFinalSnapshot": True}))
-    assert gone == {}
+    delete = {"DbInstanceIdentifier": UNIQUE, "SkipFinalSnapshot": True}
+    assert succeeded(on_moto, sync("rds", "deleteDBInstance", delete)) == {}
 
 
 def test_instances_run_when_their_task_ends(on_moto, moto):
@@ -71,8 +71,8 @@ def test_instances_run_when_their_task_ends(on_moto, moto):
     assert [instance["State"]["Name"] for instance in instances] == ["running", "running"]
     ids = [instance["InstanceId"] for instance in instances]
     ended = succeeded(on_moto, sync("ec2", "terminateInstances", {"InstanceIds": ids}))
-    states = [instance["State"]["Name"] for reservation in ended["Reservations"] for instance in reservation["Instances"]]
-    assert states == ["terminated", "terminated"]
+    instances = [instance for reservation in ended["Reservations"] for instance in reservation["Instances"]]
+    assert [instance["State"]["Name"] for instance in instances] == ["terminated", "terminated"]
 
 
 TABLE = {
@@ -134,7 +134,8 @@ def test_a_refused_first_call_fails_as_it_does_without_sync(on_moto):
 def test_what_has_no_waiter_has_no_sync(on_moto):
     with pytest.raises(ClientError) as refused:
         machine(on_moto, sync("sqs", "sendMessage", {"QueueUrl": "u", "MessageBody": "m"}))
-    assert "The resource provided arn:aws:states:::aws-sdk:sqs:sendMessage.sync is not recognized." in str(refused.value)
+    resource = "arn:aws:states:::aws-sdk:sqs:sendMessage.sync"
+    assert f"The resource provided {resource} is not recognized." in str(refused.value)
 
 
 class Scripted:
