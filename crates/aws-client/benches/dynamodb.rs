@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use newel_aws_catalog::Catalog;
-use newel_aws_client::{Call, Client};
+use newel_aws_client::{Call, Caller, Client};
 use newel_value::Value;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -148,10 +148,11 @@ async fn compare(catalog: Arc<Catalog>) -> bool {
     let config = config(wire_item.to_json());
     let generated = aws_sdk_dynamodb::Client::new(&config);
     let client = Client::new(Arc::clone(&catalog));
+    let caller = Caller::new(config);
     let service = catalog.service("dynamodb").expect("a readable model").expect("DynamoDB in the catalog");
     let call = async |name: &str, body: &Value| {
         let operation = service.operation(name).expect("the operation in the model");
-        let answer = client.call(&config, Call::new(service, operation, body)).await;
+        let answer = client.call(&caller, Call::new(service, operation, body)).await;
         hint::black_box(answer.expect("an answer"));
     };
     let key = HashMap::from([("id".to_owned(), AttributeValue::S("item-1".to_owned()))]);

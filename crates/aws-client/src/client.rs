@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_smithy_types::byte_stream::ByteStream;
 use newel_aws_catalog::{Catalog, Operation, Service};
 use newel_value::Value;
@@ -13,7 +12,7 @@ use crate::codec::{self, Response};
 use crate::endpoint::{self, Resolver};
 use crate::invoke::{self, Invocation, Raw};
 use crate::settings;
-use crate::{Answer, CallError, Repeat, ServiceError};
+use crate::{Answer, CallError, Caller, Repeat, ServiceError};
 
 /// The largest answer that is read: more than sixty times what a workflow may keep of it, since a page of descriptions
 /// serves many. Larger ones are for [`Client::stream`].
@@ -32,7 +31,7 @@ pub struct Call<'a> {
     pub repeat: Repeat,
     /// What idempotency tokens are that `body` doesn't give. Without one they stay absent.
     pub token: Option<&'a str>,
-    /// How long the whole call may take, if not as long as the configuration says.
+    /// How long the whole call may take, if not as long as the caller's configuration says.
     pub timeout: Option<Duration>,
 }
 
@@ -41,6 +40,13 @@ impl<'a> Call<'a> {
     #[must_use]
     pub const fn new(service: &'a Service, operation: &'a Operation, body: &'a Value) -> Self {
         Self { service, operation, body, repeat: Repeat::Freely, token: None, timeout: None }
+    }
+
+    /// Whether an operation answers with a stream of events, which takes as long as there is something to tell. The body of
+    /// the answer is then a list with an object for each event, whose one member is the event's name.
+    #[must_use]
+    pub fn answers_with_events(service: &Service, operation: &Operation) -> bool {
+        codec::answers_with_events(service, operation)
     }
 }
 
@@ -56,7 +62,7 @@ pub struct Streamed {
 }
 
 /// The client of all services. It keeps the endpoint rules it has read; connections and credentials are the
-/// configuration's.
+/// caller's.
 #[derive(Debug)]
 pub struct Client {
     endpoints: Resolver,
@@ -73,8 +79,18 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`], which tells what may have happened in the service.
-    pub async fn call(&self, config: &SdkConfig, call: Call<'_>) -> Result<Answer, CallError> {
-        let Streamed { status, headers, body } = self.stream(config, call).await?;
+    pub async fn call(&self, caller: &Caller, call: Call<'_>) -> Result<Answer, CallError> {
+        let Some(timeout) = call.timeout else { return self.whole(caller, call).await };
+        // The orchestrator's own limit ends where the body begins.
+        let whole = tokio::time::timeout(timeout, Box::pin(self.whole(caller, call))).await;
+        whole.unwrap_or_else(|_| {
+            let cause = format!("there was no whole answer within {} s", timeout.as_secs_f64());
+            Err(CallError::Unknown { answer: None, cause })
+        })
+    }
+
+    async fn whole(&self, caller: &Caller, call: Call<'_>) -> Result<Answer, CallError> {
+        let Streamed { status, headers, body } = self.stream(caller, call).await?;
         let body = collect(body).await?;
         let response = Response { status, headers: &headers, body: &body };
         if codec::is_disguised_error(call.service, call.operation, &body) {
@@ -90,9 +106,9 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub async fn stream(&self, config: &SdkConfig, call: Call<'_>) -> Result<Streamed, CallError> {
-        let invocation = self.prepare(config, call)?;
-        match invoke::invoke(config, invocation).await {
+    pub async fn stream(&self, caller: &Caller, call: Call<'_>) -> Result<Streamed, CallError> {
+        let invocation = self.prepare(caller, call)?;
+        match invoke::invoke(caller, invocation).await {
             Ok(Raw { status, headers, body }) => {
                 Ok(Streamed { status, headers, body: ByteStream::new(body) })
             }
@@ -104,15 +120,16 @@ impl Client {
         }
     }
 
-    fn prepare(&self, config: &SdkConfig, call: Call<'_>) -> Result<Invocation, CallError> {
+    fn prepare<'a>(&self, caller: &Caller, call: Call<'a>) -> Result<Invocation<'a>, CallError> {
         let Call { service, operation, .. } = call;
         let filled = call.token.map(|token| codec::with_token(service, operation, call.body, token));
         let body = filled.as_ref().unwrap_or(call.body);
         let request = codec::write(service, operation, body)?;
-        let request = codec::finished(service, operation, body, request);
-        let settings = settings::of(config, service);
+        let request = codec::finished(service, operation, body, request)?;
+        let prepared = caller.prepared(service);
+        let settings = &prepared.settings;
         let not_sent = |problem: String| CallError::NotSent(problem);
-        let resolved = self.endpoints.resolve(service, operation, body, &settings);
+        let resolved = self.endpoints.resolve(service, operation, body, settings);
         let resolved = resolved.map_err(|error| not_sent(error.to_string()))?;
         // Who names an endpoint means that host and no other.
         let prefix = match settings.endpoint {
@@ -121,11 +138,10 @@ impl Client {
                 .map_err(|error| not_sent(error.to_string()))?,
         };
         Ok(Invocation {
-            service: service.name().to_owned(),
-            operation: operation.name.to_string(),
-            protocol: codec::protocol(service.metadata()),
+            service,
+            operation,
             request,
-            signing: settings::signing(config, service, operation, &resolved)?,
+            signing: settings::signing(caller.config(), service, operation, &resolved)?,
             endpoint: settings::endpoint(&resolved, prefix.as_deref())?,
             once: call.repeat == Repeat::Never,
             timeout: call.timeout,

@@ -12,36 +12,45 @@ use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_runtime::client::auth::no_auth::{NO_AUTH_SCHEME_ID, NoAuthScheme};
+use aws_smithy_runtime::client::defaults::{DefaultPluginParams, default_plugins};
 use aws_smithy_runtime::client::identity::no_auth::NoAuthIdentityResolver;
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::orchestrator;
 use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
 use aws_smithy_runtime::client::retries::strategy::StandardRetryStrategy;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme};
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeId, AuthSchemeOption, AuthSchemeOptionResolverParams, AuthSchemeOptionsFuture,
+    ResolveAuthSchemeOptions, SharedAuthScheme,
+};
 use aws_smithy_runtime_api::client::endpoint::{EndpointFuture, EndpointResolverParams, ResolveEndpoint};
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeTransmitInterceptorContextRef, Error, Output,
+    BeforeTransmitInterceptorContextRef, Error, Input, Output,
 };
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
-use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
+use aws_smithy_runtime_api::client::runtime_plugin::{RuntimePlugins, StaticRuntimePlugin};
+use aws_smithy_runtime_api::client::ser_de::{
+    DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
+};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 use aws_smithy_types::endpoint::Endpoint;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use http_body_util::Limited;
 use newel_aws_catalog::model::Protocol;
+use newel_aws_catalog::{Operation, Service};
+use tracing::Instrument as _;
 
-use crate::CallError;
 use crate::codec::{self, Request, Response};
 use crate::settings::Signing;
+use crate::{CallError, Caller};
 
 /// Codes by which AWS services ask for fewer calls.
 const THROTTLES: &[&str] = &[
@@ -69,12 +78,11 @@ pub fn is_throttle(code: &str, status: u16) -> bool {
     THROTTLES.contains(&code) || status == 429
 }
 
-/// Everything a call needs but the configuration.
+/// What is a call's own; the rest is the caller's.
 #[derive(Debug)]
-pub(crate) struct Invocation {
-    pub(crate) service: String,
-    pub(crate) operation: String,
-    pub(crate) protocol: Protocol,
+pub(crate) struct Invocation<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) operation: &'a Operation,
     pub(crate) request: Request,
     pub(crate) signing: Signing,
     pub(crate) endpoint: Endpoint,
@@ -100,21 +108,22 @@ pub(crate) enum Failure {
     Call(CallError),
 }
 
-pub(crate) async fn invoke(config: &SdkConfig, invocation: Invocation) -> Result<Raw, Failure> {
+pub(crate) async fn invoke(caller: &Caller, invocation: Invocation<'_>) -> Result<Raw, Failure> {
     let sent = Sent::default();
-    let plugin = plugin(config, &invocation, sent.clone()).map_err(Failure::Call)?;
-    let Invocation { service, operation, protocol, request, .. } = invocation;
-    let built = Operation::builder()
-        .service_name(service)
-        .operation_name(operation)
-        .behavior_version(config.behavior_version().unwrap_or_else(BehaviorVersion::latest))
-        .runtime_plugin(plugin)
-        .serializer(move |()| http_request(&request))
-        .deserializer_impl::<Raw, Refusal>(Reader { protocol })
-        .build();
-    let error = match Box::pin(built.invoke(())).await {
-        Ok(raw) => return Ok(raw),
-        Err(error) => error,
+    let Invocation { service, operation, .. } = invocation;
+    let (layer, request) = layer(caller.config(), invocation, sent.clone()).map_err(Failure::Call)?;
+    let prepared = caller.prepared(service);
+    let own = StaticRuntimePlugin::new().with_config(layer.freeze());
+    let plugins = prepared.plugins.clone().with_operation_plugin(own);
+    let call = orchestrator::invoke(service.name(), &operation.name, Input::erase(request), &plugins);
+    let span =
+        tracing::debug_span!("invoke", "rpc.service" = service.name(), "rpc.method" = &*operation.name);
+    let error = match Box::pin(call.instrument(span)).await {
+        Ok(output) => {
+            let lost = || CallError::Unknown { answer: None, cause: "the answer got lost".to_owned() };
+            return output.downcast::<Raw>().map_err(|_| Failure::Call(lost()));
+        }
+        Err(error) => error.map_service_error(Refused),
     };
     Err(match error {
         SdkError::ServiceError(refused) => {
@@ -127,34 +136,36 @@ pub(crate) async fn invoke(config: &SdkConfig, invocation: Invocation) -> Result
     })
 }
 
-/// What the orchestrator is given besides the request: whom to sign for, where to send, how often.
-fn plugin(config: &SdkConfig, invocation: &Invocation, sent: Sent) -> Result<StaticRuntimePlugin, CallError> {
+/// What the orchestrator is given for every call of a service: how to sign, to send, to repeat.
+pub(crate) fn plugins(config: &SdkConfig, service: &Service) -> RuntimePlugins {
+    let behavior = config.behavior_version().unwrap_or_else(BehaviorVersion::latest);
+    let defaults = DefaultPluginParams::new()
+        .with_retry_partition_name(service.name().to_owned())
+        .with_behavior_version(behavior);
     let mut layer = Layer::new("newel");
-    layer.store_put(EndpointResolverParams::new(()));
-    layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
-    layer.store_put(if invocation.once { RetryConfig::disabled() } else { retries });
+    layer.store_put(SharedRequestSerializer::new(Written));
+    layer
+        .store_put(SharedResponseDeserializer::new(Reader { protocol: codec::protocol(service.metadata()) }));
+    layer.store_put(config.retry_config().cloned().unwrap_or_else(RetryConfig::standard));
     if let Some(timeouts) = config.timeout_config() {
-        let timeouts = timeouts.to_builder();
-        let timeouts = match invocation.timeout {
-            Some(timeout) => timeouts.operation_timeout(timeout),
-            None => timeouts,
-        };
-        layer.store_put(timeouts.build());
+        layer.store_put(timeouts.clone());
     }
     if let Some(protection) = config.stalled_stream_protection() {
         layer.store_put(protection);
     }
     let mut components = RuntimeComponentsBuilder::new("newel")
         .with_http_client(config.http_client())
-        .with_endpoint_resolver(Some(Fixed(invocation.endpoint.clone())))
+        .with_endpoint_resolver(Some(Resolved))
+        .with_auth_scheme_option_resolver(Some(Chosen))
+        .with_auth_scheme(SharedAuthScheme::new(NoAuthScheme::default()))
+        .with_identity_resolver(NO_AUTH_SCHEME_ID, SharedIdentityResolver::new(NoAuthIdentityResolver::new()))
         .with_retry_strategy(Some(StandardRetryStrategy::new()))
         .with_retry_classifier(TransientErrorClassifier::<Refusal>::new())
         .with_retry_classifier(HttpStatusCodeClassifier::default())
         .with_retry_classifier(AwsErrorCodeClassifier::<Refusal>::new())
         .with_interceptor(InvocationIdInterceptor::new())
         .with_interceptor(RequestInfoInterceptor::new())
-        .with_interceptor(sent);
+        .with_interceptor(NoteSent);
     if let Some(sleep) = config.sleep_impl() {
         components = components.with_sleep_impl(Some(sleep));
     }
@@ -164,47 +175,74 @@ fn plugin(config: &SdkConfig, invocation: &Invocation, sent: Sent) -> Result<Sta
     if let Some(cache) = config.identity_cache() {
         components = components.with_identity_cache(Some(cache));
     }
-    components = match &invocation.signing {
-        Signing::Anonymous => components
-            .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![
-                NO_AUTH_SCHEME_ID,
-            ])))
-            .with_auth_scheme(SharedAuthScheme::new(NoAuthScheme::default()))
-            .with_identity_resolver(
-                NO_AUTH_SCHEME_ID,
-                SharedIdentityResolver::new(NoAuthIdentityResolver::new()),
-            ),
-        Signing::V4(signing, unsigned) => {
-            let Some(credentials) = config.credentials_provider() else {
-                return Err(CallError::NotSent("there are no credentials".to_owned()));
-            };
-            layer.store_put(signing.clone());
-            if let Some(unsigned) = unsigned {
-                layer.store_put(unsigned.clone());
-            }
-            components
-                .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
-                .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-                .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials))
-        }
-    };
-    Ok(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
+    if let Some(credentials) = config.credentials_provider() {
+        components = components
+            .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
+            .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+    }
+    let own = StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components);
+    RuntimePlugins::new().with_client_plugins(default_plugins(defaults)).with_client_plugin(own)
 }
 
-fn http_request(request: &Request) -> Result<HttpRequest, BoxError> {
-    let uri = match request.query.as_str() {
-        "" => request.path.clone(),
-        query => format!("{}?{query}", request.path),
+/// What the orchestrator is given for one call: whom to sign for, where to send, how often and how long; and the request.
+fn layer(config: &SdkConfig, invocation: Invocation<'_>, sent: Sent) -> Result<(Layer, Request), CallError> {
+    let Invocation { service, operation, request, signing, endpoint, once, timeout } = invocation;
+    let mut layer = Layer::new("newel call");
+    layer.store_put(Metadata::new(operation.name.to_string(), service.name().to_owned()));
+    layer.store_put(EndpointResolverParams::new(endpoint));
+    layer.store_put(sent);
+    if once {
+        layer.store_put(RetryConfig::disabled());
+    }
+    if codec::answers_with_events(service, operation) {
+        // Between two events may be as long as it takes to think.
+        layer.store_put(StalledStreamProtectionConfig::disabled());
+    }
+    if let Some(timeout) = timeout {
+        let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        layer.store_put(timeouts.operation_timeout(timeout).build());
+    }
+    let scheme = match signing {
+        Signing::Anonymous => NO_AUTH_SCHEME_ID,
+        Signing::V4(..) if config.credentials_provider().is_none() => {
+            return Err(CallError::NotSent("there are no credentials".to_owned()));
+        }
+        Signing::V4(signing, unsigned) => {
+            layer.store_put(signing);
+            if let Some(unsigned) = unsigned {
+                layer.store_put(unsigned);
+            }
+            SCHEME_ID
+        }
     };
-    let mut http = HttpRequest::new(SdkBody::from(request.body.clone()));
-    http.set_method(request.method.as_str())?;
-    http.set_uri(uri.as_str())?;
-    for (name, value) in &request.headers {
-        http.headers_mut().try_append(name.clone(), value.clone())?;
+    layer.store_put(AuthSchemeOptionResolverParams::new(scheme));
+    Ok((layer, request))
+}
+
+/// Hands on the request, which is written already.
+#[derive(Debug)]
+struct Written;
+
+impl SerializeRequest for Written {
+    fn serialize_input(&self, input: Input, _: &mut ConfigBag) -> Result<HttpRequest, BoxError> {
+        let request = input.downcast::<Request>().map_err(|_| "the input isn't a written request")?;
+        http_request(request)
+    }
+}
+
+fn http_request(request: Request) -> Result<HttpRequest, BoxError> {
+    let Request { method, path, query, headers, body } = request;
+    let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let length = (!body.is_empty() || matches!(&*method, "POST" | "PUT")).then_some(body.len());
+    let mut http = HttpRequest::new(SdkBody::from(body));
+    http.set_method(&*method)?;
+    http.set_uri(uri)?;
+    for (name, value) in headers {
+        http.headers_mut().try_append(name, value)?;
     }
     http.headers_mut().try_insert("user-agent", concat!("newel/", env!("CARGO_PKG_VERSION")))?;
-    if !request.body.is_empty() || matches!(request.method.as_str(), "POST" | "PUT") {
-        http.headers_mut().try_insert("content-length", request.body.len().to_string())?;
+    if let Some(length) = length {
+        http.headers_mut().try_insert("content-length", length.to_string())?;
     }
     Ok(http)
 }
@@ -273,13 +311,43 @@ impl ProvideErrorMetadata for Refusal {
     }
 }
 
-/// An endpoint that is found already.
+/// The error of a refused call; what it says is read from the answer itself.
 #[derive(Debug)]
-struct Fixed(Endpoint);
+struct Refused(Error);
 
-impl ResolveEndpoint for Fixed {
-    fn resolve_endpoint<'a>(&'a self, _: &'a EndpointResolverParams) -> EndpointFuture<'a> {
-        EndpointFuture::ready(Ok(self.0.clone()))
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Refused {}
+
+/// An endpoint that is found already: the call's layer has it.
+#[derive(Debug)]
+struct Resolved;
+
+impl ResolveEndpoint for Resolved {
+    fn resolve_endpoint<'a>(&'a self, params: &'a EndpointResolverParams) -> EndpointFuture<'a> {
+        let endpoint = params.get::<Endpoint>().cloned();
+        EndpointFuture::ready(endpoint.ok_or_else(|| "the call has no endpoint".into()))
+    }
+}
+
+/// The way of signing that is chosen already: the call's layer has it.
+#[derive(Debug)]
+struct Chosen;
+
+impl ResolveAuthSchemeOptions for Chosen {
+    fn resolve_auth_scheme_options_v2<'a>(
+        &'a self,
+        params: &'a AuthSchemeOptionResolverParams,
+        _: &'a ConfigBag,
+        _: &'a RuntimeComponents,
+    ) -> AuthSchemeOptionsFuture<'a> {
+        let scheme = params.get::<AuthSchemeId>().cloned();
+        let options = scheme.map(|scheme| vec![AuthSchemeOption::from(scheme)]);
+        AuthSchemeOptionsFuture::ready(options.ok_or_else(|| "the call has no way of signing".into()))
     }
 }
 
@@ -293,8 +361,16 @@ impl Sent {
     }
 }
 
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Notes in the call's [`Sent`] that it is sent.
+#[derive(Debug)]
+struct NoteSent;
+
 #[dyn_dispatch_hint]
-impl Intercept for Sent {
+impl Intercept for NoteSent {
     fn name(&self) -> &'static str {
         "NewelSent"
     }
@@ -303,9 +379,11 @@ impl Intercept for Sent {
         &self,
         _: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.store(true, Ordering::Relaxed);
+        if let Some(Sent(sent)) = bag.load::<Sent>() {
+            sent.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! [`newel_aws_catalog::from_wire`] reads it, whatever the protocol: blobs are base64, members have the names of a JSON body.
 
 mod answer;
+mod caller;
 mod client;
 pub mod codec;
 pub mod endpoint;
@@ -14,5 +15,6 @@ mod invoke;
 mod settings;
 
 pub use answer::{Answer, CallError, Repeat, ServiceError};
+pub use caller::Caller;
 pub use client::{Call, Client, MAX_ANSWER, Streamed};
 pub use invoke::{causes, chain, is_throttle, never_connected};

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use newel_aws_catalog::Catalog;
-use newel_aws_client::{Answer, Call, CallError, Client, MAX_ANSWER};
+use newel_aws_client::{Answer, Call, CallError, Caller, Client, MAX_ANSWER};
 use newel_value::Value;
 
 /// Gives every request one answer, and keeps the requests.
@@ -94,7 +94,7 @@ async fn call(
         Memory { status: answer.0, body: answer.1.as_ref().into(), requests: Arc::clone(&requests) };
     let body = Value::parse(request).unwrap();
     let client = Client::new(Arc::clone(catalog));
-    let answer = client.call(&config(transport), Call::new(service, operation, &body)).await;
+    let answer = client.call(&Caller::new(config(transport)), Call::new(service, operation, &body)).await;
     Outcome { answer, requests }
 }
 
@@ -182,6 +182,33 @@ async fn a_request_is_signed_for_where_it_goes() {
     );
     assert!(outcome.header("authorization").unwrap().contains("/eu-central-1/s3/aws4_request"));
     assert!(outcome.header("x-amz-content-sha256").is_some());
+}
+
+#[tokio::test]
+async fn a_body_has_the_checksum_that_the_caller_names() {
+    let Some(catalog) = catalog() else { return };
+    let put = async |more: &str| {
+        let request = format!(r#"{{"Bucket": "b", "Key": "k", "Body": "MTIzNDU2Nzg5"{more}}}"#);
+        call(&catalog, ("s3", "PutObject"), &request, (200, "")).await
+    };
+    for (named, header, sum) in [
+        ("CRC32", "x-amz-checksum-crc32", "y/Q5Jg=="),
+        ("CRC32C", "x-amz-checksum-crc32c", "4waSgw=="),
+        ("CRC64NVME", "x-amz-checksum-crc64nvme", "rosUhgp5mIg="),
+        ("XXHASH64", "x-amz-checksum-xxhash64", "jLhB20DmroM="),
+    ] {
+        let outcome = put(&format!(r#", "ChecksumAlgorithm": "{named}""#)).await;
+        assert_eq!(outcome.header(header).as_deref(), Some(sum), "{named}: {:?}", outcome.answer);
+        assert_eq!(outcome.header("x-amz-sdk-checksum-algorithm").as_deref(), Some(named));
+    }
+    let own = put(r#", "ChecksumAlgorithm": "CRC32C", "ChecksumCRC32C": "AAAAAA==""#).await;
+    assert_eq!(own.header("x-amz-checksum-crc32c").as_deref(), Some("AAAAAA=="));
+    let unknown = put(r#", "ChecksumAlgorithm": "CRC16""#).await;
+    let Err(CallError::NotSent(cause)) = &unknown.answer else { panic!("{:?}", unknown.answer) };
+    assert!(
+        cause.starts_with("ChecksumAlgorithm \"CRC16\" is no checksum of PutObject: it takes CRC32, CRC32C")
+    );
+    assert_eq!(unknown.sent(), 0);
 }
 
 #[tokio::test]

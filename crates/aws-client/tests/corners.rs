@@ -40,7 +40,7 @@ fn written(size: usize) -> Request {
     with("json", |service, operation| {
         let body = Value::Object([("Name", Value::from("a".repeat(size)))].into_iter().collect());
         let request = codec::write(service, operation, &body).unwrap();
-        codec::finished(service, operation, &body, request)
+        codec::finished(service, operation, &body, request).unwrap()
     })
 }
 

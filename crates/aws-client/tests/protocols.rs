@@ -227,7 +227,8 @@ fn check_request(protocol: &str, suite: &Value, case: &Value) -> Result<(), Stri
     let body = operation.input.map_or(Value::empty_object(), |input| to_wire(service, input, &params));
     let body = codec::with_token(service, operation, &body, TOKEN);
     let request = codec::write(service, operation, &body).map_err(|error| format!("{error:?}"))?;
-    let request = codec::finished(service, operation, &body, request);
+    let request =
+        codec::finished(service, operation, &body, request).map_err(|error| format!("{error:?}"))?;
     let expected = case.get("serialized").unwrap();
     if let Some(method) = text(expected, "method")
         && method != request.method

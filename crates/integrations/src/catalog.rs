@@ -9,7 +9,7 @@ use newel_aws_catalog::{
     Catalog, Dialect, Operation, ResultRules, Service, ShapeId, TemplateSyntax, check_result, check_template,
     to_wire,
 };
-use newel_value::Value;
+use newel_value::{Str, Value};
 
 use crate::arn::{self, TaskArn};
 use crate::descriptor::{Action, Family, Output, Parameters as Takes};
@@ -17,11 +17,14 @@ use crate::families::{self, lambda};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
 use crate::sdk::SdkAction;
+use crate::waiter::{Waiter, Waiters};
 
 /// The integrations over a service catalog. Cloning shares the catalog.
 #[derive(Clone)]
 pub struct Integrations {
     catalog: Arc<Catalog>,
+    waiters: Waiters,
+    strict: bool,
 }
 
 /// What a Task's resource is.
@@ -38,8 +41,14 @@ enum Found<'c> {
 impl Integrations {
     /// The integrations whose requests and answers this catalog describes.
     #[must_use]
-    pub const fn new(catalog: Arc<Catalog>) -> Self {
-        Self { catalog }
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, waiters: Waiters::default(), strict: false }
+    }
+
+    /// These integrations, without those that AWS doesn't offer if `strict`: `.sync` on AWS SDK integrations.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 
     /// The service catalog underneath.
@@ -72,6 +81,36 @@ impl Integrations {
         }
     }
 
+    /// What an AWS SDK integration's `.sync` waits by; none if the action has no waiter.
+    ///
+    /// # Errors
+    /// When the catalog's waiters can't be read.
+    pub fn waiter(&self, action: &SdkAction<'_>) -> Result<Option<Arc<Waiter>>, ResourceFault> {
+        let waiters = self.waiters.of(&self.catalog, action.api).map_err(fault)?;
+        Ok(waiters.get(&action.operation.name).cloned())
+    }
+
+    /// Every action of an AWS SDK integration that has a waiter: service, operation, waiter.
+    pub(crate) fn waiters(&self) -> Result<Vec<(Str, Str, Arc<Waiter>)>, ResourceFault> {
+        let mut all = Vec::new();
+        for name in self.catalog.names() {
+            let Some(api) = self.model(name)? else { continue };
+            let of_service = self.waiters.of(&self.catalog, api).map_err(fault)?;
+            let offered = of_service.iter().filter(|(action, _)| offered::is_supported(name, action));
+            all.extend(offered.map(|(action, waiter)| (name.into(), Str::clone(action), Arc::clone(waiter))));
+        }
+        Ok(all)
+    }
+
+    /// Whether an action of the AWS SDK may be waited for that way.
+    fn offers_sdk(&self, action: &SdkAction<'_>) -> Result<bool, ResourceFault> {
+        Ok(match action.pattern {
+            Pattern::RequestResponse | Pattern::Callback => true,
+            Pattern::Job(1) => !self.strict && self.waiter(action)?.is_some(),
+            Pattern::Job(_) => false,
+        })
+    }
+
     /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
     #[must_use]
     pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {
@@ -93,9 +132,8 @@ impl Integrations {
             TaskArn::AwsSdk { service, action, pattern } => {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
-                let offered =
-                    offered::is_supported(service, &call.name) && !matches!(pattern, Pattern::Job(_));
                 let action = SdkAction { api, operation: call, pattern };
+                let offered = offered::is_supported(service, &call.name) && self.offers_sdk(&action)?;
                 offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => {
@@ -151,7 +189,7 @@ impl Integrations {
     }
 
     /// The shape that a resource's results have, where a model tells.
-    fn result_of(&self, found: &Found<'_>) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
+    fn result_of<'a>(&'a self, found: &Found<'a>) -> Result<Option<(&'a Service, ShapeId)>, ResourceFault> {
         let (api, operation) = match found {
             Found::Served(integration) => {
                 let action = integration.action;
@@ -166,7 +204,11 @@ impl Integrations {
             Found::AwsSdk(SdkAction { api, operation, pattern: Pattern::RequestResponse }) => {
                 (Some(api.name()), Some(&*operation.name))
             }
-            Found::AwsSdk(_) => (None, None),
+            Found::AwsSdk(action @ SdkAction { pattern: Pattern::Job(_), .. }) => {
+                let waiter = self.waiter(action)?;
+                return Ok(waiter.and_then(|waiter| Some((action.api, waiter.result(action.api)?))));
+            }
+            Found::AwsSdk(SdkAction { pattern: Pattern::Callback, .. }) => (None, None),
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;

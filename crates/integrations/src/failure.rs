@@ -83,7 +83,7 @@ pub(crate) fn too_large(resource_type: &str) -> TaskFailure {
 }
 
 /// An error's class in the AWS SDK for Java v1: the model's name, with `Exception` at its end.
-fn class(shape: &str) -> String {
+pub(crate) fn class(shape: &str) -> String {
     let mut name = naming::capitalize(shape.strip_suffix("Fault").unwrap_or(shape));
     if !name.ends_with("Exception") {
         name.push_str("Exception");

@@ -31,8 +31,10 @@ mod offered;
 mod request;
 mod result;
 mod sdk;
+mod stored;
 #[cfg(test)]
 mod tests;
+mod waiter;
 
 pub use catalog::Integrations;
 pub use failure::{ServiceError, TaskFailure};
@@ -41,3 +43,5 @@ pub use job::JobRef;
 pub use lookup::LookedUp;
 pub use result::{HttpAnswer, with_metadata};
 pub use sdk::SdkAction;
+pub use stored::{StoredObject, StoredObjects};
+pub use waiter::{Looked, Waiter};

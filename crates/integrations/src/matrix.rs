@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use newel_asl::catalog::Pattern;
+use newel_asl::catalog::{Pattern, ResourceFault};
 
+use crate::Integrations;
 use crate::families::{self, FAMILIES};
 use crate::offered::SERVICES;
 
@@ -38,9 +39,6 @@ impl Row {
         }
     }
 }
-
-/// The services that no worker of this release carries out, though a definition may name them.
-pub const NOT_CARRIED_OUT: &[&str] = &["bedrockagentcore"];
 
 /// Every optimized integration, ordered by service.
 #[must_use]
@@ -82,10 +80,7 @@ pub fn markdown() -> String {
         names => names.join(", "),
     };
     for row in rows() {
-        let worker = match NOT_CARRIED_OUT.contains(&row.service) {
-            true => "none yet".to_owned(),
-            false => row.families.join(", "),
-        };
+        let worker = row.families.join(", ");
         let _ = writeln!(
             text,
             "| `{}` | {worker} | {} | {} | {} |",
@@ -95,6 +90,23 @@ pub fn markdown() -> String {
             listed(&row.callbacks),
         );
     }
-    let _ = writeln!(text, "| `aws-sdk:*` | {} | any action of any service | – | all |", families::SDK);
+    let _ = writeln!(
+        text,
+        "| `aws-sdk:*` | {} | any action of any service | [those with a waiter](waiters.md) | all |",
+        families::SDK
+    );
     text
+}
+
+/// The actions of AWS SDK integrations that have `.sync`, with what each waits by, as Markdown: `docs/waiters.md` has it.
+///
+/// # Errors
+/// When the catalog can't be read.
+pub fn waiters(integrations: &Integrations) -> Result<String, ResourceFault> {
+    let mut text = String::from("| service | action | waiter | asks |\n|---|---|---|---|\n");
+    for (service, action, waiter) in integrations.waiters()? {
+        let action = newel_aws_catalog::naming::action(&action);
+        let _ = writeln!(text, "| `{service}` | {action} | {} | {} |", waiter.name, waiter.operation);
+    }
+    Ok(text)
 }

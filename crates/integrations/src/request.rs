@@ -10,6 +10,7 @@ use newel_value::{Object, ObjectBuilder, Value};
 use crate::descriptor::{Field, Parameters};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::name_faults;
+use crate::stored;
 
 impl Integration<'_> {
     /// The request's body with the wire's names.
@@ -23,7 +24,14 @@ impl Integration<'_> {
     /// The parameters as the API's own members.
     fn shaped<'v>(&self, parameters: &'v Value) -> Result<Cow<'v, Value>, Vec<String>> {
         match self.action.parameters {
-            Parameters::Request => Ok(Cow::Borrowed(parameters)),
+            Parameters::Request => match &self.action.stored {
+                None => Ok(Cow::Borrowed(parameters)),
+                Some(stored) => {
+                    let faults = stored::faults(stored, parameters, None);
+                    let own = stored::without_places(parameters);
+                    if faults.is_empty() { Ok(Cow::Owned(own)) } else { Err(faults) }
+                }
+            },
             Parameters::Payload => {
                 let members = [("FunctionName", self.resource.into()), ("Payload", parameters.clone())];
                 Ok(Cow::Owned(members.into_iter().collect::<Object>().into()))
@@ -72,7 +80,17 @@ impl Integration<'_> {
     pub(crate) fn check_parameters(&self, template: &Value, syntax: TemplateSyntax) -> Vec<Fault> {
         let mut faults = match self.action.parameters {
             Parameters::Payload => Vec::new(),
-            Parameters::Request => check_template(self.api, self.input, template, syntax, DIALECT),
+            Parameters::Request => match &self.action.stored {
+                None => check_template(self.api, self.input, template, syntax, DIALECT),
+                Some(stored) => {
+                    let places = stored::faults(stored, template, Some(syntax)).into_iter();
+                    let mut faults: Vec<Fault> =
+                        places.map(|message| Fault { pointer: String::new(), message }).collect();
+                    let own = stored::without_places(template);
+                    faults.extend(check_template(self.api, self.input, &own, syntax, DIALECT));
+                    faults
+                }
+            },
             Parameters::Own(fields) => self.check_own(fields, template, syntax),
         };
         let refused = (self.action.refuse)(self.pattern, template);

@@ -55,6 +55,7 @@ impl Integration<'_> {
                 with_metadata(&shown.build().into(), http, self.family.service)
             }
             Output::Members(own) => with_metadata(&own_members(members(own)), http, self.family.service),
+            Output::Made(make) => with_metadata(&make(&shown), http, self.family.service),
             Output::Only(name) => shown.get(name).cloned().unwrap_or_default(),
         })
     }

@@ -7,10 +7,12 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use newel_asl::catalog::ResourceCatalog as _;
 use newel_aws_catalog::{Catalog, ShapeId, ShapeKind};
 use newel_integrations::descriptor::{Describe, Idempotency, Ids, Job, Several, Source};
 use newel_integrations::families::FAMILIES;
 use newel_integrations::{Integration, Integrations};
+use newel_value::Value;
 
 fn integrations() -> Option<Integrations> {
     let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.newel/aws-catalog.bin"));
@@ -114,6 +116,28 @@ fn check_job(of: &Integration<'_>, job: &Job) {
     at(of, result, job.ending.status);
     for (_, pointer) in job.result.beside {
         at(of, shape, pointer);
+    }
+}
+
+#[test]
+fn a_definition_s_places_in_s3_are_checked_as_far_as_they_are_literal() {
+    let Some(integrations) = integrations() else { return };
+    let resource = integrations.resolve("arn:aws:states:::bedrock:invokeModel").unwrap();
+    let both = "Only one of the fields 'Body' and 'Input' may be given";
+    for (field, template, expect) in [
+        (
+            "Parameters",
+            r#"{"ModelId":"m","Input":{"S3Uri.$":"$.in"},"Output":{"S3Uri":"s3://b/k"}}"#,
+            &[][..],
+        ),
+        ("Parameters", r#"{"ModelId":"m","Input.$":"$.in","Output":{"S3Uri":"s3://b/k"}}"#, &[]),
+        ("Arguments", r#"{"ModelId":"m","Input":"{% $in %}"}"#, &[]),
+        ("Parameters", r#"{"ModelId":"m","Input":{"S3Uri.$":"$.in"},"Body.$":"$"}"#, &[both]),
+        ("Parameters", r#"{"ModelId":"m","Output":{}}"#, &["The field 'S3Uri' is required but was missing"]),
+    ] {
+        let faults = integrations.check_template(&resource, field, &Value::parse(template).unwrap());
+        let messages: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();
+        assert_eq!(messages, expect, "{template}");
     }
 }
 

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use newel_aws_catalog::Catalog;
 use newel_integrations::Integrations;
 use newel_orchestrator::{
-    Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, LogOptions, MetricOptions, Running, Store,
+    Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, IntegrationOptions, LogOptions,
+    MetricOptions, Running, Store,
 };
 use newel_runtime::{Shutdown, Telemetry, config, telemetry};
 use newel_worker::{Adapter, Options as WorkerOptions};
@@ -36,6 +37,7 @@ struct Config {
     dispatch: newel_dispatch::Options,
     nested: newel_orchestrator::NestedOptions,
     catalog: CatalogFile,
+    integrations: IntegrationOptions,
     telemetry: Telemetry,
     logs: LogOptions,
     events: EventOptions,
@@ -59,6 +61,7 @@ impl Config {
             dispatch,
             nested,
             catalog,
+            integrations,
             telemetry,
             logs,
             events,
@@ -79,6 +82,7 @@ impl Config {
             dispatch,
             nested,
             catalog,
+            integrations,
             telemetry,
             logs,
             events,

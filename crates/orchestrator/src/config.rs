@@ -40,6 +40,8 @@ pub struct Config {
     pub nested: newel_nested::Options,
     /// The models of AWS's services.
     pub catalog: CatalogFile,
+    /// What definitions may name.
+    pub integrations: IntegrationOptions,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
     /// Where the logs of executions go.
@@ -155,6 +157,15 @@ pub struct CatalogFile {
     /// The packed models of AWS's services. Default: the file that `NEWEL_CATALOG` names, else `aws-catalog.bin` beside
     /// the program, else `/usr/share/newel/aws-catalog.bin`.
     pub path: Option<PathBuf>,
+}
+
+/// Section `[integrations]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IntegrationOptions {
+    /// Refuses, in AWS's words, what AWS doesn't offer: `.sync` on `aws-sdk` resources. Tasks of definitions that were taken
+    /// before fail with `States.Runtime`. Default false.
+    pub strict: bool,
 }
 
 impl Config {

@@ -18,7 +18,7 @@ mod observer;
 mod server;
 mod traces;
 
-pub use config::{Auth, CatalogFile, Config, Grpc, Http, Identity, Store};
+pub use config::{Auth, CatalogFile, Config, Grpc, Http, Identity, IntegrationOptions, Store};
 pub use lineage::{Change, Lineage, Scope, Step};
 pub use newel_nested::Options as NestedOptions;
 pub use newel_sinks::{EventOptions, LogOptions, MetricOptions};

@@ -96,7 +96,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
     let vault = Arc::new(Vault::open(&config.encryption).context("`encryption` can't be used")?);
     let store = open_store(&config.store).await?;
     let env: Arc<dyn Env> = Arc::new(SystemEnv::new(failpoint::hit));
-    let integrations = Integrations::new(catalog);
+    let integrations = Integrations::new(catalog).strict(config.integrations.strict);
     let nested = Nested::new(Arc::clone(&hub) as Arc<dyn Dispatcher>, integrations.clone(), config.nested);
     let engine = Engine::start(Parts {
         env: Arc::clone(&env),

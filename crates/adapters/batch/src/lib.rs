@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_batch::Client;
 use newel_integrations::{Integrations, JobRef, WireRequest};
 use newel_value::{Object, Value};
-use newel_worker::aws::CallError;
+use newel_worker::aws::{CallError, Caller};
 use newel_worker::{CallResult, Calls, Found, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Pages of a listing that are searched: jobs of one name and queue, newest first.
@@ -43,8 +42,8 @@ pub async fn adapter(
 impl Service for Batch {
     type Client = Client;
 
-    fn client(&self, config: &SdkConfig) -> Client {
-        Client::new(config)
+    fn client(&self, caller: &Caller) -> Client {
+        Client::new(caller.config())
     }
 
     async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {

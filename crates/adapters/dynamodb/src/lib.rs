@@ -8,10 +8,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use newel_integrations::{Integrations, WireRequest};
-use newel_worker::aws::CallError;
+use newel_worker::aws::{CallError, Caller};
 use newel_worker::{CallResult, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Amazon DynamoDB through its SDK.
@@ -36,8 +35,8 @@ pub async fn adapter(
 impl Service for DynamoDb {
     type Client = Client;
 
-    fn client(&self, config: &SdkConfig) -> Client {
-        Client::new(config)
+    fn client(&self, caller: &Caller) -> Client {
+        Client::new(caller.config())
     }
 
     async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {

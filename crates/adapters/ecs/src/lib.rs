@@ -7,10 +7,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use newel_integrations::{Integrations, WireRequest};
-use newel_worker::aws::CallError;
+use newel_worker::aws::{CallError, Caller};
 use newel_worker::{CallResult, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Amazon ECS through its SDK.
@@ -32,8 +31,8 @@ pub async fn adapter(options: &Options, integrations: Integrations) -> Result<Ar
 impl Service for Ecs {
     type Client = Client;
 
-    fn client(&self, config: &SdkConfig) -> Client {
-        Client::new(config)
+    fn client(&self, caller: &Caller) -> Client {
+        Client::new(caller.config())
     }
 
     async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {

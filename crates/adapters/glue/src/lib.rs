@@ -7,11 +7,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_glue::Client;
 use newel_integrations::{Integrations, WireRequest};
 use newel_value::{Object, Value};
-use newel_worker::aws::CallError;
+use newel_worker::aws::{CallError, Caller};
 use newel_worker::{CallResult, Calls, Found, NoTable, Optimized, Options, Repeat, Service, typed_call};
 
 /// Pages of a listing that are searched: runs of one job, newest first.
@@ -40,8 +39,8 @@ pub async fn adapter(options: &Options, integrations: Integrations) -> Result<Ar
 impl Service for Glue {
     type Client = Client;
 
-    fn client(&self, config: &SdkConfig) -> Client {
-        Client::new(config)
+    fn client(&self, caller: &Caller) -> Client {
+        Client::new(caller.config())
     }
 
     async fn send(&self, client: &Client, request: &WireRequest, repeat: Repeat) -> CallResult {

@@ -136,8 +136,9 @@ impl ApiGateway {
         let region = region.unwrap_or_else(|| attempt.identity.region.to_string());
         let mut call = invoke.call(url, &attempt.identity.region)?;
         if invoke.signed {
-            let config = aws.config(&attempt.identity, attempt.execution_name()).await.map_err(no_access)?;
-            let credentials = signing::credentials(&config).await.map_err(|cause| client_failure(&cause))?;
+            let caller = aws.caller(&attempt.identity, attempt.execution_name()).await.map_err(no_access)?;
+            let credentials =
+                signing::credentials(caller.config()).await.map_err(|cause| client_failure(&cause))?;
             let signed = signing::sign_call(&mut call, credentials, &region, SIGNED_FOR);
             signed.map_err(|cause| client_failure(&cause))?;
         }

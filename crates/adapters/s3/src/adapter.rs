@@ -41,13 +41,13 @@ impl Transfers {
     async fn carry_out(&self, attempt: &Attempt) -> Result<Payload, Failure> {
         let action = attempt.resource.rsplit(":::").next().unwrap_or_default();
         let error = if action == WRITE { error::RESULT_WRITER_FAILED } else { error::ITEM_READER_FAILED };
-        let config = match self.aws.config(&attempt.identity, attempt.execution_name()).await {
-            Ok(config) => config,
+        let caller = match self.aws.caller(&attempt.identity, attempt.execution_name()).await {
+            Ok(caller) => caller,
             Err(Access::Denied(failure)) => return Err(Failure::new(error, failure.cause)),
             Err(Access::Unreachable(cause)) => return Err(Failure::new(error, cause)),
         };
         let identity = attempt.identity.clone();
-        let objects: Arc<dyn Objects> = Arc::new(S3 { shared: Arc::clone(&self.shared), config, identity });
+        let objects: Arc<dyn Objects> = Arc::new(S3 { shared: Arc::clone(&self.shared), caller, identity });
         let parameters = attempt.parameters.as_ref().map(|parameters| parameters.value().clone());
         let parameters = parameters.unwrap_or_default();
         let malformed = |why: newel_asl::transfer::Malformed| Failed(why.to_string());

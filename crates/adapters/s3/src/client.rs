@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use newel_aws_catalog::{Catalog, Operation, Service};
-use newel_aws_client::{Call, CallError, Client, ServiceError};
+use newel_aws_client::{Call, CallError, Caller, Client, ServiceError};
 use newel_value::{Object, ObjectBuilder, Value};
 use newel_worker::Identity;
 
@@ -43,7 +42,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct S3 {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) config: SdkConfig,
+    pub(crate) caller: Caller,
     pub(crate) identity: Identity,
 }
 
@@ -90,7 +89,7 @@ impl Objects for S3 {
         body.insert_some("IfMatch", etag);
         let body = body.build().into();
         let streamed =
-            match self.shared.client.stream(&self.config, Call::new(service, operation, &body)).await {
+            match self.shared.client.stream(&self.caller, Call::new(service, operation, &body)).await {
                 Ok(streamed) => streamed,
                 Err(CallError::Refused { error, .. }) if error.status == PAST_THE_END => {
                     return Ok(Part { bytes: Bytes::new(), total: from, etag: etag.map(Arc::from) });
@@ -129,7 +128,7 @@ impl Objects for S3 {
     async fn list(&self, request: Object) -> Outcome<Listing> {
         let (service, operation) = self.shared.find("ListObjectsV2")?;
         let body = request.into();
-        let answer = self.shared.client.call(&self.config, Call::new(service, operation, &body)).await;
+        let answer = self.shared.client.call(&self.caller, Call::new(service, operation, &body)).await;
         let answer = answer.map_err(failed)?.body;
         let contents = answer.get("Contents").and_then(Value::as_array).unwrap_or_default().to_vec();
         let next = answer.get("NextContinuationToken").and_then(Value::as_str);
@@ -142,7 +141,7 @@ impl Objects for S3 {
         request.insert("ContentType", "application/json");
         request.insert("Body", BASE64_STANDARD.encode(body));
         let request = request.build().into();
-        let answer = self.shared.client.call(&self.config, Call::new(service, operation, &request)).await;
+        let answer = self.shared.client.call(&self.caller, Call::new(service, operation, &request)).await;
         answer.map(drop).map_err(failed)
     }
 

@@ -1,16 +1,18 @@
-//! The worker for AWS SDK integrations: `aws-sdk:<service>:<action>`, any action of any service in the catalog, alone and with
-//! `.waitForTaskToken`.
+//! The worker for AWS SDK integrations: `aws-sdk:<service>:<action>`, any action of any service in the catalog, alone, with
+//! `.waitForTaskToken`, and with `.sync` where the service's model has a waiter for the action ([`watch`]).
 //!
-//! There is no job: the answer is the result. A call that only reads, or that carries an idempotency token (the attempt's
+//! Without `.sync` the answer is the result. A call that only reads, or that carries an idempotency token (the attempt's
 //! own, where the definition gives none), is repeated freely; any other whose answer was lost fails with
 //! `<Prefix>.SdkClientException`, which the definition's Retry can match.
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html>
+
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
-use newel_aws_client::{Answer, Call, CallError, Client, Repeat};
+use newel_aws_client::{Answer, Call, CallError, Caller, Client, Repeat};
 use newel_integrations::{Integrations, SdkAction};
 use newel_value::Payload;
 use newel_worker::aws::{Access, Aws, CallError as Outcome, CallMetrics};
@@ -61,8 +63,8 @@ impl Sdk {
             );
             Failure::new("States.Runtime", cause)
         })?;
-        let config = match self.aws.config(&attempt.identity, attempt.execution_name()).await {
-            Ok(config) => config,
+        let caller = match self.aws.caller(&attempt.identity, attempt.execution_name()).await {
+            Ok(caller) => caller,
             Err(Access::Denied(failure)) => return Err(failure),
             Err(Access::Unreachable(cause)) => return Err(action.client_failure(&cause).into()),
         };
@@ -72,17 +74,20 @@ impl Sdk {
             timeout: attempt.deadline.map(remaining),
             ..Call::new(action.api, action.operation, &body)
         };
-        let result = self.call(&config, call).await;
+        let result = self.call(&caller, call).await;
+        if let (Pattern::Job, Ok(answer)) = (attempt.pattern, &result) {
+            return Ok(self.started(action, &body, &answer.body));
+        }
         Ok(submission(action, attempt.pattern, result.map_err(Outcome::from)))
     }
 
     /// The call, again while it certainly had no effect.
-    async fn call(&self, config: &aws_config::SdkConfig, call: Call<'_>) -> Result<Answer, CallError> {
+    async fn call(&self, caller: &Caller, call: Call<'_>) -> Result<Answer, CallError> {
         let mut pause = FIRST_PAUSE;
         let mut left = MAX_ATTEMPTS;
         loop {
             let begun = Instant::now();
-            let result = self.client.call(config, call).await;
+            let result = self.client.call(caller, call).await;
             let outcome = result.as_ref().map_or_else(CallError::name, |_| "ok");
             let seconds = begun.elapsed().as_secs_f64();
             self.metrics.called(call.service.name(), &call.operation.name, outcome, seconds);
@@ -165,12 +170,16 @@ impl Adapter for Sdk {
         }
     }
 
-    async fn describe(&self, _: &WatchKey, jobs: &[ExternalRef]) -> Result<Vec<JobState>, CallFailure> {
-        // No action of an AWS SDK integration starts a job.
-        Ok(vec![JobState::Missing; jobs.len()])
+    async fn describe(&self, watch: &WatchKey, jobs: &[ExternalRef]) -> Result<Vec<JobState>, CallFailure> {
+        let mut states = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            states.push(self.look(watch, job).await?);
+        }
+        Ok(states)
     }
 
     async fn cancel(&self, _: &Attempt, _: &ExternalRef) -> Result<(), CallFailure> {
+        // No model says how what an action began is undone: it goes on.
         Ok(())
     }
 }

@@ -7,13 +7,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest as _, Md5};
-use newel_aws_catalog::model::HttpChecksum;
 use newel_aws_catalog::{Operation, Service};
 use newel_value::{Str, Value};
-use sha1::Sha1;
-use sha2::Sha256;
 
-use super::Request;
+use super::{Request, checksum};
+use crate::CallError;
 
 /// Bodies smaller than this aren't compressed: the SDKs' default.
 const LEAST_COMPRESSED: usize = 10_240;
@@ -35,18 +33,25 @@ pub fn with_token(service: &Service, operation: &Operation, body: &Value, token:
 }
 
 /// The request as it is signed: compressed where the operation allows, with the checksum it needs.
-#[must_use]
-pub fn finished(service: &Service, operation: &Operation, body: &Value, mut request: Request) -> Request {
-    let Some(traits) = operation.traits.as_deref() else { return request };
+///
+/// # Errors
+/// [`CallError::NotSent`] when the caller names a checksum that the operation doesn't take.
+pub fn finished(
+    service: &Service,
+    operation: &Operation,
+    body: &Value,
+    mut request: Request,
+) -> Result<Request, CallError> {
+    let Some(traits) = operation.traits.as_deref() else { return Ok(request) };
     if traits.compression.iter().any(|encoding| **encoding == *"gzip") {
         compress(&mut request);
     }
-    if let Some(checksum) = &traits.http_checksum {
-        flexible_checksum(&mut request, service, operation, checksum, body);
+    if let Some(of) = &traits.http_checksum {
+        checksum::set(&mut request, service, operation, of, body).map_err(CallError::NotSent)?;
     } else if traits.checksum_required {
         request.header_unless_set("content-md5", &BASE64.encode(Md5::digest(&request.body)));
     }
-    request
+    Ok(request)
 }
 
 fn compress(request: &mut Request) {
@@ -62,40 +67,4 @@ fn compress(request: &mut Request) {
         Some((_, encodings)) => encodings.push_str(", gzip"),
         None => request.header(name, "gzip"),
     }
-}
-
-/// The checksum of S3 and its like: the algorithm that the caller names, else CRC32; none where the operation needs none and
-/// the caller names none, or gives the checksum itself.
-fn flexible_checksum(
-    request: &mut Request,
-    service: &Service,
-    operation: &Operation,
-    checksum: &HttpChecksum,
-    body: &Value,
-) {
-    const PREFIX: &str = "x-amz-checksum-";
-    let given = request.headers.iter().any(|(name, _)| {
-        name == "content-md5"
-            || name.strip_prefix(PREFIX).is_some_and(|kind| kind != "algorithm" && kind != "type")
-    });
-    let members = operation.input.map_or(&[][..], |input| service.members(input));
-    let member = checksum.algorithm_member.as_ref();
-    let member = member.and_then(|name| members.iter().find(|member| member.name == *name));
-    let named = member.and_then(|member| body.get(member.wire_name())).and_then(Value::as_str);
-    if given || !checksum.required && named.is_none() {
-        return;
-    }
-    let sum = match named.unwrap_or("CRC32") {
-        "SHA1" => ("sha1", BASE64.encode(Sha1::digest(&request.body))),
-        "SHA256" => ("sha256", BASE64.encode(Sha256::digest(&request.body))),
-        // The others are rarer than the code for them is long; the service takes any that it is told.
-        _ => ("crc32", BASE64.encode(crc32fast::hash(&request.body).to_be_bytes())),
-    };
-    if named.is_some_and(|named| !named.eq_ignore_ascii_case(sum.0)) {
-        let header = request.headers.iter_mut().find(|(name, _)| name.ends_with("-checksum-algorithm"));
-        if let Some((_, algorithm)) = header {
-            *algorithm = sum.0.to_uppercase();
-        }
-    }
-    request.header(format!("{PREFIX}{}", sum.0), sum.1);
 }

@@ -5,7 +5,9 @@
 //! Facts: <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod cbor;
+mod checksum;
 mod errors;
+mod events;
 mod finish;
 mod form;
 mod json;
@@ -151,6 +153,17 @@ fn is_data(service: &Service, operation: &Operation) -> bool {
         output.payload.as_ref().and_then(|name| output.members.iter().find(|member| member.name == *name));
     let kind = payload.map(|member| &service.shape(member.shape).kind);
     matches!(kind, Some(ShapeKind::Blob { .. } | ShapeKind::String(_)))
+}
+
+/// Whether an operation answers with a stream of events.
+pub(crate) fn answers_with_events(service: &Service, operation: &Operation) -> bool {
+    let members = operation.output.map_or(&[][..], |output| service.members(output));
+    members.iter().any(|member| is_events(&service.shape(member.shape).kind))
+}
+
+/// Whether a shape is a stream of events.
+const fn is_events(kind: &ShapeKind) -> bool {
+    matches!(kind, ShapeKind::Structure(structure) if structure.event_stream)
 }
 
 /// What is written or read.

@@ -7,7 +7,7 @@ use newel_aws_catalog::model::{Location, Member, Structure, TimestampFormat};
 use newel_aws_catalog::{Shape, ShapeId, ShapeKind};
 use newel_value::{Object, ObjectBuilder, Str, Value};
 
-use super::{Call, Request, Response, json, text, xml_read, xml_write};
+use super::{Call, Request, Response, events, is_events, json, text, xml_read, xml_write};
 
 /// What bodies are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,6 +370,7 @@ fn payload_of(
     Ok(match &shape.kind {
         ShapeKind::Blob { .. } => Some(BASE64.encode(response.body).into()),
         ShapeKind::String(_) => Some(String::from_utf8_lossy(response.body).into_owned().into()),
+        kind if is_events(kind) => Some(events::read(response.body)?),
         _ if response.body.iter().all(u8::is_ascii_whitespace) => None,
         _ if bodies == Bodies::Json => Some(json::parse(response.body)?),
         _ => {

@@ -3,7 +3,7 @@
 use newel_asl::catalog::Pattern;
 use newel_value::Value;
 
-use super::{Action, Field, Idempotency, Job, Lookup, Output, Parameters, Source};
+use super::{Action, Field, Idempotency, Job, Lookup, Output, Parameters, Source, Stored};
 use crate::TaskFailure;
 
 /// An action that takes what an operation takes and gives what it answers.
@@ -15,6 +15,7 @@ pub(crate) const fn call(name: &'static str, operation: &'static str) -> Action 
         lookup: None,
         job: None,
         callback: false,
+        stored: None,
         json: &[],
         complete: complete_nothing,
         stamp: stamp_nothing,
@@ -59,6 +60,11 @@ impl Action {
     /// Two calls do what one does.
     pub(crate) const fn natural(self) -> Self {
         Self { idempotency: Idempotency::Natural, ..self }
+    }
+
+    /// A payload may be an object in Amazon S3 instead.
+    pub(crate) const fn stored(self, stored: Stored) -> Self {
+        Self { stored: Some(stored), ..self }
     }
 
     /// Members whose bytes are JSON.

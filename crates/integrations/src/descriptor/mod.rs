@@ -15,7 +15,7 @@ use crate::TaskFailure;
 pub(crate) use action::{call, own};
 pub use job::{Cancel, Describe, Ending, Ids, Job, JobResult, Several, Sweep, Verdict};
 pub(crate) use job::{cancelled, one};
-pub use own::{Field, Lookup, Parameters};
+pub use own::{Field, Lookup, Parameters, Stored};
 pub(crate) use own::{optional, required};
 
 /// One API's part of a service's optimized integration, served by one worker family.
@@ -52,6 +52,8 @@ pub struct Action {
     pub job: Option<Job>,
     /// Whether there is `.waitForTaskToken`.
     pub callback: bool,
+    /// Whether a payload may be an object in Amazon S3 instead, and which.
+    pub stored: Option<Stored>,
     /// Members of request and answer (as the state has them) whose bytes are JSON: any JSON is taken for them, and they
     /// show as the JSON they hold, or as text where they hold none.
     pub json: &'static [&'static str],
@@ -84,7 +86,7 @@ pub enum Source {
 }
 
 /// What the state sees of the start call's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Output {
     /// The API's answer with the SDK's metadata, and these members besides.
     Answer(&'static [(&'static str, Source)]),
@@ -92,6 +94,8 @@ pub enum Output {
     Members(&'static [(&'static str, Source)]),
     /// This member of the API's answer by itself.
     Only(&'static str),
+    /// What this makes of the API's answer (as the state would see it), with the SDK's metadata.
+    Made(fn(&Value) -> Value),
 }
 
 /// What a start call carries so that it never counts twice.

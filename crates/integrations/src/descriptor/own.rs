@@ -50,3 +50,13 @@ pub struct Lookup {
     /// What is looked for, for the message that there is none: `instance fleet`.
     pub what: &'static str,
 }
+
+/// A payload that may be an object in Amazon S3 instead: the parameters then have `Input.S3Uri` for the request's, and
+/// `Output.S3Uri` for the answer's. Names are those of optimized integrations.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored {
+    /// The member of request and answer that is the payload.
+    pub payload: &'static str,
+    /// The member of both that says what the payload is.
+    pub media_type: &'static str,
+}

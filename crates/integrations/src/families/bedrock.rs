@@ -1,6 +1,6 @@
 //! Amazon Bedrock: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-bedrock.html>.
 
-use crate::descriptor::{Action, Ending, Family, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{Action, Ending, Family, Job, JobResult, Source, Stored, call, cancelled, one};
 
 const BEDROCK: &str = "bedrock";
 
@@ -21,7 +21,10 @@ pub(super) const RUNTIME: Family = Family {
     error_prefix: "Bedrock",
     base_exception: "AmazonBedrockRuntimeException",
     display_name: "AmazonBedrockRuntime",
-    actions: &[call("invokeModel", "InvokeModel").callback().json(&["Body"])],
+    actions: &[call("invokeModel", "InvokeModel")
+        .callback()
+        .json(&["Body"])
+        .stored(Stored { payload: "Body", media_type: "ContentType" })],
 };
 
 const CUSTOMIZE: Action = call("createModelCustomizationJob", "CreateModelCustomizationJob")

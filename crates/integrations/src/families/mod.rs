@@ -12,6 +12,7 @@ mod emr;
 mod emr_containers;
 mod emr_serverless;
 mod glue;
+mod harness;
 pub(crate) mod lambda;
 mod mediaconvert;
 mod messaging;
@@ -34,6 +35,7 @@ pub const FAMILIES: &[Family] = &[
     batch::FAMILY,
     bedrock::CONTROL,
     bedrock::RUNTIME,
+    harness::FAMILY,
     codebuild::FAMILY,
     databrew::FAMILY,
     dynamodb::FAMILY,

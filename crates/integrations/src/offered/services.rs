@@ -79,26 +79,6 @@ pub(crate) const SERVICES: &[Service] = &[
         .rules(rules::API_GATEWAY)],
     },
     Service {
-        name: "bedrockagentcore",
-        family: "bedrock",
-        actions: &[own(
-            "invokeHarness",
-            &["HarnessArn", "RuntimeSessionId", "Messages"],
-            &[
-                "SystemPrompt",
-                "Model",
-                "Tools",
-                "Skills",
-                "AllowedTools",
-                "MaxIterations",
-                "MaxTokens",
-                "TimeoutSeconds",
-                "ActorId",
-                "Qualifier",
-            ],
-        )],
-    },
-    Service {
         name: "eks",
         family: HTTP,
         actions: &[

@@ -7,6 +7,7 @@ mod roles;
 
 pub use call::{CallError, outcome};
 pub use exchange::RawExchange;
+pub use newel_aws_client::Caller;
 pub use roles::{Access, Aws};
 
 pub use crate::metrics::CallMetrics;

@@ -23,7 +23,7 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use newel_aws_client::{chain, is_throttle};
+use newel_aws_client::{Caller, chain, is_throttle};
 use parking_lot::Mutex;
 
 use super::lru::Lru;
@@ -62,7 +62,7 @@ pub struct Aws {
 /// An identity's configuration, with what its credentials come from.
 #[derive(Debug)]
 struct Configured {
-    config: SdkConfig,
+    caller: Caller,
     machine: Option<Arc<Assumed>>,
     task: Option<Arc<Assumed>>,
 }
@@ -95,12 +95,12 @@ impl Aws {
         self.options.max_attempts.max(1)
     }
 
-    /// The configuration for calls under an identity, whose credentials are there and valid. An assumed role's session
+    /// Who makes calls under an identity, and whose credentials are there and valid. An assumed role's session
     /// is named for the execution that first needs it; later ones share it while it lasts.
     ///
     /// # Errors
     /// [`Access`] when a role isn't allowed or can't be assumed.
-    pub async fn config(&self, identity: &Identity, execution_name: &str) -> Result<SdkConfig, Access> {
+    pub async fn caller(&self, identity: &Identity, execution_name: &str) -> Result<Caller, Access> {
         self.check_allowed(identity)?;
         let known = self.identities.lock().get(identity);
         let configured = match known {
@@ -111,7 +111,7 @@ impl Aws {
             }
         };
         configured.authorize(identity).await?;
-        Ok(configured.config.clone())
+        Ok(configured.caller.clone())
     }
 
     fn check_allowed(&self, identity: &Identity) -> Result<(), Access> {
@@ -146,7 +146,7 @@ impl Aws {
             config = assumed.wear(&config);
             task = Some(assumed);
         }
-        Configured { config, machine, task }
+        Configured { caller: Caller::new(config), machine, task }
     }
 }
 

@@ -7,6 +7,7 @@ mod calls;
 mod modelled;
 mod service;
 mod start;
+mod stored;
 mod watch;
 
 use std::sync::Arc;
@@ -87,8 +88,8 @@ impl<S: Service> Optimized<S> {
         execution_name: &str,
         scheduled_millis: u64,
     ) -> Result<Calls<'a, S>, Access> {
-        let config = self.aws.config(identity, execution_name).await?;
-        Ok(Calls { adapter: self, client: self.service.client(&config), integration, scheduled_millis })
+        let caller = self.aws.caller(identity, execution_name).await?;
+        Ok(Calls { adapter: self, client: self.service.client(&caller), integration, scheduled_millis })
     }
 
     async fn calls_of<'a>(

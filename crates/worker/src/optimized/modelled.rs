@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use newel_aws_catalog::Catalog;
-use newel_aws_client::{Call, Client};
+use newel_aws_client::{Call, Caller, Client};
 use newel_integrations::{HttpAnswer, ServiceError, WireRequest};
 
 use super::{CallResult, Repeat, Service};
 use crate::aws::CallError;
+
+/// How long a stream of events may take from the call to its end: AWS's limit for the tasks that read one.
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Every service that the catalog describes.
 #[derive(Clone)]
@@ -35,13 +38,13 @@ impl fmt::Debug for Modelled {
 
 #[async_trait]
 impl Service for Modelled {
-    type Client = SdkConfig;
+    type Client = Caller;
 
-    fn client(&self, config: &SdkConfig) -> SdkConfig {
-        config.clone()
+    fn client(&self, caller: &Caller) -> Caller {
+        caller.clone()
     }
 
-    async fn send(&self, config: &SdkConfig, request: &WireRequest, repeat: Repeat) -> CallResult {
+    async fn send(&self, caller: &Caller, request: &WireRequest, repeat: Repeat) -> CallResult {
         let WireRequest { service, operation, body } = request;
         let model = self.catalog.service(service).map_err(|error| CallError::NotSent(error.to_string()))?;
         let missing = || CallError::NotSent(format!("the service catalog has no {service}:{operation}"));
@@ -51,8 +54,9 @@ impl Service for Modelled {
             Repeat::Freely => newel_aws_client::Repeat::Freely,
             Repeat::Never => newel_aws_client::Repeat::Never,
         };
-        let call = Call { repeat, ..Call::new(model, operation, body) };
-        let answer = self.client.call(config, call).await.map_err(CallError::from)?;
+        let timeout = Call::answers_with_events(model, operation).then_some(EVENTS_TIMEOUT);
+        let call = Call { repeat, timeout, ..Call::new(model, operation, body) };
+        let answer = self.client.call(caller, call).await.map_err(CallError::from)?;
         let http =
             HttpAnswer { status: answer.status, headers: answer.headers, request_id: answer.request_id };
         Ok((answer.body, http))

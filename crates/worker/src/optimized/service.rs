@@ -1,7 +1,7 @@
 //! How the calls of integrations are made.
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
+use newel_aws_client::Caller;
 use newel_integrations::{HttpAnswer, WireRequest};
 use newel_value::Value;
 
@@ -30,7 +30,7 @@ pub trait Service: Send + Sync + std::fmt::Debug + Sized + 'static {
     type Client: Send + Sync;
 
     /// A client.
-    fn client(&self, config: &SdkConfig) -> Self::Client;
+    fn client(&self, caller: &Caller) -> Self::Client;
 
     /// Makes a call, without retries of its own if it may not be repeated.
     async fn send(&self, client: &Self::Client, request: &WireRequest, repeat: Repeat) -> CallResult;

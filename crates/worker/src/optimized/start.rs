@@ -75,10 +75,19 @@ impl<S: Service> Optimized<S> {
                 return Ok(Submission::Failed(integration.client_failure(http_cause(&error.cause())).into()));
             }
         };
+        let objects = attempt.parameters.as_ref().map(|given| integration.stored(given.value()));
+        let objects = objects.unwrap_or_default();
+        let start = match calls.with_input(start, objects.input.as_ref()).await {
+            Ok(start) => start,
+            Err(failure) => return Ok(Submission::Failed(failure.into())),
+        };
         let natural = integration.action.idempotency == Idempotency::Natural;
         let repeat = if natural { Repeat::Freely } else { Repeat::Never };
         Ok(match calls.send(&start, repeat).await {
-            Ok((answer, http)) => Self::accepted(&integration, &start, &answer, &http),
+            Ok((answer, http)) => match calls.with_output(answer, objects.output.as_ref()).await {
+                Ok(answer) => Self::accepted(&integration, &start, &answer, &http),
+                Err(failure) => Submission::Failed(failure.into()),
+            },
             Err(CallError::Refused { error, .. }) => {
                 Submission::Failed(integration.service_failure(&error).into())
             }

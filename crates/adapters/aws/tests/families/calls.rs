@@ -355,3 +355,101 @@ async fn a_family_carries_out_its_own_resources_only() {
     assert_eq!(failure.error, "States.Runtime");
     assert!(world.sent(&attempt).is_empty());
 }
+
+/// The events of two turns of an agent: it calls a tool, is told the tool's result, and answers.
+const TURNS: &str = r#"{"stream":[
+    {"messageStart":{"role":"assistant"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":"Let me look."}}},
+    {"contentBlockStart":{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"look"}}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{}"}}}},
+    {"messageStop":{"stopReason":"tool_use"}},
+    {"metadata":{"usage":{"inputTokens":10,"outputTokens":5,"totalTokens":15},"metrics":{"latencyMs":100}}},
+    {"messageStart":{"role":"user"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"text":"a tool's result"}}},
+    {"messageStop":{"stopReason":"tool_result"}},
+    {"messageStart":{"role":"assistant"}},
+    {"contentBlockDelta":{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"hm"}}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"text":"It is "}}},
+    {"contentBlockDelta":{"contentBlockIndex":1,"delta":{"text":"there."}}},
+    {"messageStop":{"stopReason":"end_turn"}},
+    {"metadata":{"usage":{"inputTokens":20,"outputTokens":7,"totalTokens":27},"metrics":{"latencyMs":50}}}]}"#;
+
+const HARNESS: &str = r#"{"HarnessArn":"h","RuntimeSessionId":"s","Messages":[{"Role":"user","Content":[{"Text":"Where?"}]}],
+    "Model":{"BedrockModelConfig":{"ModelId":"m"}}}"#;
+
+#[tokio::test]
+async fn an_agent_s_last_message_is_the_result() {
+    let (result, sent) = called("bedrockagentcore:invokeHarness", HARNESS, [Answer::of(TURNS)]).await;
+    assert_eq!(
+        result.unwrap(),
+        r#"{"Metrics":{"LatencyMs":150},"Output":{"Message":{"Content":[{"Text":"It is there."}],"Role":"assistant"}},"StopReason":"end_turn","Usage":{"InputTokens":30,"OutputTokens":12,"TotalTokens":42}}"#
+    );
+    assert_eq!(sent.len(), 1);
+    assert!(
+        sent[0].starts_with(r#"bedrockagentcore.InvokeHarness {"harnessArn":"h","runtimeSessionId":"s""#),
+        "{sent:?}"
+    );
+    assert!(sent[0].contains(r#""model":{"bedrockModelConfig":{"modelId":"m"}}"#), "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_the_stream_fails_the_task() {
+    let broken = r#"{"stream":[{"messageStart":{"role":"assistant"}},{"validationException":{"message":"m","reason":"CannotParse"}}]}"#;
+    let (result, _) = called("bedrockagentcore:invokeHarness", HARNESS, [Answer::of(broken)]).await;
+    assert_eq!(result, Err(Failure::new("BedrockAgentCore.ValidationException", "m")));
+}
+
+#[tokio::test]
+async fn a_model_s_payloads_may_be_in_s3() {
+    // "eyJhIjoxfQ==" is {"a":1}, "eyJiIjoyfQ==" is {"b":2}.
+    let (result, sent) = called(
+        "bedrock:invokeModel",
+        r#"{"ModelId":"m","Input":{"S3Uri":"s3://in/a/b.json"},"Output":{"S3Uri":"s3://out/c"}}"#,
+        [
+            Answer::of(r#"{"Body":"eyJhIjoxfQ==","ContentType":"application/json"}"#),
+            Answer::of(r#"{"body":"eyJiIjoyfQ==","contentType":"text/json"}"#),
+            Answer::of("{}"),
+        ],
+    )
+    .await;
+    assert_eq!(result.unwrap(), r#"{"Body":"s3://out/c","ContentType":"text/json"}"#);
+    assert_eq!(
+        sent,
+        [
+            r#"s3.GetObject {"Bucket":"in","Key":"a/b.json"}"#,
+            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json"}"#,
+            r#"s3.PutObject {"Bucket":"out","Key":"c","Body":"eyJiIjoyfQ==","ContentType":"text/json"}"#,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_is_not_there_is_the_task_s_failure() {
+    let parameters = r#"{"ModelId":"m","Input":{"S3Uri":"s3://in/k"}}"#;
+    let (result, sent) = called("bedrock:invokeModel", parameters, [Answer::Refused("NoSuchKey")]).await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.error, "S3.NoSuchKeyException");
+    assert!(failure.cause.starts_with("s3://in/k: "), "{}", failure.cause);
+    assert_eq!(sent.len(), 1, "the model isn't asked");
+    for (given, reason) in [
+        (
+            r#""Input":{"S3Uri":"s3://in/k"},"Body":{}"#,
+            "Only one of the fields 'Body' and 'Input' may be given",
+        ),
+        (r#""Input":{"S3Uri":"http://in/k"}"#, "The value of the field 'S3Uri' has an invalid format"),
+        (r#""Output":{"S3Uri":"s3://out"}"#, "The value of the field 'S3Uri' has an invalid format"),
+        (r#""Output":{}"#, "The field 'S3Uri' is required but was missing"),
+        (r#""Input":"s3://in/k""#, "The value of the field 'Input' has an invalid format"),
+    ] {
+        let parameters = format!(r#"{{"ModelId":"m",{given}}}"#);
+        let (result, sent) = called("bedrock:invokeModel", &parameters, []).await;
+        let failure = result.unwrap_err();
+        assert_eq!(failure.error, "States.Runtime");
+        assert!(
+            failure.cause.ends_with(&format!("could not be used to start the Task: [{reason}]")),
+            "{}",
+            failure.cause
+        );
+        assert!(sent.is_empty());
+    }
+}

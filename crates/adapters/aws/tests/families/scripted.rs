@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use newel_aws_catalog::Catalog;
 use newel_integrations::{HttpAnswer, Integrations, ServiceError, WireRequest, families};
 use newel_value::Value;
-use newel_worker::aws::CallError;
+use newel_worker::aws::{CallError, Caller};
 use newel_worker::{Attempt, AwsOptions, CallResult, Optimized, Options, Pattern, Repeat, Service};
 
 /// What the service answers next.
@@ -89,7 +88,7 @@ impl World {
 impl Service for World {
     type Client = ();
 
-    fn client(&self, _: &SdkConfig) {}
+    fn client(&self, _: &Caller) {}
 
     async fn send(&self, (): &(), request: &WireRequest, _: Repeat) -> CallResult {
         let mut state = self.0.lock().unwrap();

@@ -86,11 +86,12 @@ impl Clusters {
         let authorities = tls::of_cluster(&address.authority);
         let authorities = authorities
             .map_err(|error| invalid(format_args!("the CertificateAuthority can't be used: {error}")))?;
-        let config = aws.config(identity, execution).await.map_err(|access| match access {
+        let caller = aws.caller(identity, execution).await.map_err(|access| match access {
             Access::Denied(failure) => failure,
             Access::Unreachable(cause) => client_failure(&cause),
         })?;
-        let credentials = signing::credentials(&config).await.map_err(|cause| client_failure(&cause))?;
+        let credentials =
+            signing::credentials(caller.config()).await.map_err(|cause| client_failure(&cause))?;
         let region = region_of(&url).unwrap_or(&identity.region);
         let token = token(&address.name, credentials, region).map_err(|cause| client_failure(&cause))?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
