@@ -90,3 +90,24 @@ def test_help_teaches(cli):
     for arguments in (["--help"], ["start", "--help"], ["dev", "--help"]):
         told = cli(*arguments)
         assert told.returncode == 0 and "newel" in told.stdout
+
+
+def test_integrations_tells_what_a_task_may_name(cli):
+    told = cli("integrations")
+    assert told.returncode == 0, told.stderr
+    lines = [line.split() for line in told.stdout.splitlines()]
+    assert ["arn:aws:states:::batch:submitJob", "batch", "request-response", ".sync"] in lines
+    found = json.loads(cli("integrations", "--json").stdout)
+    assert set(found) == {"integrations"} and len(found["integrations"]) == len(lines) - 1
+    nested = next(known for known in found["integrations"] if known["resource"].endswith(":states:startExecution"))
+    assert nested["patterns"] == ["request-response", ".sync", ".sync:2", ".waitForTaskToken"]
+
+
+def test_integrations_asks_a_server_for_its_workers(cli, newel):
+    found = json.loads(cli("integrations", "--json", "--endpoint", newel.grpc).stdout)
+    present = {known["family"]: known["workers"] for known in found["families"]}
+    assert present["batch"] == 1 and present["sdk"] == 1, present
+    told = cli("integrations", "--endpoint", newel.grpc)
+    assert "No worker has registered resources of its own." in told.stdout and "without a worker" not in told.stdout
+    unreachable = cli("integrations", "--endpoint", "127.0.0.1:1")
+    assert unreachable.returncode == 69 and "can't be reached" in unreachable.stderr and not unreachable.stdout
