@@ -24,6 +24,7 @@ mod catalog;
 pub mod descriptor;
 mod failure;
 pub mod families;
+pub mod iam;
 mod integration;
 mod job;
 mod lookup;

@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Test(Test),
     /// Show what a Task may name, how it may wait, and which worker carries it out.
     Integrations(Integrations),
+    /// Show the least IAM policy that a definition's Tasks need.
+    Iam(Iam),
     /// Run the orchestrator alone.
     Orchestrator(newel_orchestrator::cli::Arguments),
     /// Run the worker of one integration family.
@@ -355,6 +357,32 @@ pub(crate) struct RemoveIntegration {
     pub(crate) server: Server,
 }
 
+/// Show the least IAM policy that a definition's Tasks need.
+///
+/// Prints a policy document: what workers call to start, follow and end the Tasks, read and write the items of distributed Maps,
+/// assume the roles of Credentials, and pass the roles that parameters name. Resources are named where the definition says
+/// them, else "*". What Tasks under Credentials do is their role's business: --role prints its part. Remarks go to standard
+/// error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel iam order.asl.json > policy.json
+  aws iam put-role-policy --role-name order --policy-name newel --policy-document \"$(newel iam order.asl.json)\"
+  newel iam order.asl.json --role arn:aws:iam::111122223333:role/reports
+
+Exit codes: 0 done, 1 the definition is wrong, 66 no such file.")]
+pub(crate) struct Iam {
+    /// The definition, a file in the Amazon States Language
+    pub(crate) file: PathBuf,
+    /// The role of Credentials whose part is wanted, instead of the state machine's own
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role: Option<String>,
+    /// The packed models of AWS's services [default: $NEWEL_CATALOG, or aws-catalog.bin beside the program or in
+    /// /usr/share/newel]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+}
+
 /// Run the worker of one integration family.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
@@ -467,6 +495,7 @@ mod tests {
             }) if name == "acme:render"
         ));
         assert!(read("newel integrations remove").is_err());
+        assert!(matches!(read("newel iam f").unwrap(), Command::Iam(Iam { role: None, .. })));
         assert!(read("newel start").is_err());
     }
 }
