@@ -147,5 +147,7 @@ def test_iam_prints_a_policy_and_nothing_else(cli, tmp_path):
 
     wrong = cli("iam", definition={"StartAt": "Nowhere", "States": {"A": {"Type": "Succeed"}}})
     assert (wrong.returncode, wrong.stdout) == (1, "") and "StartAt" in wrong.stderr
+    mistyped = cli("iam", definition=single({"Type": "Task", "Resource": "arn:aws:states:::batch:submitJobs"}))
+    assert (mistyped.returncode, mistyped.stdout) == (1, "") and "is not recognized" in mistyped.stderr
     missing = cli("iam", str(tmp_path / "none.json"))
     assert (missing.returncode, missing.stdout) == (66, "") and "none.json" in missing.stderr

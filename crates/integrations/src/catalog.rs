@@ -81,6 +81,13 @@ impl Integrations {
         }
     }
 
+    /// Whether a worker may register what an ARN names: its form is right, and its name none of AWS's.
+    #[must_use]
+    pub fn may_be_registered(&self, arn: &str) -> bool {
+        matches!(arn::parse(arn), Some(TaskArn::Optimized { service, .. })
+            if self.registered.refuse_service(service).is_none())
+    }
+
     /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
     #[must_use]
     pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {

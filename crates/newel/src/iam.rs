@@ -18,23 +18,24 @@ pub(crate) fn run(command: &Iam) -> Outcome {
     // As Standard: what an Express machine can't have needs nothing else.
     let found = newel_asl::validate(&text, MachineType::Standard, &integrations, &Limits::default());
     let file = command.file.display();
-    let wrong: Vec<&Diagnostic> = found.errors().filter(|error| !is_about_a_resource(error)).collect();
+    let definition = Value::parse(&text).unwrap_or_default();
+    let may_be_known = |error: &&Diagnostic| {
+        let at = error.location.as_deref().filter(|location| location.ends_with("/Resource"));
+        let arn = at.and_then(|location| definition.pointer(location)).and_then(Value::as_str);
+        // A worker may have registered it with a server.
+        arn.is_some_and(|arn| integrations.may_be_registered(arn))
+    };
+    let wrong: Vec<&Diagnostic> = found.errors().filter(|error| !may_be_known(error)).collect();
     for error in &wrong {
         eprintln!("{file}: error: {error}");
     }
     if !wrong.is_empty() {
         return Ok(exit::FAILED);
     }
-    let definition = Value::parse(&text).map_err(|error| Failure::new(exit::FAILED, error))?;
     let policy = iam::policy(&integrations, &definition, command.role.as_deref());
     println!("{}", policy.document);
     for note in &policy.notes {
         eprintln!("{file}: {note}");
     }
     Ok(exit::SUCCESS)
-}
-
-/// Whether an error is only that a resource isn't known: a worker may have registered it with a server.
-fn is_about_a_resource(error: &Diagnostic) -> bool {
-    error.location.as_deref().is_some_and(|location| location.ends_with("/Resource"))
 }

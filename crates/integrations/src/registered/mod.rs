@@ -95,7 +95,7 @@ impl Registered {
     }
 
     /// Why a name can't be a worker's service, if it can't.
-    fn refuse_service(&self, service: &str) -> Option<String> {
+    pub(crate) fn refuse_service(&self, service: &str) -> Option<String> {
         let starts = service.starts_with(|first: char| first.is_ascii_lowercase());
         let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !starts || service.len() > LONGEST_NAME || !service.bytes().all(is_allowed) {
@@ -156,6 +156,12 @@ fn excerpt(name: &str) -> String {
 
 impl ResourceRegistry for Registered {
     fn check(&self, registrations: &[Registration]) -> Result<(), RegistrationRefusal> {
+        // Before any is looked at: a worker may name more than there is time for.
+        if registrations.len() > MOST_REGISTERED {
+            let count = registrations.len();
+            let why = format!("{count} resources at once are more than the {MOST_REGISTERED} there may be");
+            return Err(RegistrationRefusal::TooMany(why));
+        }
         if let Some(why) = registrations.iter().find_map(|registration| self.refuse(registration)) {
             return Err(RegistrationRefusal::Invalid(why));
         }
@@ -301,7 +307,10 @@ mod tests {
         }
         let known = Registration { action: "a0".into(), ..render("acme") };
         assert_eq!(registered.check(&[known]), Ok(()));
-        let why = registered.check(&[render("acme")]).unwrap_err();
-        assert!(matches!(why, RegistrationRefusal::TooMany(_)), "{why}");
+        let twice_as_many = vec![render("acme"); MOST_REGISTERED + 1];
+        for many in [&[render("acme")][..], &twice_as_many[..]] {
+            let why = registered.check(many).unwrap_err();
+            assert!(matches!(why, RegistrationRefusal::TooMany(_)), "{why}");
+        }
     }
 }

@@ -10,6 +10,8 @@ use newel_value::{Object, Str, Value};
 
 /// The longest text of a schema, in bytes.
 const LONGEST: usize = 32 * 1024;
+/// The longest reason against one, in characters.
+const LONGEST_REFUSAL: usize = 512;
 /// How deep schemas may be in each other.
 const DEEPEST: usize = 16;
 /// How many schemas there may be in one, itself included.
@@ -98,7 +100,9 @@ impl Schema {
             return Err(format!("it has {} bytes, and {LONGEST} are the most", text.len()));
         }
         let value = Value::parse(text).map_err(|why| format!("it is no JSON: {why}"))?;
-        let schema = Reader { schemas: 0, at: String::new() }.schema(&value, 0)?;
+        let read = Reader { schemas: 0, at: String::new() }.schema(&value, 0);
+        // Names in it may be as long as it is, and refusals travel in the headers of an answer.
+        let schema = read.map_err(|why| why.chars().take(LONGEST_REFUSAL).collect::<String>())?;
         if !schema.types.is_empty() && !schema.types.contains(&Type::Object) {
             return Err("its type must be \"object\": parameters are one".to_owned());
         }
@@ -425,6 +429,8 @@ mod tests {
             r#"{"properties":{"a":{"items":{"pattern":"x"}}}}"#,
             "/properties/a/items: the keyword \"pattern\" isn't supported; those that are: type, properties",
         );
+        let long = format!(r#"{{"properties":{{"{}":[]}}}}"#, "x".repeat(10_000));
+        assert_eq!(Schema::parse(&long).unwrap_err().len(), LONGEST_REFUSAL);
         check(&format!("{{\"title\":\"{}\"}}", "x".repeat(LONGEST)), "are the most");
         let deep = (0..=DEEPEST).fold("{}".to_owned(), |inner, _| format!("{{\"items\":{inner}}}"));
         check(&deep, "schemas deep");
