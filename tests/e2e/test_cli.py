@@ -90,3 +90,64 @@ def test_help_teaches(cli):
     for arguments in (["--help"], ["start", "--help"], ["dev", "--help"]):
         told = cli(*arguments)
         assert told.returncode == 0 and "newel" in told.stdout
+
+
+def test_integrations_tells_what_a_task_may_name(cli):
+    told = cli("integrations")
+    assert told.returncode == 0, told.stderr
+    lines = [line.split() for line in told.stdout.splitlines()]
+    assert ["arn:aws:states:::batch:submitJob", "batch", "request-response", ".sync"] in lines
+    found = json.loads(cli("integrations", "--json").stdout)
+    assert set(found) == {"integrations"} and len(found["integrations"]) == len(lines) - 1
+    nested = next(known for known in found["integrations"] if known["resource"].endswith(":states:startExecution"))
+    assert nested["patterns"] == ["request-response", ".sync", ".sync:2", ".waitForTaskToken"]
+
+
+def test_integrations_asks_a_server_for_its_workers(cli, newel):
+    found = json.loads(cli("integrations", "--json", "--endpoint", newel.grpc).stdout)
+    present = {known["family"]: known["workers"] for known in found["families"]}
+    assert present["batch"] == 1 and present["sdk"] == 1, present
+    told = cli("integrations", "--endpoint", newel.grpc)
+    assert "No worker has registered resources of its own." in told.stdout and "without a worker" not in told.stdout
+    unreachable = cli("integrations", "--endpoint", "127.0.0.1:1")
+    assert unreachable.returncode == 69 and "can't be reached" in unreachable.stderr and not unreachable.stdout
+
+
+def test_iam_prints_a_policy_and_nothing_else(cli, tmp_path):
+    role = "arn:aws:iam::444455556666:role/there"
+    definition = {
+        "StartAt": "Job",
+        "States": {
+            "Job": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::batch:submitJob.sync",
+                "Parameters": {"JobName": "j", "JobQueue": "q", "JobDefinition": "d"},
+                "Next": "Render",
+            },
+            "Render": {"Type": "Task", "Resource": "arn:aws:states:::acme:render", "Next": "Tell"},
+            "Tell": {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::sns:publish",
+                "Credentials": {"RoleArn": role},
+                "Parameters": {"TopicArn": "arn:aws:sns:us-east-1:444455556666:t", "Message": "done"},
+                "End": True,
+            },
+        },
+    }
+    done = cli("iam", definition=definition)
+    assert done.returncode == 0, done.stderr
+    policy = json.loads(done.stdout)
+    assert policy["Version"] == "2012-10-17"
+    batch, sts = policy["Statement"]
+    assert batch["Sid"] == "Batch" and "batch:TerminateJob" in batch["Action"] and batch["Resource"] == ["*"]
+    assert (sts["Action"], sts["Resource"]) == (["sts:AssumeRole"], [role])
+    assert "state 'Render': arn:aws:states:::acme:render isn't known here" in done.stderr
+    theirs = json.loads(cli("iam", "--role", role, definition=definition).stdout)
+    assert [statement["Action"] for statement in theirs["Statement"]] == [["sns:Publish"]]
+
+    wrong = cli("iam", definition={"StartAt": "Nowhere", "States": {"A": {"Type": "Succeed"}}})
+    assert (wrong.returncode, wrong.stdout) == (1, "") and "StartAt" in wrong.stderr
+    mistyped = cli("iam", definition=single({"Type": "Task", "Resource": "arn:aws:states:::batch:submitJobs"}))
+    assert (mistyped.returncode, mistyped.stdout) == (1, "") and "is not recognized" in mistyped.stderr
+    missing = cli("iam", str(tmp_path / "none.json"))
+    assert (missing.returncode, missing.stdout) == (66, "") and "none.json" in missing.stderr

@@ -54,6 +54,7 @@ def test_validation_can_fail():
         ({"orchestrator": {"config": {"limits": 5}}}, "/orchestrator/config/limits"),
         ({"orchestrator": {"persistence": None}}, "persistence"),
         ({"workerDefaults": {"replicas": "three"}}, "/workerDefaults"),
+        ({"auth": {"ownFamilies": {"acme": ""}}}, "/auth/ownFamilies/acme"),
         ({"workers": {"polly": {"enabled": True}}}, "polly"),
         ({"workers": {"batch": {"replica": 1}}}, "replica"),
         ({"workers": {"batch": {"env": [{"nam": "X"}]}}}, "env"),
@@ -123,6 +124,7 @@ def test_every_default_is_in_the_schema():
             "would both create service account shared",
         ),
         ({"workers": {"glue": {"config": {"worker": {"drain_seconds": 300}}}}}, "workers.glue.terminationGracePeriodSeconds"),
+        ({"auth": {"ownFamilies": {"glue": "s"}}}, "auth.ownFamilies.glue is a family of this chart's"),
         ({"workers": {"glue": {"config": {"worker": {"x": [{"y": 1}]}}}}}, "list of tables"),
     ],
 )
@@ -237,6 +239,15 @@ def test_each_worker_has_its_own_account_and_token():
     volumes = {volume["name"]: volume for volume in rendered.pod("orchestrator")["spec"]["volumes"]}
     paths = [item["path"] for source in volumes["credentials"]["projected"]["sources"] for item in source["secret"]["items"]]
     assert paths == ["access-keys.toml", "client-token", *(f"worker-tokens/{family}" for family in FAMILIES)]
+
+
+def test_families_from_elsewhere_get_in_by_tokens_of_their_own():
+    for workers in ({}, {family: {"enabled": False} for family in FAMILIES}):
+        rendered = Rendered({"auth": {"ownFamilies": {"acme": "acme-token"}}, "workers": workers})
+        volumes = {volume["name"]: volume for volume in rendered.pod("orchestrator")["spec"]["volumes"]}
+        sources = [source["secret"] for source in volumes["credentials"]["projected"]["sources"]]
+        assert {"name": "acme-token", "items": [{"key": "token", "path": "worker-tokens/acme"}]} in sources
+        assert tomllib.loads(rendered.config("orchestrator"))["auth"]["worker_tokens_dir"].endswith("/worker-tokens")
 
 
 def test_credential_files_are_mounted_where_the_configuration_looks():

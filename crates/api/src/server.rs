@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use newel_engine::Workflows;
+use newel_proto::v1::integrations_service_server::IntegrationsServiceServer;
 use newel_proto::v1::workflows_service_server::WorkflowsServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -77,14 +78,16 @@ impl Server {
         let longest_call = Operation::ALL.into_iter().map(longest).max().unwrap_or_default();
         let workflows = WorkflowsServiceServer::new(grpc::Workflows::new(
             service.clone(),
-            auth,
+            auth.clone(),
             metrics.clone(),
             bounds.call_timeout(),
         ))
         .max_decoding_message_size(message_bytes);
+        let integrations = grpc::Integrations::new(Arc::clone(&engine), auth, metrics.clone());
         let (health, health_service) = tonic_health::server::health_reporter();
         let routes =
-            services.add_service(workflows).add_service(health_service).add_service(reflection()?).prepare();
+            services.add_service(workflows).add_service(IntegrationsServiceServer::new(integrations));
+        let routes = routes.add_service(health_service).add_service(reflection()?).prepare();
         let http_auth = HttpAuth::new(credentials.access_keys, default_tenant);
         let front = Front::new(service, http_auth, metrics, bounds.calls, bounds.call_timeout());
         Ok(Self { http, grpc, http_addr, grpc_addr, front, routes, health, engine, bounds, longest_call })
@@ -233,7 +236,8 @@ fn http_builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
 async fn report_health(health: HealthReporter, engine: Arc<dyn Workflows>, stop: watch::Receiver<bool>) {
     // The process as a whole (`""`, what a liveness probe asks) lives as long as it answers: restarting it because its
     // store is full or changing hands would help nobody.
-    let services = ["newel.v1.WorkflowsService", "newel.worker.v1.WorkerService"];
+    let services =
+        ["newel.v1.WorkflowsService", "newel.v1.IntegrationsService", "newel.worker.v1.WorkerService"];
     set_health(&health, &[""], true).await;
     let mut stop = std::pin::pin!(stopped(stop));
     let mut told = None;

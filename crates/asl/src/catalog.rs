@@ -4,6 +4,9 @@
 //! take and what is added to their parameters is knowledge of the `integrations` crate, which implements
 //! [`ResourceCatalog`]. So a definition is checked, and its parameters are completed, without this crate knowing AWS.
 
+use std::fmt;
+use std::sync::Arc;
+
 use newel_value::{Str, Value};
 
 /// How a Task state waits for its resource
@@ -70,6 +73,70 @@ pub enum FieldValidation {
     None,
 }
 
+/// A Task resource that a worker brings along: `arn:aws:states:::<service>:<action>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The name before the action, `acme`; all of its actions are of one family.
+    pub service: Str,
+    /// The action: `render`.
+    pub action: Str,
+    /// The worker family that carries it out.
+    pub family: Str,
+    /// How states may wait for it; at least one.
+    pub patterns: Vec<Pattern>,
+    /// What its parameters have to be, a JSON Schema as text; empty if any object will do.
+    pub schema: Str,
+}
+
+/// Why a resource can't be registered. Its text is for whoever writes or runs the worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistrationRefusal {
+    /// It can't be registered by anybody.
+    Invalid(String),
+    /// The name is another's.
+    Taken(String),
+    /// There are too many already.
+    TooMany(String),
+}
+
+impl fmt::Display for RegistrationRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Invalid(why) | Self::Taken(why) | Self::TooMany(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// The part of a catalog that workers add to. It holds in memory what somebody else keeps; whoever changes it does so one
+/// change at a time.
+pub trait ResourceRegistry: Send + Sync {
+    /// Whether these may be registered together, in addition to what is known.
+    ///
+    /// # Errors
+    /// Why not, of the first that may not.
+    fn check(&self, registrations: &[Registration]) -> Result<(), RegistrationRefusal>;
+
+    /// Makes a resource known, in place of an earlier registration of it.
+    ///
+    /// # Errors
+    /// [`RegistrationRefusal::Invalid`] for one that can't be read; nothing is changed then.
+    fn put(&self, registration: Registration) -> Result<(), RegistrationRefusal>;
+
+    /// Makes a resource known only to definitions that were accepted when it was registered ([`ResourceCatalog::for_accepted`]).
+    fn retire(&self, service: &str, action: &str);
+
+    /// Forgets a resource altogether.
+    fn forget(&self, service: &str, action: &str);
+
+    /// Whether a family has registered something that is not retired.
+    fn is_of_family(&self, family: &str) -> bool;
+
+    /// All that are registered, by name.
+    fn registered(&self) -> Vec<Registration>;
+
+    /// All that were retired and not forgotten, by name.
+    fn retired(&self) -> Vec<Registration>;
+}
+
 /// Knowledge of the Task resources that exist.
 pub trait ResourceCatalog: Send + Sync {
     /// The resource an ARN names.
@@ -106,5 +173,16 @@ pub trait ResourceCatalog: Send + Sync {
         _validation: FieldValidation,
     ) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The part that workers add to, if there is one.
+    fn registry(&self) -> Option<&dyn ResourceRegistry> {
+        None
+    }
+
+    /// The catalog for compiling again what was accepted earlier, where that differs: what workers registered may have
+    /// been retired or have got another schema since, and what runs must go on.
+    fn for_accepted(&self) -> Option<Arc<dyn ResourceCatalog>> {
+        None
     }
 }

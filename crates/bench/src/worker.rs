@@ -63,6 +63,7 @@ pub(crate) async fn serve(
         resources: vec![format!("states:::{}:", answer.family())],
         credit: Some(CREDIT),
         held: Vec::new(),
+        registrations: Vec::new(),
     };
     requests.send(message(Out::Hello(hello))).await?;
     let mut answers = client.session(ReceiverStream::new(outgoing)).await?.into_inner();

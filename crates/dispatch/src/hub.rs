@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use newel_engine::{Dispatch, DispatchKind, Dispatcher, ErrorKind, Report, TaskEngine, TaskId};
+use newel_engine::{
+    Dispatch, DispatchKind, Dispatcher, ErrorKind, FamilyPresence, Report, TaskEngine, TaskId,
+};
 use newel_value::Str;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
@@ -226,6 +228,7 @@ impl Hub {
         let families = &self.options.families;
         families.is_empty()
             || families.iter().any(|known| **known == **family)
+            || self.engine().is_some_and(|engine| engine.is_registered(family))
             || self.stats().iter().any(|stats| stats.family == *family && stats.sessions > 0)
     }
 
@@ -281,5 +284,14 @@ impl Dispatcher for Hub {
 
     fn forget(&self, tasks: &[TaskId]) {
         self.change(|state| state.forget(tasks));
+    }
+
+    fn families(&self) -> Vec<FamilyPresence> {
+        let presence = |stats: FamilyStats| FamilyPresence {
+            family: stats.family,
+            workers: stats.sessions,
+            queued: stats.queued,
+        };
+        self.stats().into_iter().map(presence).collect()
     }
 }

@@ -20,6 +20,7 @@ mod inbound;
 mod metrics;
 mod options;
 mod outbound;
+mod registrations;
 mod reports;
 mod service;
 mod session;

@@ -12,7 +12,8 @@ pub struct Options {
     /// Default none: workers stay with the addresses they are configured with.
     pub advertise: Vec<String>,
     /// The families that have workers. A task of another one, unless a worker of that family is connected, fails at once
-    /// instead of waiting for one. Default none: workers of any family may come. `newel dev` names those it runs.
+    /// instead of waiting for one. Families whose workers registered resources of their own needn't be named. Default none:
+    /// workers of any family may come. `newel dev` names those it runs.
     pub families: Vec<String>,
     /// How often, in milliseconds, a session that has nothing to say says so. Default 10,000.
     pub keepalive_millis: u32,

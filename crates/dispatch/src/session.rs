@@ -14,6 +14,7 @@ use tonic::Status;
 use crate::hub::Hub;
 use crate::inbound::{Assembler, incoming, introduction};
 use crate::outbound::{Encoder, keepalive, response};
+use crate::registrations::registrations;
 use crate::reports::Reports;
 use crate::state::SessionId;
 
@@ -80,11 +81,13 @@ impl Hub {
         let first = timeout(self.options().hello_timeout(), inbound.next())
             .await
             .map_err(|_| Status::deadline_exceeded("no Hello came"))?;
-        let Some(Message::Hello(hello)) = first.transpose()?.and_then(|request| request.message) else {
+        let Some(Message::Hello(mut hello)) = first.transpose()?.and_then(|request| request.message) else {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let version = hello.version.clone();
+        let registrations = registrations(&hello.family.as_str().into(), &mut hello);
         let introduction = introduction(hello, family)?;
+        self.register(registrations).await?;
         let (family, worker) = (Arc::clone(&introduction.family), Arc::clone(&introduction.worker));
         let held = introduction.held.len();
         let (session, keep) = self.open(introduction, |id, wake| Session {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use newel_asl::Diagnostics;
-use newel_asl::catalog::ResourceCatalog;
+use newel_asl::catalog::{Registration, ResourceCatalog, ResourceRegistry};
 use newel_asl::limits::Limits;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Input, Reply, TaskKey, TaskReport};
@@ -35,7 +35,7 @@ use crate::request::{
     StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport,
     UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
-use crate::service::Workflows;
+use crate::service::{Served, Workflows};
 use crate::shard::Shard;
 use crate::task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};
 use crate::timers::Timers;
@@ -168,6 +168,7 @@ impl Engine {
             page_key,
         });
         inner.env.spawn(Box::pin(commits));
+        inner.load_registrations().await?;
         inner.take_all().await?;
         inner.observe_level();
         inner.env.spawn(Box::pin(Arc::clone(&inner).run_timers()));
@@ -483,6 +484,25 @@ impl Workflows for Engine {
         self.0.remove_tags(tenant, arn, keys).await
     }
 
+    fn served(&self) -> Served {
+        let registry = self.0.catalog.registry();
+        Served {
+            families: self.0.dispatcher.families(),
+            registered: registry.map(ResourceRegistry::registered).unwrap_or_default(),
+        }
+    }
+
+    async fn remove_registrations(
+        &self,
+        service: &str,
+        action: Option<&str>,
+    ) -> Result<Vec<Registration>, Error> {
+        let (inner, service) = (Arc::clone(&self.0), service.to_owned());
+        let action = action.map(str::to_owned);
+        self.carried_through(async move { inner.remove_registrations(&service, action.as_deref()).await })
+            .await
+    }
+
     fn ready(&self) -> bool {
         self.0.owned.load(Ordering::Acquire)
     }
@@ -536,5 +556,14 @@ impl TaskEngine for Engine {
 
     async fn family(&self, task: &TaskId) -> Result<Option<Str>, Error> {
         Ok(self.0.dispatch_of(task).await?.map(|dispatch| dispatch.family))
+    }
+
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), Error> {
+        let inner = Arc::clone(&self.0);
+        self.carried_through(async move { inner.register(registrations).await }).await
+    }
+
+    fn is_registered(&self, family: &str) -> bool {
+        self.0.catalog.registry().is_some_and(|registry| registry.is_of_family(family))
     }
 }

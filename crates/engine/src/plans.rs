@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use lru::LruCache;
 use newel_asl::Diagnostics;
+use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::plan::Plan;
 use newel_store::Id;
@@ -117,7 +118,8 @@ impl Inner {
             return Ok(plan);
         }
         let record = self.revision(machine, revision).await?;
-        let plan = self.compile(&record).await.map_err(|why| match why.kind {
+        let catalog = self.catalog.for_accepted().unwrap_or_else(|| Arc::clone(&self.catalog));
+        let plan = self.compile_with(&record, catalog).await.map_err(|why| match why.kind {
             ErrorKind::InvalidDefinition => {
                 Error::new(ErrorKind::Internal, format!("a stored definition no longer compiles: {why}"))
             }
@@ -154,13 +156,21 @@ impl Inner {
         }
     }
 
-    /// Compiles a definition where it holds up nobody else.
+    /// Compiles a new definition where it holds up nobody else.
     pub(crate) async fn compile(&self, revision: &RevisionRecord) -> Result<Arc<Compiled>, Error> {
+        self.compile_with(revision, Arc::clone(&self.catalog)).await
+    }
+
+    async fn compile_with(
+        &self,
+        revision: &RevisionRecord,
+        catalog: Arc<dyn ResourceCatalog>,
+    ) -> Result<Arc<Compiled>, Error> {
         if let Some(withheld) = self.withheld(revision) {
             return Err(withheld);
         }
         let (definition, machine_type) = (revision.definition.clone(), revision.machine_type);
-        let (catalog, limits) = (Arc::clone(&self.catalog), self.limits.clone());
+        let limits = self.limits.clone();
         let compile = move || newel_asl::compile(&definition, machine_type, &*catalog, &limits);
         match self.computed(compile).await? {
             Ok(plan) => Ok(Arc::new(Compiled::new(plan, revision, self.sealing_of(revision), &self.limits))),

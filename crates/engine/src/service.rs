@@ -4,6 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use newel_asl::Diagnostics;
+use newel_asl::catalog::Registration;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault};
 use newel_value::Str;
@@ -17,6 +18,16 @@ use crate::request::{
     StateMachine, StateMachineItem, SyncExecution, Tag, Tenant, TestState, TestedState, TokenReport,
     UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine, ValidateDefinition,
 };
+use crate::task::FamilyPresence;
+
+/// What workers serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// The families that have been heard of since the start, by name.
+    pub families: Vec<FamilyPresence>,
+    /// The resources that workers registered, by name.
+    pub registered: Vec<Registration>,
+}
 
 /// The operations of Step Functions. Arguments have the shape the API model asks for (lengths, patterns, ranges); what they
 /// mean is checked here. Every answer that tells of a change is given once the change is durable.
@@ -175,6 +186,17 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
 
     /// `UntagResource`.
     async fn untag(&self, tenant: &Tenant, arn: &str, keys: Vec<Str>) -> Result<(), Error>;
+
+    /// What workers serve: not of an account, as workers aren't.
+    fn served(&self) -> Served;
+
+    /// Removes what workers registered: one action of a service, or all of them. Gives what was removed. Executions that run on
+    /// definitions that name it go on; new definitions can't name it any more, until it is registered again.
+    async fn remove_registrations(
+        &self,
+        service: &str,
+        action: Option<&str>,
+    ) -> Result<Vec<Registration>, Error>;
 
     /// Whether the engine takes work: it has taken its shards and isn't stopping. Without room in the store it is ready all the
     /// same, as what is there can be read; it answers `ServiceUnavailable` to what needs room.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use newel_asl::catalog::Registration;
 use newel_asl::timestamp::Timestamp;
 use newel_store::Id;
 use newel_value::{Payload, Str};
@@ -128,6 +129,17 @@ pub enum Settled {
     Stale,
 }
 
+/// A worker family that whoever carries out dispatches has heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FamilyPresence {
+    /// The family.
+    pub family: Str,
+    /// How many of its workers are connected.
+    pub workers: usize,
+    /// Attempts that wait for one.
+    pub queued: usize,
+}
+
 /// Carries out dispatches. The engine hands one over only once it is durable; whatever is lost on the way is handed
 /// over again after a restart (as [`DispatchKind::Reconcile`] instead of `Submit`).
 pub trait Dispatcher: Send + Sync + fmt::Debug + 'static {
@@ -138,6 +150,11 @@ pub trait Dispatcher: Send + Sync + fmt::Debug + 'static {
 
     /// Says that an attempt is over: what is still queued or watched for it is let go.
     fn forget(&self, tasks: &[TaskId]);
+
+    /// The families that it has heard of since the start, by name.
+    fn families(&self) -> Vec<FamilyPresence> {
+        Vec::new()
+    }
 }
 
 /// The engine, as whoever carries out dispatches sees it.
@@ -166,4 +183,16 @@ pub trait TaskEngine: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`crate::ErrorKind::Unavailable`] when it can't be told now.
     async fn family(&self, task: &TaskId) -> Result<Option<Str>, crate::Error>;
+
+    /// Registers resources that a family's worker brings along. Answers once that is durable; they stay known until they are
+    /// removed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Validation`] for what nobody can register, [`crate::ErrorKind::Conflict`] for a name that is another
+    /// family's, [`crate::ErrorKind::ServiceQuotaExceeded`] for too many, [`crate::ErrorKind::Unavailable`] when it can't be
+    /// done now.
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), crate::Error>;
+
+    /// Whether a family has registered resources, so that a worker of it may come.
+    fn is_registered(&self, family: &str) -> bool;
 }

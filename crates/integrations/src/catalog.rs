@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use newel_asl::catalog::{FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
+use newel_asl::catalog::{
+    FieldValidation, Pattern, Resource, ResourceCatalog, ResourceFault, ResourceRegistry, TaskOrigin,
+};
 use newel_aws_catalog::{
     Catalog, Dialect, Operation, ResultRules, Service, ShapeId, TemplateSyntax, check_result, check_template,
     to_wire,
@@ -16,33 +18,40 @@ use crate::descriptor::{Action, Family, Output, Parameters as Takes};
 use crate::families::{self, lambda};
 use crate::integration::{DIALECT, Integration};
 use crate::offered::{self, Parameters};
+use crate::registered::{Known, Registered};
 use crate::sdk::SdkAction;
 use crate::waiter::{Waiter, Waiters};
 
-/// The integrations over a service catalog. Cloning shares the catalog.
+/// The integrations over a service catalog, and what workers have registered. Cloning shares both.
 #[derive(Clone)]
 pub struct Integrations {
     catalog: Arc<Catalog>,
     waiters: Waiters,
     strict: bool,
+    registered: Arc<Registered>,
+    /// Whether this is the view for definitions that were accepted earlier.
+    accepted: bool,
 }
 
 /// What a Task's resource is.
-#[derive(Clone, Copy, Debug)]
-enum Found<'c> {
+#[derive(Clone, Debug)]
+pub(crate) enum Found<'c> {
     /// An optimized integration that a worker carries out.
     Served(Integration<'c>),
     /// An optimized integration without a table of the fuller kind.
     Offered { service: &'static offered::Service, action: &'static offered::Action, pattern: Pattern },
     /// An action of the AWS SDK.
     AwsSdk(SdkAction<'c>),
+    /// What a worker brought along.
+    Registered { known: Arc<Known>, pattern: Pattern },
 }
 
 impl Integrations {
     /// The integrations whose requests and answers this catalog describes.
     #[must_use]
     pub fn new(catalog: Arc<Catalog>) -> Self {
-        Self { catalog, waiters: Waiters::default(), strict: false }
+        let registered = Arc::new(Registered::new(Arc::clone(&catalog)));
+        Self { catalog, waiters: Waiters::default(), strict: false, registered, accepted: false }
     }
 
     /// These integrations, without those that AWS doesn't offer if `strict`: `.sync` on AWS SDK integrations.
@@ -64,7 +73,7 @@ impl Integrations {
     pub fn find<'c>(&'c self, arn: &'c str) -> Result<Integration<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::Served(integration) => Ok(integration),
-            Found::Offered { .. } | Found::AwsSdk(_) => {
+            Found::Offered { .. } | Found::AwsSdk(_) | Found::Registered { .. } => {
                 Err(fault(format!("no worker of this release of Newel carries out {arn}")))
             }
         }
@@ -77,7 +86,7 @@ impl Integrations {
     pub fn sdk_action<'c>(&'c self, arn: &'c str) -> Result<SdkAction<'c>, ResourceFault> {
         match self.look(arn)? {
             Found::AwsSdk(action) => Ok(action),
-            Found::Served(_) | Found::Offered { .. } => Err(unrecognized(arn)),
+            Found::Served(_) | Found::Offered { .. } | Found::Registered { .. } => Err(unrecognized(arn)),
         }
     }
 
@@ -111,6 +120,13 @@ impl Integrations {
         })
     }
 
+    /// Whether a worker may register what an ARN names: its form is right, and its name none of AWS's.
+    #[must_use]
+    pub fn may_be_registered(&self, arn: &str) -> bool {
+        matches!(arn::parse(arn), Some(TaskArn::Optimized { service, .. })
+            if self.registered.refuse_service(service).is_none())
+    }
+
     /// The reasons against parameters that are Step Functions' own, as [`ResourceCatalog::prepare`] gives them.
     #[must_use]
     pub fn refusals(&self, arn: &str, parameters: &Value) -> Vec<String> {
@@ -121,8 +137,8 @@ impl Integrations {
         }
     }
 
-    /// What an ARN names.
-    fn look<'c>(&'c self, arn: &'c str) -> Result<Found<'c>, ResourceFault> {
+    /// What an ARN names. What a worker registered is found even if it was retired, and by any pattern.
+    pub(crate) fn look<'c>(&'c self, arn: &'c str) -> Result<Found<'c>, ResourceFault> {
         let unrecognized = || unrecognized(arn);
         match arn::parse(arn).ok_or_else(unrecognized)? {
             TaskArn::Function => self
@@ -142,6 +158,9 @@ impl Integrations {
                         .served(family, action, pattern, arn)?
                         .map(Found::Served)
                         .ok_or_else(unrecognized);
+                }
+                if let Some(known) = self.registered.find(service, action) {
+                    return Ok(Found::Registered { known, pattern });
                 }
                 let (service, action) = offered::of(service, action).ok_or_else(unrecognized)?;
                 let found = Found::Offered { service, action, pattern };
@@ -208,7 +227,9 @@ impl Integrations {
                 let waiter = self.waiter(action)?;
                 return Ok(waiter.and_then(|waiter| Some((action.api, waiter.result(action.api)?))));
             }
-            Found::AwsSdk(SdkAction { pattern: Pattern::Callback, .. }) => (None, None),
+            Found::AwsSdk(SdkAction { pattern: Pattern::Callback, .. }) | Found::Registered { .. } => {
+                (None, None)
+            }
         };
         let Some((api, operation)) = api.zip(operation) else { return Ok(None) };
         let (api, call) = self.operation(api, operation)?;
@@ -299,6 +320,20 @@ impl ResourceCatalog for Integrations {
                 let family = families::of_sdk(sdk.api.name());
                 (family, sdk.resource_type().into(), action(&name, sdk.pattern), sdk.pattern)
             }
+            Found::Registered { known, pattern } => {
+                if !self.accepted && !known.offers(pattern) {
+                    return Err(unrecognized(arn));
+                }
+                let registration = &known.registration;
+                return Ok(Resource {
+                    arn: arn.into(),
+                    family: registration.family.clone(),
+                    resource_type: registration.service.clone(),
+                    action: action(&registration.action, pattern).into(),
+                    pattern,
+                    express: pattern == Pattern::RequestResponse,
+                });
+            }
         };
         Ok(Resource {
             arn: arn.into(),
@@ -334,6 +369,9 @@ impl ResourceCatalog for Integrations {
                     template_faults((api, input), field, template, syntax, Dialect::AwsSdk)
                 })
             }
+            // Its schema may be another than when the definition was accepted.
+            Ok(Found::Registered { .. }) if self.accepted => Vec::new(),
+            Ok(Found::Registered { known, .. }) => known.check_template(field, template, syntax),
         }
     }
 
@@ -360,6 +398,12 @@ impl ResourceCatalog for Integrations {
             Found::AwsSdk(sdk) => {
                 sdk.request(&parameters)?;
             }
+            Found::Registered { known, .. } => {
+                let reasons = known.refuse(&parameters);
+                if !reasons.is_empty() {
+                    return Err(reasons);
+                }
+            }
         }
         Ok(parameters)
     }
@@ -379,7 +423,7 @@ impl ResourceCatalog for Integrations {
         let parsed = match found {
             Found::Offered { action, pattern, .. } => (action.parsed)(pattern),
             Found::Served(integration) => integration.action.json,
-            Found::AwsSdk(_) => &[],
+            Found::AwsSdk(_) | Found::Registered { .. } => &[],
         };
         let dialect = if matches!(found, Found::AwsSdk(_)) { Dialect::AwsSdk } else { DIALECT };
         match self.result_of(&found).map_err(|fault| fault.message)? {
@@ -387,10 +431,18 @@ impl ResourceCatalog for Integrations {
             None => Ok(()),
         }
     }
+
+    fn registry(&self) -> Option<&dyn ResourceRegistry> {
+        Some(&*self.registered)
+    }
+
+    fn for_accepted(&self) -> Option<Arc<dyn ResourceCatalog>> {
+        Some(Arc::new(Self { accepted: true, ..self.clone() }))
+    }
 }
 
 impl fmt::Debug for Integrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Integrations").field("catalog", &self.catalog).finish()
+        f.debug_struct("Integrations").field("catalog", &self.catalog).finish_non_exhaustive()
     }
 }

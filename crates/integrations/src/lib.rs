@@ -8,6 +8,8 @@
 //! [`ResourceCatalog`](newel_asl::catalog::ResourceCatalog)); the workers make requests and read answers with it
 //! ([`Integration`]). Both read the same tables, so they can't disagree.
 //!
+//! Workers may bring resources of their own along, which are checked by a schema of theirs (module `registered`).
+//!
 //! Where to start: [`descriptor`] for the words of a table, [`families`] for the tables, [`Integration`] for what is done
 //! with them. The facts follow <https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html> and
 //! recordings of AWS; where neither says, the doc comment says what was chosen.
@@ -22,12 +24,14 @@ mod catalog;
 pub mod descriptor;
 mod failure;
 pub mod families;
+pub mod iam;
 mod integration;
 mod job;
 mod lookup;
 pub mod marker;
 pub mod matrix;
 mod offered;
+mod registered;
 mod request;
 mod result;
 mod sdk;

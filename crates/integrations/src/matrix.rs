@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use newel_asl::catalog::{Pattern, ResourceFault};
 
 use crate::Integrations;
+use crate::descriptor::Action;
 use crate::families::{self, FAMILIES};
-use crate::offered::SERVICES;
+use crate::offered::{self, SERVICES};
 
 /// One service's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,60 @@ pub fn rows() -> Vec<Row> {
     }
     rows.sort_by_key(|row| row.service);
     rows
+}
+
+/// A resource that a Task may name, by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its ARN without the pattern's suffix. Names in braces stand for what is chosen.
+    pub resource: String,
+    /// The family that carries it out.
+    pub family: &'static str,
+    /// How a state may wait for it.
+    pub patterns: Vec<Pattern>,
+}
+
+/// All patterns that there are.
+const PATTERNS: [Pattern; 4] =
+    [Pattern::RequestResponse, Pattern::Job(1), Pattern::Job(2), Pattern::Callback];
+
+/// A pattern's name: `request-response`, else the suffix in ARNs.
+#[must_use]
+pub const fn pattern_name(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::RequestResponse => "request-response",
+        Pattern::Job(_) | Pattern::Callback => crate::arn::suffix(pattern),
+    }
+}
+
+/// Every resource that a Task may name, the optimized integrations by name first.
+#[must_use]
+pub fn entries() -> Vec<Entry> {
+    let entry = |family: &'static str, service: &str, action: &str, offers: &dyn Fn(Pattern) -> bool| Entry {
+        resource: format!("arn:aws:states:::{service}:{action}"),
+        family,
+        patterns: PATTERNS.into_iter().filter(|pattern| offers(*pattern)).collect(),
+    };
+    let mut entries = Vec::new();
+    for table in FAMILIES {
+        let of = |a: &Action| entry(table.family, table.service, a.name, &|p| a.offers(p));
+        entries.extend(table.actions.iter().map(of));
+    }
+    for service in SERVICES {
+        let of = |a: &offered::Action| entry(service.family, service.name, a.name, &|p| a.offers(p));
+        entries.extend(service.actions.iter().map(of));
+    }
+    entries.sort_by(|a, b| a.resource.cmp(&b.resource));
+    let calls = |pattern| matches!(pattern, Pattern::RequestResponse | Pattern::Callback);
+    entries.push(entry(families::SDK, "aws-sdk", "{SERVICE}:{ACTION}", &calls));
+    let waits = |pattern| pattern == Pattern::Job(1);
+    entries.push(entry(families::SDK, "aws-sdk", "{SERVICE}:{ACTION WITH A WAITER}", &waits));
+    entries.push(Entry {
+        resource: "arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}".to_owned(),
+        family: families::LAMBDA,
+        patterns: vec![Pattern::RequestResponse],
+    });
+    entries
 }
 
 /// The table as Markdown.

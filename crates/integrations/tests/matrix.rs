@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use newel_integrations::matrix::{markdown, rows};
+use newel_integrations::matrix::{entries, markdown, pattern_name, rows};
 
 /// Service, actions with `.sync`, actions with `.waitForTaskToken`, all actions.
 type Cells = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
@@ -83,4 +83,30 @@ fn the_page_shows_the_tables() {
         return;
     }
     assert_eq!(&page[begin..end], markdown(), "run this test with NEWEL_BLESS=1, and read what it wrote");
+}
+
+#[test]
+fn each_action_is_an_entry_with_its_patterns_and_family() {
+    let entries = entries();
+    let actions: usize = AWS.iter().map(|(.., all)| all.len()).sum();
+    assert_eq!(
+        entries.len(),
+        actions + 3,
+        "and those of the AWS SDK, with a waiter too, and of functions by their own ARN"
+    );
+    let find = |resource: &str| {
+        let entry = entries.iter().find(|entry| entry.resource == resource);
+        let entry = entry.unwrap_or_else(|| panic!("{resource}"));
+        (entry.family, entry.patterns.iter().map(|p| pattern_name(*p)).collect::<Vec<_>>())
+    };
+    let check = |resource, family, patterns: &[&str]| assert_eq!(find(resource), (family, patterns.to_vec()));
+    check("arn:aws:states:::batch:submitJob", "batch", &["request-response", ".sync"]);
+    check("arn:aws:states:::sqs:sendMessage", "messaging", &["request-response", ".waitForTaskToken"]);
+    check(
+        "arn:aws:states:::states:startExecution",
+        "states",
+        &["request-response", ".sync", ".sync:2", ".waitForTaskToken"],
+    );
+    check("arn:aws:states:::bedrockagentcore:invokeHarness", "bedrock", &["request-response"]);
+    check("arn:aws:states:::aws-sdk:{SERVICE}:{ACTION}", "sdk", &["request-response", ".waitForTaskToken"]);
 }

@@ -29,7 +29,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use newel_api::Local;
-use newel_engine::{Dispatch, Dispatcher, TaskEngine, TaskId};
+use newel_engine::{Dispatch, Dispatcher, FamilyPresence, TaskEngine, TaskId};
 use newel_integrations::Integrations;
 use newel_machine::{Event, Info};
 use tokio::runtime::Handle;
@@ -155,5 +155,9 @@ impl Dispatcher for Nested {
             self.watched.forget(task);
         }
         self.others.forget(tasks);
+    }
+
+    fn families(&self) -> Vec<FamilyPresence> {
+        self.others.families()
     }
 }

@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Run a definition against made-up answers, in no time.
     Test(Test),
+    /// Show what a Task may name, how it may wait, and which worker carries it out.
+    Integrations(Integrations),
+    /// Show the least IAM policy that a definition's Tasks need.
+    Iam(Iam),
     /// Run the orchestrator alone.
     Orchestrator(newel_orchestrator::cli::Arguments),
     /// Run the worker of one integration family.
@@ -304,6 +308,81 @@ pub(crate) struct Test {
     pub(crate) catalog: Option<PathBuf>,
 }
 
+/// Show what a Task may name, how it may wait, and which worker carries it out.
+///
+/// Without --endpoint it is what this release knows. With it the server is asked too: for the resources that workers registered,
+/// and for the families that have a worker now.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  newel integrations
+  newel integrations --json | jq '.integrations[] | select(.family == \"emr\")'
+  newel integrations --endpoint http://127.0.0.1:8084
+  newel integrations remove acme            what workers registered as arn:aws:states:::acme:*
+
+Exit codes: 0 done, 64 wrong usage, 65 refused by the server, 66 no such file, 69 server not reached."
+)]
+pub(crate) struct Integrations {
+    #[command(subcommand)]
+    pub(crate) command: Option<IntegrationsCommand>,
+    /// The gRPC address of a server to ask
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// File with the bearer token, if the server asks for one
+    #[arg(long, value_name = "FILE", env = "NEWEL_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum IntegrationsCommand {
+    /// Remove resources that workers registered; what runs goes on.
+    Remove(RemoveIntegration),
+}
+
+/// Remove resources that workers registered.
+///
+/// New definitions can't name them any more. Executions whose definition names them go on. A worker that brings them along
+/// registers them again when it connects.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RemoveIntegration {
+    /// A service, or one action of it: acme, acme:render
+    #[arg(value_name = "SERVICE[:ACTION]")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Show the least IAM policy that a definition's Tasks need.
+///
+/// Prints a policy document: what workers call to start, follow and end the Tasks, read and write the items of distributed Maps,
+/// assume the roles of Credentials, and pass the roles that parameters name. Resources are named where the definition says
+/// them, else "*". What Tasks under Credentials do is their role's business: --role prints its part. Remarks go to standard
+/// error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  newel iam order.asl.json > policy.json
+  aws iam put-role-policy --role-name order --policy-name newel --policy-document \"$(newel iam order.asl.json)\"
+  newel iam order.asl.json --role arn:aws:iam::111122223333:role/reports
+
+Exit codes: 0 done, 1 the definition is wrong, 66 no such file.")]
+pub(crate) struct Iam {
+    /// The definition, a file in the Amazon States Language
+    pub(crate) file: PathBuf,
+    /// The role of Credentials whose part is wanted, instead of the state machine's own
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role: Option<String>,
+    /// The packed models of AWS's services [default: $NEWEL_CATALOG, or aws-catalog.bin beside the program or in
+    /// /usr/share/newel]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+}
+
 /// Run the worker of one integration family.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
@@ -404,6 +483,19 @@ mod tests {
             read("newel restore b --force").unwrap(),
             Command::Restore(Restore { force: true, .. })
         ));
+        assert!(matches!(
+            read("newel integrations --json").unwrap(),
+            Command::Integrations(Integrations { command: None, endpoint: None, json: true, .. })
+        ));
+        assert!(matches!(
+            read("newel integrations remove acme:render --endpoint h:1").unwrap(),
+            Command::Integrations(Integrations {
+                command: Some(IntegrationsCommand::Remove(RemoveIntegration { name, .. })),
+                ..
+            }) if name == "acme:render"
+        ));
+        assert!(read("newel integrations remove").is_err());
+        assert!(matches!(read("newel iam f").unwrap(), Command::Iam(Iam { role: None, .. })));
         assert!(read("newel start").is_err());
     }
 }

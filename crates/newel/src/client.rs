@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use newel_proto::v1::integrations_service_client::IntegrationsServiceClient;
 use newel_proto::v1::workflows_service_client::WorkflowsServiceClient;
 use newel_runtime::SecretFile;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -19,6 +20,8 @@ const MAX_MESSAGE: usize = 256 << 20;
 
 /// A client that says who it is.
 pub(crate) type Client = WorkflowsServiceClient<InterceptedService<Channel, Identity>>;
+/// One that asks what workers serve.
+pub(crate) type IntegrationsClient = IntegrationsServiceClient<InterceptedService<Channel, Identity>>;
 
 /// What every call carries: the bearer token, and the account and region that are meant.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,18 @@ impl Interceptor for Identity {
 
 /// A client of the server. Connects when it is first used.
 pub(crate) fn connect(server: &Server) -> Result<Client, Failure> {
+    Ok(WorkflowsServiceClient::with_interceptor(channel(server)?, identity(server)?)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE))
+}
+
+/// As [`connect`], to ask what workers serve.
+pub(crate) fn connect_integrations(server: &Server) -> Result<IntegrationsClient, Failure> {
+    Ok(IntegrationsServiceClient::with_interceptor(channel(server)?, identity(server)?)
+        .max_decoding_message_size(MAX_MESSAGE))
+}
+
+fn channel(server: &Server) -> Result<Channel, Failure> {
     let address = if server.endpoint.contains("://") {
         server.endpoint.clone()
     } else {
@@ -47,9 +62,7 @@ pub(crate) fn connect(server: &Server) -> Result<Client, Failure> {
     if address.starts_with("https://") {
         endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;
     }
-    Ok(WorkflowsServiceClient::with_interceptor(endpoint.connect_lazy(), identity(server)?)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE))
+    Ok(endpoint.connect_lazy())
 }
 
 fn identity(server: &Server) -> Result<Identity, Failure> {

@@ -7,6 +7,8 @@ mod backup;
 mod client;
 mod dev;
 mod history;
+mod iam;
+mod integrations;
 mod position;
 mod progress;
 mod start;
@@ -68,6 +70,8 @@ fn command_line() -> ExitCode {
         Command::Validate(command) => validate::run(command),
         Command::Test(command) => test::run(command),
         Command::Apply(command) => client::block_on(apply::run(command)),
+        Command::Integrations(command) => client::block_on(integrations::run(command)),
+        Command::Iam(command) => iam::run(command),
         Command::Backup(command) => backup::take(command),
         Command::Restore(command) => backup::put_back(command),
         Command::Orchestrator(command) => return newel_orchestrator::cli::main_with(command),

@@ -3,7 +3,7 @@
 //! [`v1`] is what clients speak, [`worker`] what workers speak. The documentation of every message is in the `.proto`
 //! files and comes along. This crate holds nothing else: conversions live with whoever needs them.
 
-/// `newel.v1`: the Step Functions operations for gRPC clients.
+/// `newel.v1`: the Step Functions operations for gRPC clients, and what workers serve.
 #[allow(missing_docs, clippy::all, clippy::pedantic, reason = "generated code, documented in proto/")]
 pub mod v1 {
     tonic::include_proto!("newel.v1");

@@ -285,6 +285,14 @@ impl TaskEngine for Beside {
         }
         self.engine.family(task).await
     }
+
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), newel_engine::Error> {
+        self.engine.register(registrations).await
+    }
+
+    fn is_registered(&self, family: &str) -> bool {
+        self.engine.is_registered(family)
+    }
 }
 
 #[cfg(test)]

@@ -101,6 +101,8 @@ pub enum EntityKind {
     Activity = 2,
     /// A run of a distributed Map.
     MapRun = 3,
+    /// A Task resource that workers registered.
+    Resource = 4,
 }
 
 /// An entity that is looked up by its ARN and listed with its like: a version, an alias, an activity, a map run.

@@ -23,7 +23,7 @@
         "worker_tokens_dir" "/etc/newel/credentials/worker-tokens") -}}
 {{- $config := .Values.orchestrator.config -}}
 {{- include "newel.refuseOwned" (dict "config" $config "owned" $owned "where" "orchestrator.config") -}}
-{{- if not (include "newel.workers" . | fromJson) -}}
+{{- if not (or (include "newel.workers" . | fromJson) .Values.auth.ownFamilies) -}}
 {{- $_ := unset $owned.auth "worker_tokens_dir" -}}
 {{- end -}}
 {{- $defaults := dict "telemetry" (dict "log_format" "json") -}}

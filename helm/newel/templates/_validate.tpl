@@ -4,6 +4,11 @@
 {{- if and $persistence.existingClaim (not $persistence.enabled) -}}
 {{- fail "newel: orchestrator.persistence.existingClaim is given but orchestrator.persistence.enabled is false: enable it or drop the claim" -}}
 {{- end -}}
+{{- range $family, $secret := .Values.auth.ownFamilies -}}
+{{- if hasKey $.Values.workers $family -}}
+{{- fail (printf "newel: auth.ownFamilies.%s is a family of this chart's: give workers of your own another name" $family) -}}
+{{- end -}}
+{{- end -}}
 {{- $accounts := dict -}}
 {{- $components := dict "orchestrator" .Values.orchestrator -}}
 {{- range $family, $worker := include "newel.workers" . | fromJson -}}

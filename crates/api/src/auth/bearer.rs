@@ -118,6 +118,23 @@ impl GrpcAuth {
         }
     }
 
+    /// Lets a client pass that may change what isn't of one account: nobody is asked, or its token is bound to none.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` without a known token; `PERMISSION_DENIED` with one that is bound, or a worker's.
+    pub(crate) fn operator(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        if !self.is_secured() {
+            return Ok(());
+        }
+        match self.holder(metadata)? {
+            Holder::Client { account: None, region: None } => Ok(()),
+            Holder::Client { .. } => Err(Status::permission_denied(
+                "this is about every account: it takes a client's token that isn't bound to an account or region",
+            )),
+            Holder::Worker(_) => Err(Status::permission_denied("a worker's token is no client's")),
+        }
+    }
+
     fn holder(&self, metadata: &MetadataMap) -> Result<&Holder, Status> {
         let given = metadata
             .get("authorization")

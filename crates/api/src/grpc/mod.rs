@@ -1,7 +1,8 @@
-//! `newel.v1.WorkflowsService`: the same operations as messages.
+//! `newel.v1.WorkflowsService`: the same operations as messages; `newel.v1.IntegrationsService` in a module of its own.
 
 mod convert;
 mod event;
+mod integrations;
 mod members;
 mod watch;
 
@@ -16,6 +17,8 @@ use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
+
+pub(crate) use integrations::Integrations;
 
 use crate::GrpcAuth;
 use crate::metrics::Metrics;

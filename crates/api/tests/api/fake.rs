@@ -12,7 +12,7 @@ use newel_engine::request::{
     TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine,
     ValidateDefinition,
 };
-use newel_engine::{Error, ErrorKind, Workflows};
+use newel_engine::{Error, ErrorKind, FamilyPresence, Pattern, Registration, Served, Workflows};
 use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
@@ -116,8 +116,33 @@ fn page<T>(limit: usize, after: Option<&str>, item: impl Fn(u64) -> T) -> Page<T
     Page { items: items.into_iter().map(item).collect(), next }
 }
 
+/// A resource that a worker registered.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        service: "acme".into(),
+        action: "render".into(),
+        family: "acme".into(),
+        patterns: vec![Pattern::RequestResponse, Pattern::Job(1), Pattern::Callback],
+        schema: "{}".into(),
+    }
+}
+
 #[async_trait::async_trait]
 impl Workflows for Fake {
+    fn served(&self) -> Served {
+        let family = |family: &str, workers| FamilyPresence { family: family.into(), workers, queued: 3 };
+        Served { families: vec![family("acme", 0), family("batch", 2)], registered: vec![registration()] }
+    }
+
+    async fn remove_registrations(
+        &self,
+        service: &str,
+        action: Option<&str>,
+    ) -> Result<Vec<Registration>, Error> {
+        self.asked(format!("remove {service} {action:?}")).await?;
+        Ok(vec![registration()])
+    }
+
     async fn create_state_machine(&self, request: CreateStateMachine) -> Result<CreatedStateMachine, Error> {
         self.asked(format!("{request:?}")).await?;
         let version_arn = request.publish.then(|| VERSION.into());

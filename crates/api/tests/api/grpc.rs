@@ -3,6 +3,7 @@
 use newel_engine::ErrorKind;
 use newel_proto::v1 as pb;
 use newel_proto::v1::history_event::Details;
+use newel_proto::v1::integrations_service_client::IntegrationsServiceClient;
 use newel_proto::v1::workflows_service_client::WorkflowsServiceClient;
 use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
@@ -62,6 +63,37 @@ async fn state_machines() {
     let list = pb::ListStateMachinesRequest { max_results: 2, next_token: first.next_token };
     let second = client.list_state_machines(list).await.unwrap().into_inner();
     assert_eq!((first.state_machines.len(), second.state_machines.len(), second.next_token), (2, 1, None));
+}
+
+#[tokio::test]
+async fn what_workers_serve() {
+    let api = Api::start().await;
+    let mut client = IntegrationsServiceClient::new(api.channel().await);
+    let served = client.list_integrations(pb::ListIntegrationsRequest {}).await.unwrap().into_inner();
+    let families: Vec<_> = served.families.iter().map(|f| (&*f.family, f.workers, f.queued)).collect();
+    assert_eq!(families, [("acme", 0, 3), ("batch", 2, 3)]);
+    let [resource] = &served.resources[..] else { panic!("{served:?}") };
+    assert_eq!((&*resource.resource, &*resource.family), ("arn:aws:states:::acme:render", "acme"));
+    let patterns: Vec<_> = resource.patterns().collect();
+    assert_eq!(
+        patterns,
+        [
+            pb::IntegrationPattern::RequestResponse,
+            pb::IntegrationPattern::Sync,
+            pb::IntegrationPattern::WaitForTaskToken,
+        ]
+    );
+    let remove = |service: &str, action: Option<&str>| pb::RemoveIntegrationRequest {
+        service: service.into(),
+        action: action.map(Into::into),
+    };
+    let removed = client.remove_integration(remove("acme", Some("render"))).await.unwrap().into_inner();
+    assert_eq!(removed.resources, ["arn:aws:states:::acme:render"]);
+    assert_eq!(api.engine.last_call(), r#"remove acme Some("render")"#);
+    for nothing in [remove("", None), remove("acme", Some(""))] {
+        let refused = client.remove_integration(nothing).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
 }
 
 #[tokio::test]
@@ -322,7 +354,12 @@ async fn reflection_lists_the_services() {
     let answer = stream.next().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.iter().map(|service| &*service.name).collect();
-    for name in ["newel.v1.WorkflowsService", "newel.worker.v1.WorkerService", "grpc.health.v1.Health"] {
+    for name in [
+        "newel.v1.WorkflowsService",
+        "newel.v1.IntegrationsService",
+        "newel.worker.v1.WorkerService",
+        "grpc.health.v1.Health",
+    ] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
 }

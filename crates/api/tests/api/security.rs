@@ -2,6 +2,7 @@
 
 use newel_api::{AccessKeys, ClientToken, Credentials, WorkerToken};
 use newel_proto::v1 as pb;
+use newel_proto::v1::integrations_service_client::IntegrationsServiceClient;
 use newel_proto::v1::workflows_service_client::WorkflowsServiceClient;
 use newel_runtime::SecretFile;
 use tonic::{Code, Request};
@@ -91,6 +92,19 @@ async fn grpc_clients_need_a_client_token() {
         assert_eq!(refused.code(), code, "{token}");
     }
     assert_eq!(api.engine.calls(), 0);
+    let mut integrations = IntegrationsServiceClient::new(api.channel().await);
+    let remove = |token| {
+        let metadata = asked(token, &[]).into_parts().0;
+        let all = pb::RemoveIntegrationRequest { service: "acme".into(), action: None };
+        Request::from_parts(metadata, tonic::Extensions::default(), all)
+    };
+    for (token, code) in
+        [("", Code::Unauthenticated), ("worker", Code::PermissionDenied), ("client", Code::PermissionDenied)]
+    {
+        let refused = integrations.remove_integration(remove(token)).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{token}");
+    }
+    assert_eq!(api.engine.calls(), 0, "what is about every account isn't a bound token's");
     client.list_state_machines(asked("client", &[("newel-region", "eu-west-1")])).await.unwrap();
     let tenant = r#"Tenant { account: "111122223333", region: "eu-west-1" }"#;
     assert!(api.engine.last_call().contains(tenant), "{}", api.engine.last_call());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use newel_engine::{
-    Dispatch, DispatchKind, Dispatcher as _, Error, ErrorKind, Report, Settled, TaskEngine, TaskId,
+    Dispatch, DispatchKind, Dispatcher as _, Error, ErrorKind, Registration, Report, Settled, TaskEngine,
+    TaskId,
 };
 use newel_value::Str;
 use parking_lot::Mutex;
@@ -40,6 +41,7 @@ struct Table {
     failures: usize,
     /// Reports wait, and don't become durable.
     stuck: bool,
+    registered: Vec<Registration>,
 }
 
 /// See the module.
@@ -190,5 +192,21 @@ impl TaskEngine for FakeEngine {
     async fn family(&self, task: &TaskId) -> Result<Option<Str>, Error> {
         self.available()?;
         Ok(self.table.lock().open.get(task).map(|attempt| Arc::clone(&attempt.dispatch.family)))
+    }
+
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), Error> {
+        self.available()?;
+        if let Some(refused) = registrations.iter().find(|r| &*r.service == "batch") {
+            return Err(Error::new(
+                ErrorKind::Validation,
+                format!("'{}' is a name of AWS's", refused.service),
+            ));
+        }
+        self.table.lock().registered.extend(registrations);
+        Ok(())
+    }
+
+    fn is_registered(&self, family: &str) -> bool {
+        self.table.lock().registered.iter().any(|r| &*r.family == family)
     }
 }

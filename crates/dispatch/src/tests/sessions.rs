@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use newel_engine::{Dispatch, DispatchKind, Dispatcher as _, Report};
+use newel_proto::worker::v1 as wire;
 use newel_proto::worker::v1::session_request::Message as Request;
 use newel_proto::worker::v1::session_response::Message as Answer;
 use tokio::time::{Duration, Instant, sleep};
@@ -220,4 +221,40 @@ async fn a_task_of_a_family_that_has_no_worker_fails_at_once() {
     let mut a = Peer::connect(&hub, "a").await;
     engine.start(submits([1]));
     assert_eq!(a.dispatches().await, "1S");
+}
+
+fn bringing(service: &str, worker: &str) -> wire::Hello {
+    let resource = wire::ResourceRegistration {
+        service: service.into(),
+        action: "render".into(),
+        patterns: vec![wire::TaskPattern::RequestResponse.into()],
+        ..wire::ResourceRegistration::default()
+    };
+    wire::Hello { registrations: vec![resource], ..hello("batch", worker, 9, 9_000, &[]) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_resources_are_refused_has_no_session() {
+    let (hub, engine) = hub(Options::default());
+    let refused = Peer::greet(&hub, bringing("batch", "a")).await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, "'batch' is a name of AWS's"));
+    assert!(hub.stats().is_empty(), "{:?}", hub.stats());
+    engine.fail(1);
+    let refused = Peer::greet(&hub, bringing("acme", "a")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "it is to try again");
+    assert!(Peer::greet(&hub, bringing("acme", "a")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_family_that_registered_resources_wait_for_its_worker() {
+    let (hub, engine) = hub(Options { families: vec!["glue".to_owned()], ..Options::default() });
+    drop(Peer::greet(&hub, bringing("acme", "a")).await.unwrap());
+    settle().await;
+    assert_eq!(hub.families().iter().map(|known| known.workers).collect::<Vec<_>>(), [0]);
+    engine.start(submits([0]));
+    settle().await;
+    assert!(engine.reports().is_empty(), "{:?}", engine.reports());
+    assert_eq!(hub.families()[0].queued, 1);
+    let mut a = Peer::greet(&hub, bringing("acme", "a")).await.unwrap();
+    assert_eq!(a.dispatches().await, "0S");
 }

@@ -12,6 +12,7 @@ mod machines;
 mod map_runs;
 mod neighbours;
 mod redrive;
+mod registrations;
 mod sim;
 mod support;
 mod tasks;

@@ -67,6 +67,18 @@ pub const MODELLED: &[&str] = &[
     "sagemaker",
 ];
 
+/// The worker family of what distributed Maps read and write.
+const TRANSFERS: &str = "s3";
+/// The family of activities, which whoever polls serves.
+const ACTIVITY: &str = "activity";
+
+/// Whether a family is one of Newel's, so that it can't be of a worker from elsewhere.
+pub(crate) fn is_own(family: &str) -> bool {
+    let tables = FAMILIES.iter().map(|table| table.family);
+    let offered = crate::offered::SERVICES.iter().map(|service| service.family);
+    tables.chain(offered).chain([SDK, STATES, TRANSFERS, ACTIVITY]).any(|own| own == family)
+}
+
 /// The family that serves the actions of a service under `aws-sdk`.
 pub(crate) fn of_sdk(service: &str) -> &'static str {
     if service == "sfn" { STATES } else { SDK }

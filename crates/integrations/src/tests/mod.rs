@@ -1,7 +1,7 @@
 //! The tables at work, without the packed file.
 
 mod calls;
-mod models;
+pub(crate) mod models;
 mod parameters;
 mod results;
 

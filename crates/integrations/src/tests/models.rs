@@ -93,7 +93,7 @@ const DYNAMODB: &str = r#"{
     "String": {"type": "string"}, "Blob": {"type": "blob"}, "Boolean": {"type": "boolean"}
   }}"#;
 
-pub(super) fn integrations() -> Integrations {
+pub(crate) fn integrations() -> Integrations {
     let models = [("batch", BATCH), ("ecs", ECS), ("glue", GLUE), ("dynamodb", DYNAMODB)];
     let models = models.map(|(name, text)| (name, Value::parse(text).unwrap()));
     Integrations::new(Arc::new(

@@ -32,7 +32,7 @@ impl ToSql for EntityKind {
 impl FromSql for EntityKind {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let code = u8::column_result(value)?;
-        [Self::Version, Self::Alias, Self::Activity, Self::MapRun]
+        [Self::Version, Self::Alias, Self::Activity, Self::MapRun, Self::Resource]
             .into_iter()
             .find(|kind| *kind as u8 == code)
             .ok_or_else(|| FromSqlError::OutOfRange(i64::from(code)))

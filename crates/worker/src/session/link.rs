@@ -167,6 +167,7 @@ impl Link {
             resources: self.shared.adapter.resources(),
             credit: Some(wire::Credit { count: credit.count, bytes: credit.bytes }),
             held: offered.iter().map(TaskKey::to_wire).collect(),
+            ..wire::Hello::default()
         };
         (hello, offered)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use newel_asl::{Limits, Timestamp};
+use newel_asl::{Limits, ResourceCatalog, Timestamp};
 use newel_engine::request::{
     Configuration, CreateStateMachine, Execution, ExecutionsOf, GetHistory, ListExecutions, MachineType,
     StartExecution, StartedExecution, Tenant,
@@ -154,6 +154,12 @@ impl Fixture {
         let desk = Arc::new(Desk::default());
         let parts = Parts { dispatcher: Arc::clone(&desk) as Arc<dyn Dispatcher>, ..self.parts };
         Self { engine: Engine::start(parts.clone()).await.unwrap(), desk, store: self.store, parts }
+    }
+
+    /// As [`Self::restart`], with another catalog.
+    pub(crate) async fn restart_knowing(mut self, catalog: Arc<dyn ResourceCatalog>) -> Self {
+        self.parts.catalog = catalog;
+        self.restart().await
     }
 
     pub(crate) fn now(&self) -> Timestamp {
