@@ -20,6 +20,7 @@
 mod arn;
 mod catalog;
 pub mod descriptor;
+mod event;
 mod failure;
 pub mod families;
 mod integration;
@@ -35,6 +36,7 @@ mod sdk;
 mod tests;
 
 pub use catalog::Integrations;
+pub use event::{job_events, job_of_event};
 pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;
