@@ -63,8 +63,10 @@ def ended_job(sfn, moto, execution: str) -> str:
 def test_a_job_that_an_event_tells_of_ends_at_once_and_another_does_not(newel, moto, queue, seeded):
     sfn = newel.client()
     parameters = {"JobName": "told", "JobQueue": seeded.job_queue, "JobDefinition": seeded.job_definition}
-    arn = machine(sfn, single(task("batch:submitJob.sync", parameters)))
-    told, untold = start(sfn, arn), start(sfn, arn)
+    definition = single(task("batch:submitJob.sync", parameters))
+    told = start(sfn, machine(sfn, definition))
+    # Of another role, so that no call about the first job is one about the second as well.
+    untold = start(sfn, machine(sfn, definition, role="arn:aws:iam::000000000000:role/another"))
     first, second = ended_job(sfn, moto, told), ended_job(sfn, moto, untold)
     tell(moto, first)
     assert closed(sfn, told, seconds=30)["status"] == "SUCCEEDED"
