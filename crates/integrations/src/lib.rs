@@ -22,6 +22,7 @@
 mod arn;
 mod catalog;
 pub mod descriptor;
+mod event;
 mod failure;
 pub mod families;
 pub mod iam;
@@ -41,6 +42,7 @@ mod tests;
 mod waiter;
 
 pub use catalog::Integrations;
+pub use event::{job_events, job_of_event};
 pub use failure::{ServiceError, TaskFailure};
 pub use integration::{Integration, WireRequest};
 pub use job::JobRef;

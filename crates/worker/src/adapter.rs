@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use newel_aws_catalog::Catalog;
 use newel_value::Payload;
 
 use crate::attempt::{Attempt, ExternalRef, Identity};
@@ -48,6 +49,12 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     fn describe_group(&self, job: &ExternalRef) -> Arc<str> {
         let _ = job;
         "".into()
+    }
+
+    /// The models by which the kit itself calls AWS for the family: the queue of its services' events. None if no event tells of its
+    /// jobs.
+    fn event_models(&self) -> Option<Arc<Catalog>> {
+        None
     }
 
     /// How long after a start call a listing may still not show what it started.

@@ -20,6 +20,7 @@ mod backoff;
 pub mod cli;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod event_queue;
 mod executor;
 mod health;
 mod ledger;
@@ -36,7 +37,7 @@ pub use attempt::{Attempt, ExternalRef, Identity, Pattern, TaskKey};
 pub use health::READY;
 pub use optimized::{CallResult, Calls, Found, Modelled, NoTable, Optimized, Repeat, Service};
 pub use options::{
-    AssumeRole, AuthKind, AwsOptions, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, Options,
-    PollOptions, SourceOptions,
+    AssumeRole, AuthKind, AwsOptions, ClientAuth, ConnectionOptions, EventQueueOptions, HttpOptions,
+    OauthOptions, Options, PollOptions, SourceOptions,
 };
 pub use run::{Error, run};

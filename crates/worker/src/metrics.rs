@@ -11,6 +11,7 @@ use opentelemetry::{KeyValue, global};
 pub(crate) struct Metrics {
     family: &'static str,
     reports: Counter<u64>,
+    events: Counter<u64>,
     watched: Arc<AtomicI64>,
     sessions: Arc<AtomicI64>,
 }
@@ -36,6 +37,10 @@ impl Metrics {
                 .u64_counter("newel.worker.reports")
                 .with_description("Reports sent, by kind.")
                 .build(),
+            events: meter
+                .u64_counter("newel.worker.events")
+                .with_description("Messages of the queue of job events, by what became of them.")
+                .build(),
             watched: level("newel.worker.jobs.watched", "Jobs under watch."),
             sessions: level("newel.worker.sessions", "Open sessions."),
         }
@@ -43,6 +48,10 @@ impl Metrics {
 
     pub(crate) fn reported(&self, kind: &'static str) {
         self.reports.add(1, &[KeyValue::new("family", self.family), KeyValue::new("kind", kind)]);
+    }
+
+    pub(crate) fn event(&self, outcome: &'static str) {
+        self.events.add(1, &[KeyValue::new("family", self.family), KeyValue::new("outcome", outcome)]);
     }
 
     pub(crate) fn watched(&self, change: i64) {

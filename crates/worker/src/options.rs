@@ -1,5 +1,6 @@
 //! What can be configured about a worker.
 
+mod events;
 mod http;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use events::EventQueueOptions;
+pub(crate) use events::Queue;
 pub use http::{AuthKind, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, SourceOptions};
 
 /// A worker's configuration: section `worker` of the configuration file.
@@ -47,6 +50,8 @@ pub struct Options {
     pub listing_lag_seconds: u64,
     /// How often jobs are looked at.
     pub poll: PollOptions,
+    /// Queues of events that tell of jobs' ends.
+    pub events: EventQueueOptions,
     /// How AWS is called.
     pub aws: AwsOptions,
     /// How HTTP APIs and clusters are called: of the family `http` alone.
@@ -71,6 +76,7 @@ impl Default for Options {
             markers: true,
             listing_lag_seconds: 15,
             poll: PollOptions::default(),
+            events: EventQueueOptions::default(),
             aws: AwsOptions::default(),
             http: HttpOptions::default(),
         }
@@ -107,6 +113,7 @@ impl Options {
         if !(self.poll.calls_per_second > 0.0 && self.poll.burst >= 1.0) {
             return Err("worker.poll: calls_per_second and burst leave room for no call".to_owned());
         }
+        self.events.check()?;
         self.http.check()
     }
 

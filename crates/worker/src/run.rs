@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::Adapter;
+use crate::event_queue::EventQueue;
 use crate::executor::Executor;
 use crate::health;
 use crate::ledger::{Credit, Ledger};
@@ -44,6 +45,7 @@ pub enum Error {
 pub async fn run(options: Options, adapter: Arc<dyn Adapter>, shutdown: Shutdown) -> Result<(), Error> {
     options.check().map_err(Error::Options)?;
     let metrics = Metrics::new(adapter.family());
+    let queue = EventQueue::new(&options, &*adapter, &metrics).await.map_err(Error::Options)?;
     let credit = Credit { count: options.submit_credits, bytes: options.submit_credit_bytes };
     let ledger = Arc::new(Ledger::new(credit));
     let poller = Poller::new(Arc::clone(&adapter), Arc::clone(&ledger), metrics.clone(), &options);
@@ -73,6 +75,7 @@ pub async fn run(options: Options, adapter: Arc<dyn Adapter>, shutdown: Shutdown
 
     let stop = shared.stop.clone();
     let _guard = (stop.clone().drop_guard(), abandon.clone().drop_guard());
+    let listening = queue.map(|queue| tokio::spawn(queue.run(Arc::clone(&poller), shared.draining.clone())));
     let polling = tokio::spawn(poller.run(shared.draining.clone()));
     let sessions = session::run(Arc::clone(&shared));
     let health = async {
@@ -95,6 +98,9 @@ pub async fn run(options: Options, adapter: Arc<dyn Adapter>, shutdown: Shutdown
     tokio::try_join!(sessions, health, ending)?;
     // It ends with the drain; if it panicked there is nothing left to do about it.
     let _ = polling.await;
+    if let Some(listening) = listening {
+        let _ = listening.await;
+    }
     tracing::info!(family = shared.adapter.family(), "worker stopped");
     Ok(())
 }

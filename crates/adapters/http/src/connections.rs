@@ -1,7 +1,8 @@
-//! Connections: what an HTTP Task's `ConnectionArn` stands for. AWS keeps them in EventBridge and their secrets in Secrets
-//! Manager; here they are configured, and their secrets are in files or in the environment.
+//! Connections: what an HTTP Task's `ConnectionArn` stands for. Those that are configured have their secrets in files or in the
+//! environment; any other is looked for where AWS keeps them (`aws_connections.rs`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,8 @@ pub(crate) fn failure(kind: &str, cause: impl Into<String>) -> Failure {
 #[derive(Debug)]
 pub(crate) enum Source {
     Value(String),
+    /// A secret that was read elsewhere.
+    Held(Secret),
     File(SecretFile),
     Environment(String),
 }
@@ -46,6 +49,7 @@ impl Source {
     pub(crate) fn current(&self) -> Result<Secret, String> {
         match self {
             Self::Value(value) => Ok(Secret::new(value.as_str())),
+            Self::Held(secret) => Ok(secret.clone()),
             Self::File(file) => file.current().map_err(|error| error.to_string()),
             Self::Environment(name) => {
                 let value = std::env::var(name);
@@ -67,8 +71,9 @@ pub(crate) fn current(sources: &Sources) -> Result<Pairs, String> {
     sources.iter().map(|(name, source)| Ok((name.clone(), source.current()?.expose().to_owned()))).collect()
 }
 
+/// How calls are authorized.
 #[derive(Debug)]
-enum Auth {
+pub(crate) enum Auth {
     None,
     Basic { username: String, password: Source },
     ApiKey { name: String, key: Source },
@@ -78,14 +83,14 @@ enum Auth {
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    name: String,
-    arn: Option<String>,
-    accounts: Vec<String>,
-    hosts: Vec<HostPattern>,
-    auth: Auth,
-    headers: Sources,
-    query: Sources,
-    body: Sources,
+    pub(crate) name: String,
+    pub(crate) arn: Option<String>,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) hosts: Vec<HostPattern>,
+    pub(crate) auth: Auth,
+    pub(crate) headers: Sources,
+    pub(crate) query: Sources,
+    pub(crate) body: Sources,
 }
 
 /// What a connection adds to a call. Its values win.
@@ -230,7 +235,7 @@ fn name_of(arn: &str) -> &str {
 
 /// The connections of a worker.
 #[derive(Debug)]
-pub(crate) struct Connections(Vec<Connection>);
+pub(crate) struct Connections(Vec<Arc<Connection>>);
 
 impl Connections {
     /// # Errors
@@ -238,7 +243,7 @@ impl Connections {
     pub(crate) fn new(options: &BTreeMap<String, ConnectionOptions>) -> Result<Self, String> {
         options
             .iter()
-            .map(|(name, options)| Connection::new(name, options))
+            .map(|(name, options)| Connection::new(name, options).map(Arc::new))
             .collect::<Result<_, _>>()
             .map(Self)
     }
@@ -247,7 +252,7 @@ impl Connections {
     ///
     /// # Errors
     /// `Events.ConnectionResource.…` when there is none or the task may not use it.
-    pub(crate) fn find(&self, arn: &str, account: &str, host: &str) -> Result<&Connection, Failure> {
+    pub(crate) fn find(&self, arn: &str, account: &str, host: &str) -> Result<Arc<Connection>, Failure> {
         // One that is named by its ARN is meant before one that has only the name.
         let by_arn = self.0.iter().find(|connection| connection.arn.as_deref() == Some(arn));
         let found = by_arn.or_else(|| self.0.iter().find(|connection| connection.is(arn)));
@@ -266,7 +271,12 @@ impl Connections {
             let cause = format!("The connection {} may not be used to call {host}.", connection.name);
             return Err(failure("AccessDenied", cause));
         }
-        Ok(connection)
+        Ok(Arc::clone(connection))
+    }
+
+    /// Whether one is configured that tasks mean by `arn`.
+    pub(crate) fn knows(&self, arn: &str) -> bool {
+        self.0.iter().any(|connection| connection.is(arn))
     }
 }
 

@@ -12,6 +12,7 @@
 //! * HTTP-4: a connection's values are sent only to hosts and for accounts it is meant for, and never logged.
 
 mod api_gateway;
+mod aws_connections;
 mod client;
 mod connections;
 mod form;
@@ -37,11 +38,13 @@ use newel_value::Value;
 use newel_worker::aws::Aws;
 use newel_worker::cli::Arguments;
 use newel_worker::{
-    Adapter, Attempt, CallFailure, ExternalRef, Failure, JobState, Options, Reconciled, Submission, WatchKey,
+    Adapter, Attempt, CallFailure, ExternalRef, Failure, JobState, Modelled, Options, Reconciled, Submission,
+    WatchKey,
 };
 use url::Url;
 
 use crate::api_gateway::ApiGateway;
+use crate::aws_connections::AwsConnections;
 use crate::client::Client;
 use crate::connections::Connections;
 use crate::guard::Guard;
@@ -139,11 +142,13 @@ impl Http {
                 Some((url, client))
             }
         };
+        let in_aws = AwsConnections::new(Modelled::new(Arc::clone(integrations.catalog())));
+        let connections = Connections::new(&http.connections)?;
         Ok(Self {
             integrations,
             aws: Aws::load(options.aws.clone()).await,
             client: Client::new(Guard::new(&http.allow)?, resolver, tls, http.plain_http),
-            tasks: HttpTasks::new(Connections::new(&http.connections)?, timeout, http.max_redirects),
+            tasks: HttpTasks::new(connections, in_aws, timeout, http.max_redirects),
             apis: ApiGateway::new(timeout, emulator),
             clusters: Clusters { timeout, markers: options.markers },
         })
@@ -152,7 +157,7 @@ impl Http {
     async fn start(&self, attempt: &Attempt) -> Result<Submission, Failure> {
         let (action, parameters) = self.asked(attempt)?;
         match action {
-            Action::HttpTask => self.tasks.submit(&self.client, attempt, &parameters).await,
+            Action::HttpTask => self.tasks.submit(&self.client, &self.aws, attempt, &parameters).await,
             Action::ApiGateway => self.apis.submit(&self.client, &self.aws, attempt, &parameters).await,
             Action::ClusterCall => self.clusters.call(&self.client, &self.aws, attempt, &parameters).await,
             Action::ClusterJob => self.clusters.run_job(&self.client, &self.aws, attempt, &parameters).await,

@@ -75,6 +75,18 @@ impl Oauth {
         }
     }
 
+    /// As [`Self::new`], of what is read elsewhere: the client's id and secret; headers, query parameters and form fields.
+    pub(crate) fn of(
+        url: String,
+        method: &str,
+        (client_id, client_secret): (String, Source),
+        [headers, query, body]: [Sources; 3],
+    ) -> Self {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
+        let (client_auth, kept) = (ClientAuth::default(), Mutex::new(None));
+        Self { url, method, client_id, client_secret, client_auth, headers, query, body, kept }
+    }
+
     /// A token that is valid as far as is known. `refused` is one that isn't.
     ///
     /// # Errors

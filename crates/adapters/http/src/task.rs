@@ -1,5 +1,6 @@
 //! HTTP Tasks: `http:invoke`. <https://docs.aws.amazon.com/step-functions/latest/dg/call-https-apis.html>
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,12 +8,14 @@ use http::header::{CONTENT_TYPE, HeaderValue, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode};
 use newel_runtime::Secret;
 use newel_value::{Payload, Value};
+use newel_worker::aws::Aws;
 use newel_worker::{Attempt, Failure, Submission};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::aws_connections::AwsConnections;
 use crate::client::{Call, Client, Fault, Limits, Reply};
-use crate::connections::{Additions, Connections, merged_body};
+use crate::connections::{Additions, Connection, Connections, merged_body};
 use crate::form::{self, ArrayFormat};
 use crate::parameters::{Pairs, Parameters, add_query, headers, invalid, query};
 use crate::redirect;
@@ -27,6 +30,7 @@ const BINARY: &[&str] = &["image/", "video/", "audio/"];
 #[derive(Debug)]
 pub(crate) struct HttpTasks {
     connections: Connections,
+    in_aws: AwsConnections,
     timeout: Duration,
     max_redirects: u32,
 }
@@ -95,8 +99,27 @@ fn array_format(transform: Option<&Value>) -> Result<Option<ArrayFormat>, Failur
 }
 
 impl HttpTasks {
-    pub(crate) const fn new(connections: Connections, timeout: Duration, max_redirects: u32) -> Self {
-        Self { connections, timeout, max_redirects }
+    pub(crate) const fn new(
+        connections: Connections,
+        in_aws: AwsConnections,
+        timeout: Duration,
+        max_redirects: u32,
+    ) -> Self {
+        Self { connections, in_aws, timeout, max_redirects }
+    }
+
+    /// The connection that a task names: the one that is configured, else the one in AWS.
+    async fn connection(
+        &self,
+        aws: &Aws,
+        attempt: &Attempt,
+        named: &str,
+        host: &str,
+    ) -> Result<Arc<Connection>, Failure> {
+        if self.connections.knows(named) || !named.starts_with("arn:") {
+            return self.connections.find(named, &attempt.identity.account, host);
+        }
+        self.in_aws.find(aws, attempt, named).await
     }
 
     /// Carries out an attempt.
@@ -106,6 +129,7 @@ impl HttpTasks {
     pub(crate) async fn submit(
         &self,
         client: &Client,
+        aws: &Aws,
         attempt: &Attempt,
         parameters: &Value,
     ) -> Result<Submission, Failure> {
@@ -114,7 +138,7 @@ impl HttpTasks {
         let url = client.endpoint(task.endpoint).map_err(invalid)?;
         let identity = &attempt.identity;
         let host = url.host_str().unwrap_or_default();
-        let connection = self.connections.find(task.connection, &identity.account, host)?;
+        let connection = self.connection(aws, attempt, task.connection, host).await?;
         let mut refused: Option<Secret> = None;
         loop {
             let additions = connection.additions(client, deadline, refused.as_ref()).await?;

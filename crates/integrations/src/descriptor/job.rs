@@ -38,6 +38,19 @@ pub struct Describe {
     pub id: Option<&'static str>,
     /// Codes of errors that say that there is no such job.
     pub missing: &'static [&'static str],
+    /// What tells on the default event bus that a job has changed, where the service sends such events.
+    pub event: Option<JobEvent>,
+}
+
+/// An EventBridge event about a job. It is only a hint: what became of the job is what the describe call says.
+#[derive(Clone, Copy, Debug)]
+pub struct JobEvent {
+    /// Its `source`: `aws.batch`.
+    pub source: &'static str,
+    /// Its `detail-type`: `Batch Job State Change`.
+    pub detail_type: &'static str,
+    /// JSON pointer to the job's id in the event's `detail`. Where that is an ARN and the id is none, the id follows the last slash.
+    pub id: &'static str,
 }
 
 /// A call that describes several jobs of a scope.
@@ -147,7 +160,7 @@ pub(crate) const fn one(
     job: &'static str,
     missing: &'static [&'static str],
 ) -> Describe {
-    Describe { operation, scope: None, ids: Ids::One(id), jobs: job, id: None, missing }
+    Describe { operation, scope: None, ids: Ids::One(id), jobs: job, id: None, missing, event: None }
 }
 
 /// The call that cancels one job: the operation, and the member that takes its id.
@@ -159,6 +172,18 @@ impl Describe {
     /// Within a scope, which this member takes.
     pub(crate) const fn within(self, scope: &'static str) -> Self {
         Self { scope: Some(scope), ..self }
+    }
+}
+
+impl Describe {
+    /// With the event that tells of its jobs: source, detail type, and the pointer to the job's id in the detail.
+    pub(crate) const fn told_by(
+        self,
+        source: &'static str,
+        detail_type: &'static str,
+        id: &'static str,
+    ) -> Self {
+        Self { event: Some(JobEvent { source, detail_type, id }), ..self }
     }
 }
 

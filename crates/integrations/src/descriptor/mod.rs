@@ -13,7 +13,7 @@ use newel_value::Value;
 use crate::TaskFailure;
 
 pub(crate) use action::{call, own};
-pub use job::{Cancel, Describe, Ending, Ids, Job, JobResult, Several, Sweep, Verdict};
+pub use job::{Cancel, Describe, Ending, Ids, Job, JobEvent, JobResult, Several, Sweep, Verdict};
 pub(crate) use job::{cancelled, one};
 pub use own::{Field, Lookup, Parameters, Stored};
 pub(crate) use own::{optional, required};

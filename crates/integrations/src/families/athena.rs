@@ -26,7 +26,11 @@ const START_QUERY: Action =
     call("startQueryExecution", "StartQueryExecution").token("ClientRequestToken", 128).waits(Job {
         id: Source::Answer("/QueryExecutionId"),
         scope: None,
-        describe: one("GetQueryExecution", "QueryExecutionId", "/QueryExecution", MISSING),
+        describe: one("GetQueryExecution", "QueryExecutionId", "/QueryExecution", MISSING).told_by(
+            "aws.athena",
+            "Athena Query State Change",
+            "/queryExecutionId",
+        ),
         several: Some(Several::Batch(Describe {
             operation: "BatchGetQueryExecution",
             scope: None,
@@ -34,6 +38,7 @@ const START_QUERY: Action =
             jobs: "/QueryExecutions",
             id: Some("QueryExecutionId"),
             missing: &[],
+            event: None,
         })),
         cancel: Some(cancelled("StopQueryExecution", "QueryExecutionId")),
         result: JobResult::wrapped("QueryExecution", "QueryExecution"),

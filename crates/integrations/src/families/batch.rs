@@ -4,7 +4,8 @@ use newel_asl::catalog::Pattern;
 use newel_value::{Object, Value};
 
 use crate::descriptor::{
-    Action, Cancel, Describe, Ending, Family, Idempotency, Ids, Job, JobResult, Source, call, cancelled,
+    Action, Cancel, Describe, Ending, Family, Idempotency, Ids, Job, JobEvent, JobResult, Source, call,
+    cancelled,
 };
 use crate::marker;
 
@@ -30,6 +31,11 @@ const SUBMIT_JOB: Action = Action {
             jobs: "/jobs",
             id: Some("jobId"),
             missing: &[],
+            event: Some(JobEvent {
+                source: "aws.batch",
+                detail_type: "Batch Job State Change",
+                id: "/jobId",
+            }),
         },
         several: None,
         cancel: Some(Cancel { reason: Some("reason"), ..cancelled("TerminateJob", "jobId") }),

@@ -32,7 +32,8 @@ const CUSTOMIZE: Action = call("createModelCustomizationJob", "CreateModelCustom
     .waits(Job {
         id: Source::Answer("/jobArn"),
         scope: None,
-        describe: one("GetModelCustomizationJob", "jobIdentifier", "", &["ResourceNotFoundException"]),
+        describe: one("GetModelCustomizationJob", "jobIdentifier", "", &["ResourceNotFoundException"])
+            .told_by("aws.bedrock", "Model Customization Job State Change", "/jobArn"),
         several: None,
         cancel: Some(cancelled("StopModelCustomizationJob", "jobIdentifier")),
         result: JobResult::bare("GetModelCustomizationJobResponse"),

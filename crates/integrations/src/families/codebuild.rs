@@ -31,7 +31,11 @@ const fn starts(name: &'static str, operation: &'static str) -> Action {
 
 const BUILD: Job = job(
     Source::Answer("/build/id"),
-    described("BatchGetBuilds", "/builds"),
+    described("BatchGetBuilds", "/builds").told_by(
+        "aws.codebuild",
+        "CodeBuild Build State Change",
+        "/build-id",
+    ),
     cancelled("StopBuild", "id"),
     JobResult::wrapped("Build", "Build"),
     "/buildStatus",
@@ -46,7 +50,15 @@ const BUILD_BATCH: Job = job(
 );
 
 const fn described(operation: &'static str, jobs: &'static str) -> Describe {
-    Describe { operation, scope: None, ids: Ids::Many("ids", 100), jobs, id: Some("id"), missing: &[] }
+    Describe {
+        operation,
+        scope: None,
+        ids: Ids::Many("ids", 100),
+        jobs,
+        id: Some("id"),
+        missing: &[],
+        event: None,
+    }
 }
 
 const fn job(id: Source, describe: Describe, cancel: Cancel, result: JobResult, status: &'static str) -> Job {

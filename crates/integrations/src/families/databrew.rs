@@ -15,7 +15,11 @@ pub(super) const FAMILY: Family = Family {
 const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").waits(Job {
     id: Source::Answer("/RunId"),
     scope: Some(Source::Request("/Name")),
-    describe: one("DescribeJobRun", "RunId", "", &["ResourceNotFoundException"]).within("Name"),
+    describe: one("DescribeJobRun", "RunId", "", &["ResourceNotFoundException"]).within("Name").told_by(
+        "aws.databrew",
+        "DataBrew Job State Change",
+        "/jobRunId",
+    ),
     several: None,
     cancel: Some(cancelled("StopJobRun", "RunId").within("Name")),
     result: JobResult::bare("DescribeJobRunResponse"),

@@ -5,7 +5,7 @@ use newel_value::Value;
 
 use crate::TaskFailure;
 use crate::descriptor::{
-    Action, Cancel, Describe, Ending, Family, Ids, Job, JobResult, Source, call, cancelled,
+    Action, Cancel, Describe, Ending, Family, Ids, Job, JobEvent, JobResult, Source, call, cancelled,
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -34,6 +34,7 @@ const RUN_TASK: Action = call("runTask", "RunTask")
             jobs: "/tasks",
             id: Some("taskArn"),
             missing: &["ClusterNotFoundException"],
+            event: Some(JobEvent { source: "aws.ecs", detail_type: "ECS Task State Change", id: "/taskArn" }),
         },
         several: None,
         cancel: Some(Cancel { reason: Some("reason"), ..cancelled("StopTask", "task").within("cluster") }),

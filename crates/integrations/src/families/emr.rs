@@ -77,7 +77,11 @@ pub(super) const FAMILY: Family = Family {
 /// What EMR answers when it doesn't know a cluster or step: the request holds nothing else that could be wrong.
 const MISSING: &[&str] = &["InvalidRequestException"];
 
-const DESCRIBE_CLUSTER: Describe = one("DescribeCluster", "ClusterId", "/Cluster", MISSING);
+const DESCRIBE_CLUSTER: Describe = one("DescribeCluster", "ClusterId", "/Cluster", MISSING).told_by(
+    "aws.emr",
+    "EMR Cluster State Change",
+    "/clusterId",
+);
 
 const CREATE_CLUSTER: Action = call("createCluster", "RunJobFlow")
     .refusing(refuse_what_ends_the_cluster)
@@ -119,7 +123,11 @@ const ADD_STEP: Action = own(
 .waits(Job {
     id: Source::Answer("/StepIds/0"),
     scope: Some(Source::Request("/JobFlowId")),
-    describe: one("DescribeStep", "StepId", "/Step", MISSING).within("ClusterId"),
+    describe: one("DescribeStep", "StepId", "/Step", MISSING).within("ClusterId").told_by(
+        "aws.emr",
+        "EMR Step Status Change",
+        "/stepId",
+    ),
     several: None,
     cancel: Some(Cancel {
         operation: "CancelSteps",

@@ -31,7 +31,11 @@ const DELETE_CLUSTER: Action = call("deleteVirtualCluster", "DeleteVirtualCluste
 const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").token("clientToken", 64).waits(Job {
     id: Source::Answer("/id"),
     scope: Some(Source::Request("/virtualClusterId")),
-    describe: one("DescribeJobRun", "id", "/jobRun", MISSING).within("virtualClusterId"),
+    describe: one("DescribeJobRun", "id", "/jobRun", MISSING).within("virtualClusterId").told_by(
+        "aws.emr-containers",
+        "EMR Job Run State Change",
+        "/id",
+    ),
     several: None,
     cancel: Some(cancelled("CancelJobRun", "id").within("virtualClusterId")),
     result: JobResult::wrapped("JobRun", "JobRun"),

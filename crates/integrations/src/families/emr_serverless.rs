@@ -27,6 +27,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 const APPLICATION: &str = "applicationId";
+const SOURCE: &str = "aws.emr-serverless";
 const MISSING: &[&str] = &["ResourceNotFoundException"];
 
 /// The job that an action on an application waits for. Only its end is failure: the state that it is in when the action
@@ -35,7 +36,11 @@ const fn application(succeeded: &'static [&'static str], cancel: Option<Cancel>)
     Job {
         id: Source::Request("/applicationId"),
         scope: None,
-        describe: one("GetApplication", APPLICATION, "/application", MISSING),
+        describe: one("GetApplication", APPLICATION, "/application", MISSING).told_by(
+            SOURCE,
+            "EMR Serverless Application State Change",
+            "/applicationId",
+        ),
         several: None,
         cancel,
         result: JobResult::wrapped("Application", "Application"),
@@ -67,7 +72,11 @@ const CANCEL_JOB_RUN: Action = call("cancelJobRun", "CancelJobRun").natural().wa
 const JOB_RUN: Job = Job {
     id: Source::Request("/jobRunId"),
     scope: Some(Source::Request("/applicationId")),
-    describe: one("GetJobRun", "jobRunId", "/jobRun", MISSING).within(APPLICATION),
+    describe: one("GetJobRun", "jobRunId", "/jobRun", MISSING).within(APPLICATION).told_by(
+        SOURCE,
+        "EMR Serverless Job Run State Change",
+        "/jobRunId",
+    ),
     several: None,
     cancel: None,
     result: JobResult::wrapped("JobRun", "JobRun"),

@@ -24,7 +24,9 @@ const START_JOB_RUN: Action = Action {
     ..call("startJobRun", "StartJobRun").waits(Job {
         id: Source::Answer("/JobRunId"),
         scope: Some(Source::Request("/JobName")),
-        describe: one("GetJobRun", "RunId", "/JobRun", &["EntityNotFoundException"]).within("JobName"),
+        describe: one("GetJobRun", "RunId", "/JobRun", &["EntityNotFoundException"])
+            .within("JobName")
+            .told_by("aws.glue", "Glue Job State Change", "/jobRunId"),
         several: Some(Several::Sweep(Sweep {
             operation: "GetJobRuns",
             scope: "JobName",

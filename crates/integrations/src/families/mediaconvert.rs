@@ -19,7 +19,11 @@ const CREATE_JOB: Action =
     call("createJob", "CreateJob").token("clientRequestToken", 64).completed(add_managed_by).waits(Job {
         id: Source::Answer("/job/id"),
         scope: None,
-        describe: one("GetJob", "Id", "/job", &["NotFoundException"]),
+        describe: one("GetJob", "Id", "/job", &["NotFoundException"]).told_by(
+            "aws.mediaconvert",
+            "MediaConvert Job State Change",
+            "/jobId",
+        ),
         several: None,
         cancel: Some(cancelled("CancelJob", "Id")),
         result: JobResult::wrapped("Job", "Job"),

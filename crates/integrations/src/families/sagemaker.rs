@@ -3,7 +3,9 @@
 use newel_asl::catalog::Pattern;
 use newel_value::{Object, Value};
 
-use crate::descriptor::{Action, Ending, Family, Idempotency, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{
+    Action, Describe, Ending, Family, Idempotency, Job, JobEvent, JobResult, Source, call, cancelled, one,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "sagemaker",
@@ -18,30 +20,36 @@ pub(super) const FAMILY: Family = Family {
             ("DescribeTrainingJob", "StopTrainingJob", "TrainingJobName"),
             "DescribeTrainingJobResponse",
             "/TrainingJobStatus",
+            event("SageMaker Training Job State Change", "/TrainingJobName"),
         )),
         starts("createTransformJob", "CreateTransformJob").waits(job(
             Source::Request("/TransformJobName"),
             ("DescribeTransformJob", "StopTransformJob", "TransformJobName"),
             "DescribeTransformJobResponse",
             "/TransformJobStatus",
+            event("SageMaker Transform Job State Change", "/TransformJobName"),
         )),
         starts("createProcessingJob", "CreateProcessingJob").waits(job(
             Source::Request("/ProcessingJobName"),
             ("DescribeProcessingJob", "StopProcessingJob", "ProcessingJobName"),
             "DescribeProcessingJobResponse",
             "/ProcessingJobStatus",
+            event("SageMaker Processing Job State Change", "/ProcessingJobName"),
         )),
         starts("createHyperParameterTuningJob", "CreateHyperParameterTuningJob").waits(job(
             Source::Request("/HyperParameterTuningJobName"),
             ("DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob", "HyperParameterTuningJobName"),
             "DescribeHyperParameterTuningJobResponse",
             "/HyperParameterTuningJobStatus",
+            event("SageMaker HyperParameter Tuning Job State Change", "/HyperParameterTuningJobName"),
         )),
         starts("createLabelingJob", "CreateLabelingJob").waits(job(
             Source::Request("/LabelingJobName"),
             ("DescribeLabelingJob", "StopLabelingJob", "LabelingJobName"),
             "DescribeLabelingJobResponse",
             "/LabelingJobStatus",
+            // Its events name workers' tasks too, and the documentation doesn't say how to tell them.
+            None,
         )),
         call("createEndpoint", "CreateEndpoint"),
         call("createEndpointConfig", "CreateEndpointConfig"),
@@ -59,17 +67,23 @@ const fn starts(name: &'static str, operation: &'static str) -> Action {
     Action { idempotency: named, ..call(name, operation).completed(add_managed_by) }
 }
 
+/// The event about a job, and where its name is.
+const fn event(detail_type: &'static str, id: &'static str) -> Option<JobEvent> {
+    Some(JobEvent { source: "aws.sagemaker", detail_type, id })
+}
+
 /// A job that the operations to describe and to stop it take by this member.
 const fn job(
     id: Source,
     (describe, stop, name): (&'static str, &'static str, &'static str),
     shape: &'static str,
     status: &'static str,
+    event: Option<JobEvent>,
 ) -> Job {
     Job {
         id,
         scope: None,
-        describe: one(describe, name, "", MISSING),
+        describe: Describe { event, ..one(describe, name, "", MISSING) },
         several: None,
         cancel: Some(cancelled(stop, name)),
         result: JobResult::bare(shape),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use newel_aws_catalog::Catalog;
 use newel_integrations::descriptor::{Family, Idempotency};
 use newel_integrations::{Integration, Integrations, JobRef, TaskFailure};
 
@@ -149,6 +150,11 @@ impl<S: Service> Adapter for Optimized<S> {
 
     fn describe_group(&self, job: &ExternalRef) -> Arc<str> {
         job_ref(job).scope.unwrap_or_else(|| "".into())
+    }
+
+    fn event_models(&self) -> Option<Arc<Catalog>> {
+        let tells = newel_integrations::job_events(self.family).next().is_some();
+        tells.then(|| Arc::clone(self.integrations.catalog()))
     }
 
     fn listing_lag(&self) -> Duration {

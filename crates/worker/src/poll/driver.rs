@@ -1,5 +1,6 @@
 //! Makes the calls that the schedule asks for, and turns answers into reports.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -40,6 +41,8 @@ struct State {
     schedule: Schedule,
     jobs: FxHashMap<u64, Watched>,
     numbers: FxHashMap<TaskKey, u64>,
+    /// Jobs by their ids, which several attempts may have in common.
+    ids: BTreeSet<(Arc<str>, u64)>,
     next: u64,
 }
 
@@ -73,6 +76,7 @@ impl Poller {
                 schedule,
                 jobs: FxHashMap::default(),
                 numbers: FxHashMap::default(),
+                ids: BTreeSet::new(),
                 next: 0,
             }),
             changed: Notify::new(),
@@ -101,6 +105,7 @@ impl Poller {
         let number = state.next;
         state.next += 1;
         state.numbers.insert(attempt.task.clone(), number);
+        state.ids.insert((id_of(&job), number));
         let watched = Watched {
             task: attempt.task.clone(),
             job,
@@ -112,6 +117,23 @@ impl Poller {
         state.schedule.add(number, Place { key, limit }, born, at_most, now);
         self.metrics.watched(1);
         self.changed.notify_one();
+    }
+
+    /// Something is said to have happened to a job: it is looked at soon. Whether anybody watches it.
+    pub(crate) fn hasten(&self, id: &str) -> bool {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let id: Arc<str> = id.into();
+        let range = (Arc::clone(&id), 0)..=(id, u64::MAX);
+        let numbers: Vec<u64> = state.ids.range(range).map(|(_, number)| *number).collect();
+        for &number in &numbers {
+            state.schedule.hasten(number, now);
+        }
+        drop(state);
+        if !numbers.is_empty() {
+            self.changed.notify_one();
+        }
+        !numbers.is_empty()
     }
 
     /// Lets an attempt's job go.
@@ -256,10 +278,17 @@ impl Poller {
 impl State {
     fn remove(&mut self, task: &TaskKey) -> bool {
         let Some(number) = self.numbers.remove(task) else { return false };
-        self.jobs.remove(&number);
+        if let Some(watched) = self.jobs.remove(&number) {
+            self.ids.remove(&(id_of(&watched.job), number));
+        }
         self.schedule.remove(number);
         true
     }
+}
+
+/// A job's id: the first word of its external ref, as tables write it.
+fn id_of(job: &ExternalRef) -> Arc<str> {
+    job.as_str().split(' ').next().unwrap_or_default().into()
 }
 
 fn millis(duration: Duration) -> Millis {

@@ -7,7 +7,8 @@
 //!
 //! Invariants:
 //! * POLL-1: a job is in one call at a time, and is due again after every call, whatever became of the call.
-//! * POLL-2: a group's rounds are at least nine tenths of the young interval apart.
+//! * POLL-2: a group's rounds are at least nine tenths of the young interval apart, or a second where an event told of one of its
+//!   jobs.
 //! * POLL-3: an identity's calls, over all its groups, keep to its token bucket; after a throttle, groups take turns.
 
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ type Job = u64;
 const SHORTEST: f64 = 0.9;
 /// What is due this much of a young interval after a round is taken along in it.
 const TAKE_ALONG: f64 = 0.5;
+/// How far apart rounds are that events ask for.
+const WOKEN_APART: Millis = 1_000;
 /// The longest wait after failed calls.
 const LONGEST_RETRY: Millis = 60_000;
 
@@ -69,6 +72,8 @@ struct Watched {
     at_most: Option<Millis>,
     /// When it is due; `None` while a call covers it.
     due: Option<Millis>,
+    /// Something happened to it while a call covered it, which that call may not show.
+    woken: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +82,8 @@ struct Group {
     limit: usize,
     due: BTreeSet<(Millis, Job)>,
     size: usize,
+    /// When its latest round began.
+    round_at: Millis,
     /// No round before this.
     not_before: Millis,
     failures: u32,
@@ -138,7 +145,7 @@ impl Schedule {
         } else {
             now + self.jittered(wait)
         };
-        self.jobs.insert(job, Watched { group, born, at_most, due: Some(due) });
+        self.jobs.insert(job, Watched { group, born, at_most, due: Some(due), woken: false });
         if let Some(group) = self.groups.get_mut(&group) {
             group.due.insert((due, job));
             group.size += 1;
@@ -159,6 +166,23 @@ impl Schedule {
         } else {
             self.wake(watched.group);
         }
+    }
+
+    /// Something happened to a job: it is due at once.
+    pub(crate) fn hasten(&mut self, job: u64, now: Millis) {
+        let Some(watched) = self.jobs.get_mut(&job) else { return };
+        let Some(group) = self.groups.get_mut(&watched.group) else { return };
+        group.not_before = group.not_before.min(group.round_at + WOKEN_APART);
+        match watched.due {
+            Some(due) => {
+                group.due.remove(&(due, job));
+                group.due.insert((now.min(due), job));
+                watched.due = Some(now.min(due));
+            }
+            None => watched.woken = true,
+        }
+        let id = watched.group;
+        self.wake(id);
     }
 
     /// When to call [`Self::take_due`] next.
@@ -216,23 +240,28 @@ impl Schedule {
         if watched.group != group || watched.due.is_some() {
             return;
         }
-        let interval = self.interval(watched.born, watched.at_most, now);
+        let (interval, woken) = (self.interval(watched.born, watched.at_most, now), watched.woken);
         let due = match at {
             Some(at) => at,
+            None if woken => now,
             // Counted from the round, not from the answer, so that a slow answer doesn't stretch the interval.
             None => self.round_start(group).unwrap_or(now).min(now) + self.jittered(interval),
         };
         if let Some(watched) = self.jobs.get_mut(&job) {
             watched.due = Some(due);
+            watched.woken = false;
         }
         if let Some(group) = self.groups.get_mut(&group) {
+            if woken && at.is_none() {
+                group.not_before = group.not_before.min(group.round_at + WOKEN_APART);
+            }
             group.due.insert((due, job));
         }
     }
 
     /// When a group's latest round began.
     fn round_start(&self, group: u64) -> Option<Millis> {
-        Some(self.groups.get(&group)?.not_before - self.spacing())
+        Some(self.groups.get(&group)?.round_at)
     }
 
     fn spacing(&self) -> Millis {
@@ -269,6 +298,7 @@ impl Schedule {
             calls.push(Batch { key: group.key.clone(), jobs });
         }
         if any {
+            group.round_at = now;
             group.not_before = now + spacing;
         }
         if let Some(at) = blocked {
@@ -313,6 +343,7 @@ impl Schedule {
             limit: limit.max(1),
             due: BTreeSet::new(),
             size: 0,
+            round_at: Millis::MIN / 2,
             not_before: Millis::MIN / 2,
             failures: 0,
             wakeup: None,

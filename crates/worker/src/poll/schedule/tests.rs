@@ -269,3 +269,30 @@ fn what_is_removed_while_a_call_covers_it_stays_removed() {
     schedule.remove(2);
     assert_eq!(schedule.next_wakeup(), None);
 }
+
+#[test]
+fn a_job_that_an_event_tells_of_is_looked_at_at_once_but_no_more_often_than_each_second() {
+    let mut world = World::new(100);
+    let key = key(1, 1, "");
+    for job in 1..=3 {
+        world.add(job, key.clone(), -120 * MINUTE, Millis::MAX);
+    }
+    world.run_until(2 * MINUTE);
+    let rounds = |world: &World| world.made.len();
+    let before = rounds(&world);
+    world.schedule.hasten(1, world.now);
+    let at = world.now;
+    world.run_until(at + SECOND + 300);
+    assert!(rounds(&world) > before && world.made[before].0 <= at + SECOND, "{:?}", &world.made[before..]);
+    // A flood of events, some while a call is under way.
+    let (before, from) = (rounds(&world), world.now);
+    for tenth in 1..=100 {
+        for job in 1..=4 {
+            world.schedule.hasten(job, world.now);
+        }
+        world.run_until(from + 100 * tenth);
+    }
+    let made = rounds(&world) - before;
+    assert!((8..=11).contains(&made), "{made} rounds in ten seconds");
+    assert!(world.made[before..].windows(2).all(|pair| pair[1].0 - pair[0].0 >= SECOND));
+}

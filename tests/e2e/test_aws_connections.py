@@ -1,0 +1,103 @@
+"""HTTP Tasks with connections that EventBridge has, their secrets in Secrets Manager."""
+
+import uuid
+
+import pytest
+from support.clients import REGION, client
+from support.executions import failed, single, succeeded, task
+from support.http_api import HttpApi, answer_json, basic
+from support.newel import Dev
+
+pytestmark = pytest.mark.timeout(120)
+
+ACCOUNT = "123456789012"
+"""Whose connections the emulator's are."""
+
+CONFIGURATION = """
+[worker.http]
+allow = ["127.0.0.1"]
+plain_http = true
+"""
+
+
+@pytest.fixture(scope="module")
+def api():
+    token = {"access_token": "granted", "expires_in": 3600}
+    with HttpApi({"/call": lambda _: answer_json({"ok": True}), "/token": lambda _: answer_json(token)}) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def newel(moto, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("newel-connections")
+    (directory / "newel.toml").write_text(CONFIGURATION)
+    with Dev(directory, moto.url, env={"NEWEL_CONFIG": str(directory / "newel.toml")}) as newel:
+        yield newel
+
+
+@pytest.fixture
+def events(moto):
+    return client("events", moto.url)
+
+
+def made(events, kind: str, parameters: dict) -> str:
+    """A connection's ARN."""
+    name = f"c-{uuid.uuid4().hex}"
+    return events.create_connection(Name=name, AuthorizationType=kind, AuthParameters=parameters)["ConnectionArn"]
+
+
+def call(api, arn: str) -> dict:
+    parameters = {"ApiEndpoint": f"{api.url}/call", "Method": "GET", "Authentication": {"ConnectionArn": arn}}
+    return single(task("http:invoke", parameters))
+
+
+def test_basic_with_secret_parameters(newel, events, api):
+    more = {"HeaderParameters": [{"Key": "X-Secret", "Value": "s3cret-header", "IsValueSecret": True}]}
+    basics = {"Username": "user", "Password": "s3cret-password"}
+    arn = made(events, "BASIC", {"BasicAuthParameters": basics, "InvocationHttpParameters": more})
+    before = len(api.of("/call"))
+    assert succeeded(newel.client(ACCOUNT), call(api, arn))["ResponseBody"] == {"ok": True}
+    got = api.of("/call")[before]
+    headers = {name.lower(): value for name, value in got.headers.items()}
+    assert headers["authorization"] == basic("user", "s3cret-password")
+    assert headers["x-secret"] == "s3cret-header"
+    assert "s3cret" not in newel.program.output()
+
+
+def test_an_api_key(newel, events, api):
+    arn = made(events, "API_KEY", {"ApiKeyAuthParameters": {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "s3cret-key"}})
+    before = len(api.of("/call"))
+    succeeded(newel.client(ACCOUNT), call(api, arn))
+    headers = {name.lower(): value for name, value in api.of("/call")[before].headers.items()}
+    assert headers["x-api-key"] == "s3cret-key"
+
+
+def test_oauth(newel, events, api):
+    clients = {"ClientID": "the client", "ClientSecret": "s3cret-client"}
+    form = {"BodyParameters": [{"Key": "scope", "Value": "read", "IsValueSecret": False}]}
+    oauth = {
+        "ClientParameters": clients,
+        "AuthorizationEndpoint": f"{api.url}/token",
+        "HttpMethod": "POST",
+        "OAuthHttpParameters": form,
+    }
+    arn = made(events, "OAUTH_CLIENT_CREDENTIALS", {"OAuthParameters": oauth})
+    before = len(api.of("/call"))
+    for _ in range(2):
+        succeeded(newel.client(ACCOUNT), call(api, arn))
+    [asked] = api.of("/token")
+    assert "scope=read" in asked.body
+    assert basic("the%20client", "s3cret-client") in asked.headers.values()
+    assert all("Bearer granted" in got.headers.values() for got in api.of("/call")[before:])
+
+
+def test_a_connection_that_is_not_there_or_another_account_s(newel, events, api):
+    arn = made(events, "API_KEY", {"ApiKeyAuthParameters": {"ApiKeyName": "X-Api-Key", "ApiKeyValue": "k"}})
+    other_id = f"{arn.rsplit('/', 1)[0]}/{uuid.uuid4()}"
+    missing = f"arn:aws:events:{REGION}:{ACCOUNT}:connection/none/{uuid.uuid4()}"
+    for named in (missing, other_id):
+        error, _ = failed(newel.client(ACCOUNT), call(api, named))
+        assert error == "Events.ConnectionResource.ResourceNotFound", named
+    error, cause = failed(newel.client(), call(api, arn))
+    assert error == "Events.ConnectionResource.ResourceNotFound"
+    assert "account" in cause
