@@ -31,6 +31,8 @@ and calls them here, which no emulator does, or a file of mocks in the server.""
 RUNNER = Path(__file__).parent / "runner.py"
 RUN = ["--account-per-case", "--jobs", "4", "--poll-timeout", "20"]
 """An account for each recording; none takes 20 seconds, and the runner waits as long for what never comes."""
+TOLD = {"logs": {"cloudwatch": True}}
+"""Execution logs go to the emulator."""
 Wanted = Callable[[dict], bool]
 
 
@@ -65,7 +67,7 @@ def _newel(scratch: Path, services: bool) -> Iterator[list[str]]:
         return
     moto = MotoServer()
     try:
-        with AwsFront(moto.url) as front, Dev(scratch, front.url) as newel:
+        with AwsFront(moto.url) as front, Dev(scratch, front.url, TOLD) as newel:
             yield ["--endpoint", newel.http_url, "--aux-endpoint", front.url]
     finally:
         moto.stop()

@@ -57,7 +57,8 @@ REFUSALS: dict[tuple[str, str], tuple[str, Callable[[dict], str | None]]] = {
 class Front(Handler):
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         service, operation = operation_of(self.command, self.path, self.headers, self._asked)
-        status, headers, body = as_aws(service, operation, self.headers, self._asked, (status, headers, body))
+        call = (self.command, self.path, service, operation)
+        status, headers, body = as_aws(call, self.headers, self._asked, (status, headers, body))
         super()._answer(status, headers, body)
 
     def _forward(self, body: bytes) -> Answer:
@@ -105,11 +106,12 @@ def refusal(service: str, operation: str, body: bytes) -> Answer | None:
     return 400, told, json.dumps({"__type": code, "message": message}).encode()
 
 
-def as_aws(service: str, operation: str, asked, asked_body: bytes, answer: Answer) -> Answer:
-    """An answer as the service itself would send it."""
+def as_aws(call: tuple[str, str, str, str], asked, asked_body: bytes, answer: Answer) -> Answer:
+    """An answer as the service itself would send it. A call is its method, path, service and operation."""
+    method, path, service, operation = call
     status, headers, body = answer
     if service == "s3":
-        return status, [*headers, *_of_s3(operation, asked, status)], body
+        return status, [*headers, *_of_s3(method, path, asked, status)], body
     had = {name.lower(): value for name, value in headers}
     kind = had.get("content-type", "application/json").split(";")[0]
     request = had["x-amzn-requestid"] if service == "lambda" and "x-amzn-requestid" in had else str(uuid.uuid4())
@@ -129,11 +131,12 @@ def as_aws(service: str, operation: str, asked, asked_body: bytes, answer: Answe
     return status, told + ([("Server", "Server")] if service == "dynamodb" else []), body
 
 
-def _of_s3(operation: str, asked, status: int) -> list[tuple[str, str]]:
+def _of_s3(method: str, path: str, asked, status: int) -> list[tuple[str, str]]:
     told = [("x-amz-id-2", base64.b64encode(uuid.uuid4().bytes).decode())]
-    if operation in ("PutObject", "GetObject", "HeadObject") and status < 300:
+    is_object = re.fullmatch(r"/[^/?]+/[^?]+", path) is not None
+    if is_object and method in ("PUT", "GET", "HEAD") and status < 300:
         told.append(("x-amz-server-side-encryption", "AES256"))
-    if operation == "PutObject" and status < 300 and (crc := asked.get("x-amz-checksum-crc32")):
+    if is_object and method == "PUT" and status < 300 and (crc := asked.get("x-amz-checksum-crc32")):
         told += [("x-amz-checksum-crc32", crc), ("x-amz-checksum-type", "FULL_OBJECT")]
     return told
 

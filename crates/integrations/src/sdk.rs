@@ -2,8 +2,8 @@
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html>
 
 use newel_asl::catalog::Pattern;
-use newel_aws_catalog::{Dialect, Operation, Service, from_wire, naming, to_wire};
-use newel_value::Value;
+use newel_aws_catalog::{Dialect, Operation, Service, ShapeId, ShapeKind, from_wire, naming, to_wire};
+use newel_value::{Str, Value};
 
 use crate::failure::{ServiceError, TaskFailure};
 
@@ -32,7 +32,28 @@ impl SdkAction<'_> {
     pub fn request(&self, parameters: &Value) -> Result<Value, Vec<String>> {
         let Some(input) = self.operation.input else { return Ok(Value::empty_object()) };
         let wire = to_wire(self.api, input, parameters, Dialect::AwsSdk);
-        wire.map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
+        let wire =
+            wire.map_err(|faults| faults.into_iter().map(|fault| fault.message).collect::<Vec<_>>())?;
+        Ok(self.with_content_type(input, wire))
+    }
+
+    /// A body that is streamed is text to AWS (recorded): it says so where the state doesn't say what it is.
+    fn with_content_type(&self, input: ShapeId, wire: Value) -> Value {
+        let Value::Object(object) = &wire else { return wire };
+        let members = self.api.members(input);
+        let streams = members.iter().any(|member| {
+            matches!(self.api.shape(member.shape).kind, ShapeKind::Blob { streaming: true })
+                && object.contains_key(member.wire_name())
+        });
+        let kind = members.iter().find(|member| *member.name == *"ContentType");
+        match kind.filter(|kind| streams && !object.contains_key(kind.wire_name())) {
+            Some(kind) => {
+                let mut object = object.to_builder();
+                object.insert(Str::clone(kind.wire_name()), "text/plain; charset=UTF-8");
+                object.build().into()
+            }
+            None => wire,
+        }
     }
 
     /// The result: the API's answer and nothing else.

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use newel_asl::Timestamp;
-use newel_engine::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};
+use newel_engine::{Dispatch, DispatchKind, Dispatcher, Registration, Report, Settled, TaskEngine, TaskId};
 use newel_value::{Payload, Str};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;

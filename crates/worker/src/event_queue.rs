@@ -194,7 +194,7 @@ impl EventQueue {
             machine_role: "".into(),
             task_role: None,
         };
-        let config = self.aws.config(&identity, "newel-events").await.map_err(|access| match access {
+        let caller = self.aws.caller(&identity, "newel-events").await.map_err(|access| match access {
             Access::Denied(failure) => failure.cause,
             Access::Unreachable(cause) => cause,
         })?;
@@ -203,7 +203,7 @@ impl EventQueue {
         let (service, found) = model.ok_or_else(|| format!("the service catalog has no sqs:{operation}"))?;
         let timeout = Some(Duration::from_secs(u64::from(WAIT_SECONDS)) + CALL_SLACK);
         let call = Call { timeout, ..Call::new(service, found, &body) };
-        let answer = self.client.call(&config, call).await;
+        let answer = self.client.call(&caller, call).await;
         answer.map(|answer| answer.body).map_err(|error| cause(&error))
     }
 }

@@ -116,14 +116,14 @@ impl AwsConnections {
         operation: &'static str,
         (member, value): (&str, &str),
     ) -> Result<Value, Failure> {
-        let config =
-            aws.config(&attempt.identity, attempt.execution_name()).await.map_err(|access| match access {
+        let caller =
+            aws.caller(&attempt.identity, attempt.execution_name()).await.map_err(|access| match access {
                 Access::Denied(denied) => failure("AccessDenied", denied.cause),
                 Access::Unreachable(cause) => failure("InternalError", cause),
             })?;
         let body = [(member, value)].into_iter().collect::<Object>().into();
         let request = WireRequest { service, operation, body };
-        match self.service.send(&self.service.client(&config), &request, Repeat::Freely).await {
+        match self.service.send(&self.service.client(&caller), &request, Repeat::Freely).await {
             Ok((answer, _)) => Ok(answer),
             Err(error) => Err(refused(operation, value, &error)),
         }

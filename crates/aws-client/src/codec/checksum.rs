@@ -17,7 +17,7 @@ use super::Request;
 /// What a header with a body's checksum begins with; the algorithm's name in lower case follows.
 const PREFIX: &str = "x-amz-checksum-";
 
-/// The sum where the operation needs one and the caller names none: the SDKs' default.
+/// The sum where the caller names none: the SDKs' default.
 const DEFAULT: Algorithm = Algorithm { name: "CRC32", sum: crc32 };
 
 /// A checksum by the name that it has in models.
@@ -50,8 +50,8 @@ fn crc32(body: &[u8]) -> Vec<u8> {
     crc(CrcAlgorithm::Crc32IsoHdlc, body)[4..].to_vec()
 }
 
-/// Sets the checksum by the algorithm that the caller names, else the default one; none where the operation needs none and
-/// the caller names none, or gives the checksum itself.
+/// Sets the checksum by the algorithm that the caller names, else the default one, as the SDKs do wherever the operation takes
+/// any; none where the caller gives the checksum itself.
 ///
 /// # Errors
 /// Why there can be none: the operation doesn't take the named algorithm, or this client doesn't know it.
@@ -78,7 +78,7 @@ pub(super) fn set(
             };
             find(named, taken).ok_or_else(|| refusal(&member.name, named, &operation.name, taken))?
         }
-        None if checksum.required => DEFAULT,
+        None if checksum.required || member.is_some() => DEFAULT,
         None => return Ok(()),
     };
     if !given {
