@@ -1,12 +1,14 @@
 """A queue of EventBridge's events about jobs wakes the poller: the job that an event tells of is looked at at once."""
 
 import json
+import os
+import subprocess
 import uuid
 
 import pytest
 from support.clients import REGION, client
 from support.executions import closed, machine, seen, single, start, task
-from support.newel import Dev
+from support.newel import AWS_ENVIRONMENT, Dev, binary, catalog, environment
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(240)
@@ -85,8 +87,9 @@ def test_messages_that_nobody_wants_are_deleted_in_the_end(newel, moto, queue):
     wait_until(lambda: empty(moto, queue), "the queue to be empty", seconds=90)
 
 
-def test_a_family_without_job_events_can_have_no_queue(moto, queue, tmp_path):
+def test_a_family_without_job_events_can_have_no_queue(queue):
     config = {"worker.events": {"region": REGION}, "worker.events.queues": {"dynamodb": queue}}
-    with Dev(tmp_path, moto.url, config) as newel:
-        wait_until(lambda: newel.program.ended, "the process to end")
-        assert "worker.events.queues.dynamodb: no events tell of the jobs of this family" in newel.program.output()
+    env = {**os.environ, **AWS_ENVIRONMENT, "NEWEL_CATALOG": str(catalog()), **environment(config)}
+    ended = subprocess.run([binary(), "worker", "dynamodb"], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "worker.events.queues.dynamodb: no events tell of the jobs of this family" in ended.stderr
