@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.aws_front import AwsFront  # noqa: E402
+from support.aws_front import EMULATORS, AwsFront  # noqa: E402
 from support.clients import REGION  # noqa: E402
 from support.moto_server import MotoServer  # noqa: E402
 from support.newel import Dev  # noqa: E402
@@ -29,8 +29,11 @@ SERVED = {"lambda", "logs", "s3", "sqs", "sns", "dynamodb", "iam-assume-role", "
 """What recordings may need that is served. The others need a CloudFormation or an API Gateway that creates state machines
 and calls them here, which no emulator does, or a file of mocks in the server."""
 RUNNER = Path(__file__).parent / "runner.py"
-RUN = ["--account-per-case", "--jobs", "4", "--poll-timeout", "20"]
-"""An account for each recording; none takes 20 seconds, and the runner waits as long for what never comes."""
+RUN = ["--jobs", "4", "--poll-timeout", "20"]
+"""No recording takes 20 seconds, and the runner waits as long for what never comes."""
+OWN_ACCOUNTS = ["--account-per-case"]
+EMULATORS_ACCOUNT = ["--account", EMULATORS, "--access-key", EMULATORS]
+"""Log groups have to be in the account of the execution."""
 TOLD = {"logs": {"cloudwatch": True}}
 """Execution logs go to the emulator."""
 Wanted = Callable[[dict], bool]
@@ -82,7 +85,7 @@ def replay(recordings: Path, wanted: Wanted, *more: str, services: bool = False)
             (chosen / name).write_text(json.dumps(file))
         with _newel(Path(scratch), services) as places:
             runner = [sys.executable, str(RUNNER), str(recordings), "--cases", str(chosen), *places]
-            return subprocess.run([*runner, *RUN, *more]).returncode
+            return subprocess.run([*runner, *RUN, *(EMULATORS_ACCOUNT if services else OWN_ACCOUNTS), *more]).returncode
 
 
 def report(recordings: Path, wanted: Wanted, region: str = REGION, services: bool = False) -> dict[str, dict]:

@@ -57,9 +57,20 @@ REFUSALS: dict[tuple[str, str], tuple[str, Callable[[dict], str | None]]] = {
 class Front(Handler):
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         service, operation = operation_of(self.command, self.path, self.headers, self._asked)
-        call = (self.command, self.path, service, operation)
-        status, headers, body = as_aws(call, self.headers, self._asked, (status, headers, body))
-        super()._answer(status, headers, body)
+        if service == "s3":
+            return super()._answer(status, [*headers, *self._of_s3(status)], body)
+        super()._answer(*as_aws(service, operation, self._asked, (status, headers, body)))
+
+    def _of_s3(self, status: int) -> list[tuple[str, str]]:
+        """What S3 says of each answer, and of an object: its encryption, and the checksum that it was put with."""
+        told = [("x-amz-id-2", base64.b64encode(uuid.uuid4().bytes).decode())]
+        if status >= 300 or self.command not in ("PUT", "GET", "HEAD") or not re.fullmatch(r"/[^/?]+/[^?]+", self.path):
+            return told
+        if self.command == "PUT":
+            self.server.checksums[self.path] = self.headers.get("x-amz-checksum-crc32")
+        if crc := self.server.checksums.get(self.path):
+            told += [("x-amz-checksum-crc32", crc), ("x-amz-checksum-type", "FULL_OBJECT")]
+        return [*told, ("x-amz-server-side-encryption", "AES256")]
 
     def _forward(self, body: bytes) -> Answer:
         service, operation = operation_of(self.command, self.path, self.headers, body)
@@ -106,12 +117,9 @@ def refusal(service: str, operation: str, body: bytes) -> Answer | None:
     return 400, told, json.dumps({"__type": code, "message": message}).encode()
 
 
-def as_aws(call: tuple[str, str, str, str], asked, asked_body: bytes, answer: Answer) -> Answer:
-    """An answer as the service itself would send it. A call is its method, path, service and operation."""
-    method, path, service, operation = call
+def as_aws(service: str, operation: str, asked_body: bytes, answer: Answer) -> Answer:
+    """An answer as the service itself would send it."""
     status, headers, body = answer
-    if service == "s3":
-        return status, [*headers, *_of_s3(method, path, asked, status)], body
     had = {name.lower(): value for name, value in headers}
     kind = had.get("content-type", "application/json").split(";")[0]
     request = had["x-amzn-requestid"] if service == "lambda" and "x-amzn-requestid" in had else str(uuid.uuid4())
@@ -129,16 +137,6 @@ def as_aws(call: tuple[str, str, str, str], asked, asked_body: bytes, answer: An
     told.append(("x-amzn-RequestId", request))
     told += [(CONNECTION.get(service, "connection"), "keep-alive"), ("Date", formatdate(usegmt=True)), ("Content-Type", kind)]
     return status, told + ([("Server", "Server")] if service == "dynamodb" else []), body
-
-
-def _of_s3(method: str, path: str, asked, status: int) -> list[tuple[str, str]]:
-    told = [("x-amz-id-2", base64.b64encode(uuid.uuid4().bytes).decode())]
-    is_object = re.fullmatch(r"/[^/?]+/[^?]+", path) is not None
-    if is_object and method in ("PUT", "GET", "HEAD") and status < 300:
-        told.append(("x-amz-server-side-encryption", "AES256"))
-    if is_object and method == "PUT" and status < 300 and (crc := asked.get("x-amz-checksum-crc32")):
-        told += [("x-amz-checksum-crc32", crc), ("x-amz-checksum-type", "FULL_OBJECT")]
-    return told
 
 
 def _with_accounts(body: bytes) -> bytes:
@@ -193,6 +191,7 @@ class AwsFront(FaultProxy):
 
     def __init__(self, upstream: str, port: int = 0):
         self.functions = LambdaFunctions()
+        self.checksums: dict[str, str | None] = {}
         super().__init__(upstream, port)
 
 

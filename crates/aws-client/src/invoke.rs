@@ -235,7 +235,7 @@ fn http_request(request: Request) -> Result<HttpRequest, BoxError> {
     let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
     let length = (!body.is_empty() || matches!(&*method, "POST" | "PUT")).then_some(body.len());
     let mut http = HttpRequest::new(SdkBody::from(body));
-    http.set_method(&*method)?;
+    http.set_method(&method)?;
     http.set_uri(uri)?;
     for (name, value) in headers {
         http.headers_mut().try_append(name, value)?;

@@ -42,8 +42,10 @@ impl SdkAction<'_> {
         let Value::Object(object) = &wire else { return wire };
         let members = self.api.members(input);
         let streams = members.iter().any(|member| {
-            matches!(self.api.shape(member.shape).kind, ShapeKind::Blob { streaming: true })
-                && object.contains_key(member.wire_name())
+            let marked = member.traits.as_ref().is_some_and(|traits| traits.streaming);
+            let streams =
+                marked || matches!(self.api.shape(member.shape).kind, ShapeKind::Blob { streaming: true });
+            streams && object.contains_key(member.wire_name())
         });
         let kind = members.iter().find(|member| *member.name == *"ContentType");
         match kind.filter(|kind| streams && !object.contains_key(kind.wire_name())) {

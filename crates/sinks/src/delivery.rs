@@ -301,9 +301,11 @@ pub(crate) mod tests {
 
     use super::*;
 
+    type Script = dyn Fn(&str, &Value) -> Result<String, (&'static str, &'static str)> + Send + Sync;
+
     /// Answers every order at once, by a script.
     pub(crate) struct Scripted {
-        answer: Box<dyn Fn(&str, &Value) -> Result<String, (&'static str, &'static str)> + Send + Sync>,
+        answer: Box<Script>,
         deliveries: std::sync::OnceLock<std::sync::Weak<Deliveries>>,
         pub(crate) calls: Mutex<Vec<(String, Value)>>,
     }

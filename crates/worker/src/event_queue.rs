@@ -92,7 +92,7 @@ impl EventQueue {
         tracing::info!(family = self.family, queue = self.queue.url, "listening to job events");
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         // What is dropped in the middle of a round is received again.
-        while let Some(round) = stop.run_until_cancelled(self.round(&poller)).await {
+        while let Some(round) = stop.run_until_cancelled(Box::pin(self.round(&poller))).await {
             match round {
                 Ok(()) => backoff.reset(),
                 Err(cause) => {

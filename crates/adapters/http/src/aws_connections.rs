@@ -30,11 +30,14 @@ const INVOCATION: &str = "invocationhttpparameters";
 const CLIENT: &str = "clientparameters";
 const MORE: &str = "oauthhttpparameters";
 
+/// Connections by whose they are and their ARN, each with the moment until which it is good.
+type Kept = HashMap<(Identity, String), (Instant, Arc<Connection>)>;
+
 /// Reads connections out of AWS.
 #[derive(Debug)]
 pub(crate) struct AwsConnections {
     service: Modelled,
-    kept: Mutex<HashMap<(Identity, String), (Instant, Arc<Connection>)>>,
+    kept: Mutex<Kept>,
 }
 
 impl AwsConnections {

@@ -304,10 +304,10 @@ impl Places<'_> {
                 kind if is_plain(kind) && fits(&member.name, false) => {
                     found.push(format!("{before}{}", member.name));
                 }
-                ShapeKind::List(of) if list && is_plain(&self.api.shape(of.member).kind) => {
-                    if fits(&member.name, true) {
-                        found.push(format!("{before}{}[]", member.name));
-                    }
+                ShapeKind::List(of)
+                    if list && is_plain(&self.api.shape(of.member).kind) && fits(&member.name, true) =>
+                {
+                    found.push(format!("{before}{}[]", member.name));
                 }
                 _ => {}
             }
