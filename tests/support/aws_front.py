@@ -62,13 +62,14 @@ class Front(Handler):
         super()._answer(*as_aws(service, operation, self._asked, (status, headers, body)))
 
     def _of_s3(self, status: int) -> list[tuple[str, str]]:
-        """What S3 says of each answer, and of an object: its encryption, and the checksum that it was put with."""
+        """What S3 says of each answer, and of an object: its encryption, and to who asks the checksum that it was put with."""
         told = [("x-amz-id-2", base64.b64encode(uuid.uuid4().bytes).decode())]
         if status >= 300 or self.command not in ("PUT", "GET", "HEAD") or not re.fullmatch(r"/[^/?]+/[^?]+", self.path):
             return told
         if self.command == "PUT":
             self.server.checksums[self.path] = self.headers.get("x-amz-checksum-crc32")
-        if crc := self.server.checksums.get(self.path):
+        asked = self.command == "PUT" or self.headers.get("x-amz-checksum-mode") == "ENABLED"
+        if asked and (crc := self.server.checksums.get(self.path)):
             told += [("x-amz-checksum-crc32", crc), ("x-amz-checksum-type", "FULL_OBJECT")]
         return [*told, ("x-amz-server-side-encryption", "AES256")]
 
