@@ -102,6 +102,8 @@ conformance: setup ## Replay recordings of AWS against newel and say how many ag
 	@test -d "$(CASES)" || { echo "no recordings at $(CASES): set NEWEL_CONFORMANCE"; exit 0; }
 	@cargo build --package newel
 	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance/replay.py "$(CASES)"
+	$(call say,the recordings that need other services)
+	@NEWEL_BIN="$$CARGO_TARGET_DIR/debug/newel" $(VENV) tests/conformance/replay.py "$(CASES)" --services
 
 .PHONY: fuzz
 fuzz: setup ## Fuzz definitions, expressions, paths and requests, ten minutes each unless FUZZ_SECONDS says
