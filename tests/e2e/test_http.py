@@ -453,6 +453,19 @@ def test_a_job_of_a_cluster_is_watched_to_its_end(sfn, cluster):
     assert error == "States.TaskFailed" and json.loads(cause)["status"]["conditions"][0]["type"] == "Failed"
 
 
+@pytest.mark.parametrize("action", ["runJob", "call"])
+def test_a_token_comes_back_from_a_cluster(sfn, cluster, action):
+    name = f"waited-{action.lower()}"
+    manifest = job(name)
+    manifest["metadata"]["annotations"] = {"token.$": "$$.Task.Token"}
+    given = {"Job": manifest} if action == "runJob" else {"Method": "POST", "Path": JOBS, "RequestBody": manifest}
+    arn = start(sfn, machine(sfn, single(task(f"eks:{action}.waitForTaskToken", on(cluster, **given)))))
+    made = wait_until(lambda: cluster.jobs.jobs.get(name), "the job to be made")
+    assert json.loads(seen(sfn, arn, "TaskSubmitted")["output"])["StatusCode"] == 201
+    sfn.send_task_success(taskToken=made["metadata"]["annotations"]["token"], output='"done"')
+    assert closed(sfn, arn)["result"] == "done"
+
+
 def test_a_stopped_execution_deletes_its_job(sfn, cluster):
     arn = start(sfn, machine(sfn, single(task("eks:runJob.sync", on(cluster, Job=job("endless"))))))
     seen(sfn, arn, "TaskSubmitted")
