@@ -250,6 +250,20 @@ def test_families_from_elsewhere_get_in_by_tokens_of_their_own():
         assert tomllib.loads(rendered.config("orchestrator"))["auth"]["worker_tokens_dir"].endswith("/worker-tokens")
 
 
+def test_encryption_keys_are_mounted_where_the_configuration_looks():
+    assert "encryption" not in tomllib.loads(Rendered().config("orchestrator"))
+    values = {"auth": {"encryptionKeys": {"existingSecret": "keys"}}}
+    rendered = Rendered({**values, "orchestrator": {"config": {"encryption": {"default_key": "alias/all"}}}})
+    encryption = tomllib.loads(rendered.config("orchestrator"))["encryption"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(rendered.pod("orchestrator"))["volumeMounts"]}
+    assert encryption == {"default_key": "alias/all", "keys_file": f"{mounts['credentials']}/encryption/keys.toml"}
+    volumes = {volume["name"]: volume for volume in rendered.pod("orchestrator")["spec"]["volumes"]}
+    sources = [source["secret"] for source in volumes["credentials"]["projected"]["sources"]]
+    assert {"name": "keys", "items": [{"key": "keys.toml", "path": "encryption/keys.toml"}]} in sources
+    with pytest.raises(helm_python.HelmError, match="orchestrator.config.encryption.keys_file is set by the chart"):
+        Rendered({**values, "orchestrator": {"config": {"encryption": {"keys_file": "/elsewhere"}}}})
+
+
 def test_credential_files_are_mounted_where_the_configuration_looks():
     rendered = Rendered()
     auth = tomllib.loads(rendered.config("orchestrator"))["auth"]

@@ -21,6 +21,9 @@
         "access_keys_file" "/etc/newel/credentials/access-keys.toml"
         "client_token_file" "/etc/newel/credentials/client-token"
         "worker_tokens_dir" "/etc/newel/credentials/worker-tokens") -}}
+{{- if .Values.auth.encryptionKeys.existingSecret -}}
+{{- $_ := set $owned "encryption" (dict "keys_file" "/etc/newel/credentials/encryption/keys.toml") -}}
+{{- end -}}
 {{- $config := .Values.orchestrator.config -}}
 {{- include "newel.refuseOwned" (dict "config" $config "owned" $owned "where" "orchestrator.config") -}}
 {{- if not (or (include "newel.workers" . | fromJson) .Values.auth.ownFamilies) -}}

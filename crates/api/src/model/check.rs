@@ -256,6 +256,12 @@ mod tests {
              Member must satisfy regular expression pattern: \\p{ASCII}*",
         );
         invalid(
+            Operation::RedriveExecution,
+            r#"{"executionArn":"a","clientToken":"a b"}"#,
+            "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [!-~]+",
+        );
+        invalid(
             Operation::TagResource,
             r#"{"resourceArn":"a","tags":[{"key":"k"},{"key":""}]}"#,
             "1 validation error detected: Value '' at 'tags.2.member.key' failed to satisfy constraint: \

@@ -108,6 +108,9 @@ const PAGE_SIZE: Shape = Shape::Integer { min: 0, max: 1_000 };
 const PAGE_TOKEN: Shape = Shape::Text(Text::sized(1, 1_024));
 const LONG_PAGE_TOKEN: Shape = Shape::Text(Text::sized(1, 3_096));
 const VERSION_DESCRIPTION: Shape = Shape::Text(Text::sensitive(0, Max::Characters(256)));
+const PRINTABLE: Pattern =
+    Pattern { text: "[!-~]+", fits: |token| token.bytes().all(|byte| byte.is_ascii_graphic()) };
+const CLIENT_TOKEN: Shape = Shape::Text(Text { pattern: Some(&PRINTABLE), ..Text::sized(1, 64) });
 const ASCII: Pattern = Pattern { text: "\\p{ASCII}*", fits: str::is_ascii };
 const TRACE_HEADER: Shape = Shape::Text(Text { pattern: Some(&ASCII), ..Text::sized(0, 256) });
 const MACHINE_TYPE: Shape = Shape::Text(Text::one_of(&["STANDARD", "EXPRESS"]));
@@ -228,7 +231,7 @@ const CREATE_ACTIVITY: &[Member] =
 const ACTIVITY: &[Member] = &[required("activityArn", &ARN)];
 const GET_ACTIVITY_TASK: &[Member] = &[required("activityArn", &ARN), optional("workerName", &NAME)];
 const REDRIVE_EXECUTION: &[Member] =
-    &[required("executionArn", &ARN), optional("clientToken", &Shape::Text(Text::sized(1, 64)))];
+    &[required("executionArn", &ARN), optional("clientToken", &CLIENT_TOKEN)];
 const START_SYNC_EXECUTION: &[Member] = &[
     required("stateMachineArn", &ARN),
     optional("name", &NAME),
