@@ -4,6 +4,7 @@ use newel_value::{Object, Str, Value};
 
 use super::Compiler;
 use super::node::{Bounds, Node};
+use crate::diagnostic::Code;
 use crate::machine_type::MachineType;
 use crate::plan::{Batcher, Distributed, ItemReader, ResultWriter, Template, Transformation};
 
@@ -28,7 +29,9 @@ impl Compiler<'_> {
         let reader = self.present(node, "ItemReader", Self::item_reader);
         let batcher = self.present(node, "ItemBatcher", Self::batcher);
         let writer = self.present(node, "ResultWriter", Self::result_writer);
-        let label = self.string(node, "Label").unwrap_or_else(|| self.label_of(&node.location));
+        let label = self.string(node, "Label");
+        self.is_alone(node, label.as_ref());
+        let label = label.unwrap_or_else(|| self.label_of(&node.location));
         Some(Distributed {
             label,
             definition: Value::from(processor.object.clone()).to_json().into(),
@@ -37,6 +40,14 @@ impl Compiler<'_> {
             batcher: batcher?,
             writer: writer?,
         })
+    }
+
+    /// A label tells a Map's runs and children from those of the definition's other Maps.
+    fn is_alone(&mut self, node: &Node<'_>, label: Option<&Str>) {
+        if let Some(label) = label.filter(|label| !self.labels.insert(Str::clone(label))) {
+            let message = format!("Duplicate Label name: {label}");
+            self.found.report(Code::InvalidLabelName, message, Some(node.at("Label")));
+        }
     }
 
     /// A field that needn't be there, but must be right if it is.

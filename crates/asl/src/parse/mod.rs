@@ -121,6 +121,8 @@ struct Compiler<'a> {
     graph: Diagnostics,
     /// The names of all states so far.
     names: HashSet<Str>,
+    /// The labels that distributed Maps so far have been given.
+    labels: HashSet<Str>,
     /// Where the state being read leads.
     targets: Vec<Target>,
     /// The variables assigned in each scope around the state being read, outermost first.
@@ -161,6 +163,7 @@ impl<'a> Compiler<'a> {
             found: Diagnostics::default(),
             graph: Diagnostics::default(),
             names: HashSet::new(),
+            labels: HashSet::new(),
             targets: Vec::new(),
             variables: Vec::new(),
             depth: 0,

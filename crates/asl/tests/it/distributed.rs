@@ -166,6 +166,17 @@ fn what_stands_for_a_label_is_always_the_same_and_tells_maps_apart() {
 }
 
 #[test]
+fn two_maps_have_two_labels() {
+    let inner = |label: &str| {
+        let inner = map(&format!(r#","Label":"{label}""#), r#""Z":{"Type":"Pass","End":true}"#, STANDARD);
+        format!(r#""Y":{{{}}}"#, inner.replace(r#""StartAt":"Y""#, r#""StartAt":"Z""#))
+    };
+    let outer = |label: &str| map(r#","Label":"one""#, &inner(label), STANDARD);
+    let told = "INVALID_LABEL_NAME: Duplicate Label name: one at /States/X/ItemProcessor/States/Y/Label";
+    check_states(&[(&outer("two"), ""), (&outer("one"), told)]);
+}
+
+#[test]
 fn variables_from_outside_are_not_seen() {
     // In an inline Map the inner assignment would be refused.
     let states = r#""Y":{"Type":"Pass","Assign":{"x":1},"End":true}"#;
