@@ -57,6 +57,11 @@ impl Action {
         Self { idempotency: Idempotency::Token { member, max_len, lasts_seconds: None }, ..self }
     }
 
+    /// The user names the job, whose time of creation is at this place in its description.
+    pub(crate) const fn named(self, created: &'static str) -> Self {
+        Self { idempotency: Idempotency::Name { created }, ..self }
+    }
+
     /// Two calls do what one does.
     pub(crate) const fn natural(self) -> Self {
         Self { idempotency: Idempotency::Natural, ..self }

@@ -3,9 +3,29 @@
 use newel_asl::catalog::Pattern;
 use newel_value::{Object, Value};
 
-use crate::descriptor::{
-    Action, Describe, Ending, Family, Idempotency, Job, JobEvent, JobResult, Source, call, cancelled, one,
-};
+use crate::descriptor::{Describe, Ending, Family, Job, JobEvent, JobResult, Source, call, cancelled, one};
+
+/// The action that starts a job of a kind, under the name that the user gives it. All that there is of a kind is called for
+/// it: operations, members, shapes. `event` is the detail type of the service's events about its jobs, if they tell of one.
+macro_rules! starts {
+    ($kind:literal, $event:expr) => {
+        call(concat!("create", $kind), concat!("Create", $kind))
+            .completed(add_managed_by)
+            .named("/CreationTime")
+            .waits(Job {
+                id: Source::Request(concat!("/", $kind, "Name")),
+                scope: None,
+                describe: Describe {
+                    event: event($event, concat!("/", $kind, "Name")),
+                    ..one(concat!("Describe", $kind), concat!($kind, "Name"), "", MISSING)
+                },
+                several: None,
+                cancel: Some(cancelled(concat!("Stop", $kind), concat!($kind, "Name"))),
+                result: JobResult::bare(concat!("Describe", $kind, "Response")),
+                ending: Ending::of(concat!("/", $kind, "Status"), &["Completed"], &["Failed", "Stopped"]),
+            })
+    };
+}
 
 pub(super) const FAMILY: Family = Family {
     service: "sagemaker",
@@ -15,42 +35,12 @@ pub(super) const FAMILY: Family = Family {
     base_exception: "AmazonSageMakerException",
     display_name: "AmazonSageMaker",
     actions: &[
-        starts("createTrainingJob", "CreateTrainingJob").waits(job(
-            Source::Request("/TrainingJobName"),
-            ("DescribeTrainingJob", "StopTrainingJob", "TrainingJobName"),
-            "DescribeTrainingJobResponse",
-            "/TrainingJobStatus",
-            event("SageMaker Training Job State Change", "/TrainingJobName"),
-        )),
-        starts("createTransformJob", "CreateTransformJob").waits(job(
-            Source::Request("/TransformJobName"),
-            ("DescribeTransformJob", "StopTransformJob", "TransformJobName"),
-            "DescribeTransformJobResponse",
-            "/TransformJobStatus",
-            event("SageMaker Transform Job State Change", "/TransformJobName"),
-        )),
-        starts("createProcessingJob", "CreateProcessingJob").waits(job(
-            Source::Request("/ProcessingJobName"),
-            ("DescribeProcessingJob", "StopProcessingJob", "ProcessingJobName"),
-            "DescribeProcessingJobResponse",
-            "/ProcessingJobStatus",
-            event("SageMaker Processing Job State Change", "/ProcessingJobName"),
-        )),
-        starts("createHyperParameterTuningJob", "CreateHyperParameterTuningJob").waits(job(
-            Source::Request("/HyperParameterTuningJobName"),
-            ("DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob", "HyperParameterTuningJobName"),
-            "DescribeHyperParameterTuningJobResponse",
-            "/HyperParameterTuningJobStatus",
-            event("SageMaker HyperParameter Tuning Job State Change", "/HyperParameterTuningJobName"),
-        )),
-        starts("createLabelingJob", "CreateLabelingJob").waits(job(
-            Source::Request("/LabelingJobName"),
-            ("DescribeLabelingJob", "StopLabelingJob", "LabelingJobName"),
-            "DescribeLabelingJobResponse",
-            "/LabelingJobStatus",
-            // Its events name workers' tasks too, and the documentation doesn't say how to tell them.
-            None,
-        )),
+        starts!("TrainingJob", Some("SageMaker Training Job State Change")),
+        starts!("TransformJob", Some("SageMaker Transform Job State Change")),
+        starts!("ProcessingJob", Some("SageMaker Processing Job State Change")),
+        starts!("HyperParameterTuningJob", Some("SageMaker HyperParameter Tuning Job State Change")),
+        // Its events name workers' tasks too, and the documentation doesn't say how to tell them.
+        starts!("LabelingJob", None),
         call("createEndpoint", "CreateEndpoint"),
         call("createEndpointConfig", "CreateEndpointConfig"),
         call("createModel", "CreateModel"),
@@ -61,33 +51,11 @@ pub(super) const FAMILY: Family = Family {
 /// What SageMaker answers when it doesn't know a job: the model's error, and in practice a validation error.
 const MISSING: &[&str] = &["ResourceNotFound", "ValidationException"];
 
-/// An action that starts a job under the name that the user gives it.
-const fn starts(name: &'static str, operation: &'static str) -> Action {
-    let named = Idempotency::Name { created: "/CreationTime" };
-    Action { idempotency: named, ..call(name, operation).completed(add_managed_by) }
-}
-
 /// The event about a job, and where its name is.
-const fn event(detail_type: &'static str, id: &'static str) -> Option<JobEvent> {
-    Some(JobEvent { source: "aws.sagemaker", detail_type, id })
-}
-
-/// A job that the operations to describe and to stop it take by this member.
-const fn job(
-    id: Source,
-    (describe, stop, name): (&'static str, &'static str, &'static str),
-    shape: &'static str,
-    status: &'static str,
-    event: Option<JobEvent>,
-) -> Job {
-    Job {
-        id,
-        scope: None,
-        describe: Describe { event, ..one(describe, name, "", MISSING) },
-        several: None,
-        cancel: Some(cancelled(stop, name)),
-        result: JobResult::bare(shape),
-        ending: Ending::of(status, &["Completed"], &["Failed", "Stopped"]),
+const fn event(detail_type: Option<&'static str>, id: &'static str) -> Option<JobEvent> {
+    match detail_type {
+        Some(detail_type) => Some(JobEvent { source: "aws.sagemaker", detail_type, id }),
+        None => None,
     }
 }
 
