@@ -1,6 +1,5 @@
 //! The language's questions about resources, answered from the tables.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -199,7 +198,7 @@ impl Integrations {
     /// The shape of an offered action's request, if it is an API's.
     fn request_of(&self, action: &offered::Action) -> Result<Option<(&Service, ShapeId)>, ResourceFault> {
         match (action.api, action.parameters) {
-            (Some(api), Parameters::Request { operation, .. }) => {
+            (Some(api), Parameters::Request { operation }) => {
                 let (api, call) = self.operation(api, operation)?;
                 Ok(call.input.map(|input| (api, input)))
             }
@@ -250,28 +249,6 @@ fn unrecognized(arn: &str) -> ResourceFault {
 
 fn no_operation(operation: &str) -> ResourceFault {
     fault(format!("the service catalog has no operation {operation}"))
-}
-
-/// Parameters without the members that Step Functions takes besides those of the API.
-fn without<'v>(parameters: &'v Value, besides: &[&str]) -> Cow<'v, Value> {
-    let is_besides = |key: &str| besides.contains(&key.strip_suffix(".$").unwrap_or(key));
-    match parameters {
-        Value::Object(object) if object.keys().any(|key| is_besides(key)) => {
-            let kept = object.iter().filter(|(key, _)| !is_besides(key));
-            let kept: newel_value::Object =
-                kept.map(|(key, value)| (newel_value::Str::clone(key), value.clone())).collect();
-            Cow::Owned(kept.into())
-        }
-        _ => Cow::Borrowed(parameters),
-    }
-}
-
-/// What the API takes besides the members of its request.
-const fn besides(parameters: Parameters) -> &'static [&'static str] {
-    match parameters {
-        Parameters::Request { besides, .. } => besides,
-        Parameters::Own { .. } => &[],
-    }
 }
 
 /// The faults of a template for a request, with the pointer of the field before theirs.
@@ -355,10 +332,7 @@ impl ResourceCatalog for Integrations {
             }
             Ok(Found::Offered { action, .. }) => match self.request_of(action) {
                 Err(fault) => vec![fault],
-                Ok(Some(request)) => {
-                    let template = without(template, besides(action.parameters));
-                    template_faults(request, field, &template, syntax, DIALECT)
-                }
+                Ok(Some(request)) => template_faults(request, field, template, syntax, DIALECT),
                 Ok(None) => {
                     let faults = action.check_own(template, syntax);
                     faults.into_iter().map(|fault| at(field, "", fault)).collect()
@@ -385,9 +359,7 @@ impl ResourceCatalog for Integrations {
         match self.look(&resource.arn).map_err(told)? {
             Found::Served(integration) => return integration.prepare(parameters),
             Found::Offered { action, .. } => match self.request_of(action).map_err(told)? {
-                Some(request) => {
-                    fits(request, &without(&parameters, besides(action.parameters)), DIALECT)?;
-                }
+                Some(request) => fits(request, &parameters, DIALECT)?,
                 None => {
                     let reasons = action.refuse_own(&parameters);
                     if !reasons.is_empty() {

@@ -6,12 +6,10 @@ use newel_value::{Object, Value};
 /// How an action's parameters are described.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Parameters {
-    /// The members of an API operation's request, and these besides.
+    /// The members of an API operation's request.
     Request {
         /// The operation.
         operation: &'static str,
-        /// What Step Functions takes besides.
-        besides: &'static [&'static str],
     },
     /// Step Functions' own.
     Own {

@@ -11,7 +11,7 @@ const fn call(name: &'static str, api: &'static str, operation: &'static str) ->
     Action {
         name,
         api: Some(api),
-        parameters: Parameters::Request { operation, besides: &[] },
+        parameters: Parameters::Request { operation },
         answer: Some(operation),
         job: None,
         callback: false,
