@@ -8,6 +8,7 @@ import botocore.exceptions
 import pytest
 from support.executions import closed, flaws, history, listed, machine, run, seen, single, start, task
 from support.newel import Dev, binary, catalog
+from support.waiting import wait_until
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
 SERVER_KEY = "arn:aws:kms:us-east-1:000000000000:key/server"
@@ -126,6 +127,32 @@ def test_what_is_under_a_customers_key_is_not_on_disk_in_the_clear(dev, aws_fake
     # The same without a key: the test can find what it looks for.
     start(sfn, machine(sfn, EVERYTHING, "plain"), INPUT)
     assert on_disk(dev)
+
+
+def test_the_children_of_a_distributed_map_are_sealed_as_their_parent_is(dev):
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "ItemSelector": {"item.$": "$$.Map.Item.Value", "text": SECRET},
+        "ItemProcessor": {**processor, **single({"Type": "Wait", "Seconds": 2}, "Rest")},
+        "Label": "each",
+        "End": True,
+    }
+    sfn = dev.client()
+    sealed = start(sfn, encrypted(sfn, {"StartAt": "Each", "States": {"Each": each}}, "mapped"), INPUT)
+    [run_arn] = wait_until(lambda: [m["mapRunArn"] for m in sfn.list_map_runs(executionArn=sealed)["mapRuns"]], "the map run")
+    wait_until(lambda: sfn.describe_map_run(mapRunArn=run_arn)["itemCounts"]["running"] == 3, "the children to run")
+    assert not on_disk(dev)
+    # Killed in the middle, parent and children go on from what was sealed.
+    dev.crash()
+    told = closed(sfn, sealed)
+    assert (told["status"], [child["item"] for child in told["result"]]) == ("SUCCEEDED", INPUT["items"])
+    children = sfn.list_executions(mapRunArn=run_arn)["executions"]
+    inputs = [json.loads(sfn.describe_execution(executionArn=child["executionArn"])["input"]) for child in children]
+    assert sorted(child["item"] for child in inputs) == sorted(INPUT["items"])
+    assert all(flaws(history(sfn, child["executionArn"])) == [] for child in children)
+    assert not on_disk(dev)
 
 
 def test_an_express_execution_is_sealed_while_it_runs(dev):
