@@ -127,7 +127,7 @@ pub trait ResourceRegistry: Send + Sync {
     /// Forgets a resource altogether.
     fn forget(&self, service: &str, action: &str);
 
-    /// Whether a family has registered something that is not retired.
+    /// Whether a family has registered something, retired or not: what names it may still run.
     fn is_of_family(&self, family: &str) -> bool;
 
     /// All that are registered, by name.

@@ -106,6 +106,11 @@ impl Plans {
         self.0.lock().get(&(machine, revision)).cloned()
     }
 
+    /// Forgets all of them: what resources are has changed.
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
     pub(crate) fn put(&self, machine: Id, revision: Id, plan: Arc<Compiled>) {
         self.0.lock().put((machine, revision), plan);
     }

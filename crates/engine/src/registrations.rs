@@ -120,6 +120,8 @@ impl Inner {
             );
             registry.put(registration).map_err(refused)?;
         }
+        // Plans have the family of each resource in them.
+        self.plans.clear();
         Ok(())
     }
 

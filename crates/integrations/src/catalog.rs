@@ -409,7 +409,8 @@ impl ResourceCatalog for Integrations {
     }
 
     fn for_accepted(&self) -> Option<Arc<dyn ResourceCatalog>> {
-        Some(Arc::new(Self { accepted: true, ..self.clone() }))
+        // What was accepted stays so, whatever is refused of new definitions since.
+        Some(Arc::new(Self { accepted: true, strict: false, ..self.clone() }))
     }
 }
 

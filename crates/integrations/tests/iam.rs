@@ -89,6 +89,30 @@ fn jobs_are_started_followed_and_ended() {
 }
 
 #[test]
+fn actions_are_about_what_iam_asks_for() {
+    check(
+        &task("aws-sdk:s3:copyObject", r#"{"Bucket":"to","Key":"k","CopySource":"from/k"}"#),
+        &["s3:GetObject on *", "s3:PutObject on arn:aws:s3:::to/k"],
+    );
+    check(
+        &task("aws-sdk:s3:deleteObjects", r#"{"Bucket":"b","Delete":{"Objects":[{"Key":"k"}]}}"#),
+        &["s3:DeleteObject on arn:aws:s3:::b/*"],
+    );
+    check(
+        &task("aws-sdk:dynamodb:query", r#"{"TableName":"t","IndexName":"i"}"#),
+        &["dynamodb:Query on arn:aws:dynamodb:*:*:table/t arn:aws:dynamodb:*:*:table/t/index/i"],
+    );
+    check(
+        &task(
+            "bedrock:invokeModel",
+            r#"{"ModelId":"m","Input":{"S3Uri":"s3://in/k"},"Output":{"S3Uri.$":"$.out"}}"#,
+        ),
+        &["bedrock:InvokeModel on *", "s3:PutObject on *", "s3:GetObject on arn:aws:s3:::in/k"],
+    );
+    check(&task("aws-sdk:resourcegroupstaggingapi:getResources", "{}"), &["tag:GetResources on *"]);
+}
+
+#[test]
 fn roles_in_parameters_are_passed_on() {
     check(
         &task(
@@ -197,7 +221,7 @@ fn what_calls_nothing_in_aws_needs_nothing_and_says_so() {
     for (resource, told) in [
         ("states:startExecution.sync", "this Newel itself"),
         ("aws-sdk:sfn:listExecutions", "this Newel itself"),
-        ("http:invoke", "connections are Newel's own"),
+        ("http:invoke", "a connection of Newel's own"),
         ("eks:call", "rights of the role in the cluster"),
         ("acme:render", "isn't known here"),
     ] {

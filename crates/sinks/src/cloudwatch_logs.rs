@@ -4,7 +4,7 @@
 //! (<https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html>). A batch keeps to the limits of `PutLogEvents`
 //! (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +35,8 @@ const CREATE: &str = "cloudwatchlogs:createLogStream";
 pub(crate) struct CloudWatchLogsSink {
     deliveries: Arc<Deliveries>,
     streams: BTreeMap<Target, Stream>,
+    /// The targets whose last call failed. They are tried once a batch, so that they hold up nobody else's records for long.
+    failing: BTreeSet<Target>,
 }
 
 /// A log group with whose records go there.
@@ -54,7 +56,7 @@ struct Stream {
 
 impl CloudWatchLogsSink {
     pub(crate) const fn new(deliveries: Arc<Deliveries>) -> Self {
-        Self { deliveries, streams: BTreeMap::new() }
+        Self { deliveries, streams: BTreeMap::new(), failing: BTreeSet::new() }
     }
 }
 
@@ -63,6 +65,9 @@ impl CloudWatchLogsSink {
 fn group_of(arn: &str, account: &str) -> Result<(Str, Str), String> {
     let fields: Vec<&str> = arn.splitn(7, ':').collect();
     match fields[..] {
+        ["arn", _, "logs", region, _, "log-group", _] if !is_region(region) => {
+            Err(format!("{arn} names no region"))
+        }
         ["arn", _, "logs", region, owner, "log-group", name] if owner == account => {
             let name = name.strip_suffix(":*").unwrap_or(name);
             Ok((name.into(), region.into()))
@@ -70,6 +75,12 @@ fn group_of(arn: &str, account: &str) -> Result<(Str, Str), String> {
         ["arn", _, "logs", _, _, "log-group", _] => Err(format!("the log group {arn} is another account's")),
         _ => Err(format!("{arn} is no log group's ARN")),
     }
+}
+
+/// Whether a text can be a region's name. It becomes part of the host that is called, so nothing else may.
+fn is_region(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn targets(destination: &Destination) -> impl Iterator<Item = Result<Target, String>> + '_ {
@@ -120,14 +131,19 @@ fn new_stream(machine: &str, at: Timestamp) -> Stream {
     Stream { day, name }
 }
 
-async fn create(deliveries: &Deliveries, target: &Target, at: Timestamp) -> Result<Stream, Failed> {
+async fn create(
+    deliveries: &Deliveries,
+    target: &Target,
+    repeat: bool,
+    at: Timestamp,
+) -> Result<Stream, Failed> {
     let stream = new_stream(&target.machine, at);
     let mut text = String::new();
     object(&mut text, |m| {
         m.text("LogGroupName", &target.group);
         m.text("LogStreamName", &stream.name);
     });
-    match deliveries.call_until_made(&target.place, CREATE, &text, |_| true).await {
+    match deliveries.call_until_made(&target.place, CREATE, &text, |_| repeat).await {
         // An earlier try of ours whose answer was lost.
         Err(failed) if failed.is("ResourceAlreadyExistsException") => Ok(stream),
         other => other.map(|_| stream),
@@ -137,6 +153,7 @@ async fn create(deliveries: &Deliveries, target: &Target, at: Timestamp) -> Resu
 async fn put(
     deliveries: &Deliveries,
     target: &Target,
+    repeat: bool,
     stream: &Stream,
     records: &[Arc<LogRecord>],
 ) -> Result<(), Failed> {
@@ -151,20 +168,21 @@ async fn put(
             });
         });
     });
-    deliveries.call_until_made(&target.place, PUT, &text, |_| true).await.map(drop)
+    deliveries.call_until_made(&target.place, PUT, &text, |_| repeat).await.map(drop)
 }
 
 /// Writes one target's records, and says what became of them and of its stream.
 async fn write_to(
     deliveries: &Deliveries,
     target: Target,
+    repeat: bool,
     known: Option<Stream>,
     records: Vec<Arc<LogRecord>>,
 ) -> (Target, Option<Stream>, Option<Error>) {
     let mut current = known;
     let mut lost: Option<Error> = None;
     for portion in portions(records) {
-        let written = write_portion(deliveries, &target, &mut current, &portion).await;
+        let written = write_portion(deliveries, &target, repeat, &mut current, &portion).await;
         if let Err(failed) = written {
             let why = lost.map_or_else(|| (0, format!("{}: {failed}", target.group)), |e| (e.count, e.why));
             lost = Some(Error { count: why.0 + portion.len(), why: why.1 });
@@ -176,6 +194,7 @@ async fn write_to(
 async fn write_portion(
     deliveries: &Deliveries,
     target: &Target,
+    repeat: bool,
     current: &mut Option<Stream>,
     portion: &[Arc<LogRecord>],
 ) -> Result<(), Failed> {
@@ -185,17 +204,17 @@ async fn write_portion(
     let was_known = known.is_some();
     let stream = match known {
         Some(stream) => stream,
-        None => create(deliveries, target, at).await?,
+        None => create(deliveries, target, repeat, at).await?,
     };
-    match put(deliveries, target, &stream, portion).await {
+    match put(deliveries, target, repeat, &stream, portion).await {
         Ok(()) => {
             *current = Some(stream);
             Ok(())
         }
         // Somebody deleted it, or the group with it and made that again.
         Err(failed) if was_known && failed.is("ResourceNotFoundException") => {
-            let stream = create(deliveries, target, at).await?;
-            put(deliveries, target, &stream, portion).await?;
+            let stream = create(deliveries, target, repeat, at).await?;
+            put(deliveries, target, repeat, &stream, portion).await?;
             *current = Some(stream);
             Ok(())
         }
@@ -228,7 +247,8 @@ impl Sink<LogRecord> for CloudWatchLogsSink {
             .into_iter()
             .map(|(target, records)| {
                 let known = self.streams.remove(&target);
-                write_to(deliveries, target, known, records)
+                let repeat = !self.failing.contains(&target);
+                write_to(deliveries, target, repeat, known, records)
             })
             .collect();
         let mut under_way = stream::iter(writes).buffer_unordered(AT_ONCE);
@@ -236,6 +256,13 @@ impl Sink<LogRecord> for CloudWatchLogsSink {
             if self.streams.len() >= STREAMS {
                 self.streams.pop_first();
             }
+            if self.failing.len() >= STREAMS {
+                self.failing.pop_first();
+            }
+            match failed {
+                Some(_) => self.failing.insert(target.clone()),
+                None => self.failing.remove(&target),
+            };
             self.streams.extend(known.map(|stream| (target, stream)));
             lost.extend(failed);
         }
@@ -277,6 +304,15 @@ mod tests {
 
     fn text<'a>(parameters: &'a Value, name: &str) -> &'a str {
         parameters.get(name).and_then(Value::as_str).unwrap()
+    }
+
+    #[test]
+    fn a_region_is_nothing_but_a_region() {
+        let group = |region: &str| group_of(&format!("arn:aws:logs:{region}:1:log-group:g:*"), "1");
+        assert_eq!(group("eu-west-1").unwrap(), ("g".into(), "eu-west-1".into()));
+        for region in ["", "evil.example/", "a.b", "a@b", "EU"] {
+            assert!(group(region).unwrap_err().contains("names no region"), "{region}");
+        }
     }
 
     #[tokio::test]

@@ -57,6 +57,13 @@ pub(crate) struct Failed {
     pub(crate) cause: String,
 }
 
+/// What is said of calls that aren't allowed, by AWS and by the worker.
+const DENIALS: [&str; 3] = [
+    "is not authorized to ",
+    "security token included in the request is invalid",
+    "is not allowed for account",
+];
+
 impl Failed {
     fn new(error: &str, cause: &str) -> Self {
         Self { error: error.to_owned(), cause: cause.to_owned() }
@@ -69,7 +76,7 @@ impl Failed {
 
     /// Whether the same call may succeed later: not what the service refuses for what it says.
     pub(crate) fn is_passing(&self) -> bool {
-        const LASTING: [&str; 8] = [
+        const LASTING: [&str; 9] = [
             "AccessDenied",
             "InvalidParameter",
             "InvalidOperation",
@@ -77,19 +84,22 @@ impl Failed {
             "Runtime",
             "UnrecognizedClient",
             "Validation",
+            "ResourceAlreadyExists",
             "MissingRequiredParameter",
         ];
         let name = self.error.split('.').nth(1).unwrap_or_default();
         !LASTING.iter().any(|lasting| name.starts_with(lasting) || name.contains("NotFound"))
-            // What a service's model doesn't know has the base exception, and its own name in the cause.
-            && !["AccessDenied", "UnrecognizedClient", "InvalidClientTokenId"]
-                .iter()
-                .any(|name| self.cause.contains(name))
+            // It has waited for a worker for as long as anything waits.
+            && self.error != "States.Timeout"
+            // What a service's model doesn't know has the base exception, and so have roles: the cause tells.
+            && !DENIALS.iter().any(|said| self.cause.contains(said))
     }
 
     /// Whether the call may have been carried out although there is no answer.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.is("SdkClientException") || self.error == "States.Timeout"
+        self.is("SdkClientException")
+            || self.error == "States.Timeout"
+            || self.cause.contains("Status Code: 5")
     }
 }
 
@@ -358,7 +368,11 @@ pub(crate) mod tests {
             ("CloudWatchLogs.ThrottlingException", "slow", 6),
             ("CloudWatchLogs.SdkClientException", "gone", 6),
             ("CloudWatchLogs.ResourceNotFoundException", "no group", 1),
-            ("CloudWatch.CloudWatchException", "AccessDenied: no", 1),
+            (
+                "CloudWatch.CloudWatchException",
+                "User: u is not authorized to perform: cloudwatch:PutMetricData",
+                1,
+            ),
             ("States.Runtime", "nonsense", 1),
         ] {
             let (deliveries, script) = scripted(move |_, _| Err((error, cause)));

@@ -4,6 +4,7 @@
 //! An event is delivered at least once: a call whose answer was lost is made again. Detail and resources are the same each time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
@@ -24,6 +25,8 @@ const TIME_BYTES: usize = 14;
 const AT_ONCE: usize = 4;
 /// How often what a call didn't take of its entries is sent again.
 const ROUNDS: usize = 4;
+/// The wait after the first of them; each next one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 const PUT: &str = "eventbridge:putEvents";
 
@@ -89,7 +92,7 @@ impl EventBridgeSink {
 
     /// Puts events, those again that the service didn't take. Says how many it never took, and why.
     async fn deliver(&self, place: Place, mut events: Vec<Arc<StatusEvent>>) -> Option<Error> {
-        let mut why = String::new();
+        let (mut why, mut wait) = (String::new(), FIRST_WAIT);
         for _ in 0..ROUNDS {
             let mut text = String::new();
             object(&mut text, |m| {
@@ -107,6 +110,8 @@ impl EventBridgeSink {
             if events.is_empty() {
                 return None;
             }
+            tokio::time::sleep(wait.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
+            wait *= 2;
         }
         Some(Error { count: events.len(), why })
     }

@@ -261,6 +261,10 @@ impl Telling<'_> {
     }
 
     fn add(&mut self, name: &str, unit: Unit, dimensions: Vec<(&'static str, Str)>, value: u64) {
+        // CloudWatch refuses a whole call for one of them.
+        if dimensions.iter().any(|(_, value)| !value.is_ascii()) {
+            return;
+        }
         let info = self.turn.info;
         let place = Place {
             account: Arc::clone(&info.account),

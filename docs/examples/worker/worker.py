@@ -116,30 +116,32 @@ class Worker:
             if not self.stopping:
                 time.sleep(1)
 
+    def hello(self, held: dict[bytes, wire.TaskId]) -> wire.Hello:
+        """Who it is, what it holds, and what it brings along."""
+        resource = wire.ResourceRegistration(
+            service="acme",
+            action="render",
+            patterns=[wire.TASK_PATTERN_REQUEST_RESPONSE, wire.TASK_PATTERN_SYNC],
+            parameters_schema=json.dumps(SCHEMA),
+        )
+        return wire.Hello(
+            family=FAMILY,
+            worker_id=f"{socket.gethostname()}-{self.jobs.directory.name}",
+            version="1",
+            resources=["states:::acme:"],
+            credit=wire.Credit(count=CREDIT, bytes=CREDIT_BYTES),
+            held=held.values(),
+            registrations=[resource],
+        )
+
     def session(self, channel: grpc.Channel) -> None:
+        requests = queue.SimpleQueue()
         with self.lock:
-            self.requests = queue.SimpleQueue()
             held = {key: dispatch.task for key, dispatch in self.watched.items()}
             held |= {key: report.task for (key, _), report in self.reports.items()}
-        self.send(
-            hello=wire.Hello(
-                family=FAMILY,
-                worker_id=f"{socket.gethostname()}-{self.jobs.directory.name}",
-                version="1",
-                resources=["states:::acme:"],
-                credit=wire.Credit(count=CREDIT, bytes=CREDIT_BYTES),
-                held=held.values(),
-                registrations=[
-                    wire.ResourceRegistration(
-                        service="acme",
-                        action="render",
-                        patterns=[wire.TASK_PATTERN_REQUEST_RESPONSE, wire.TASK_PATTERN_SYNC],
-                        parameters_schema=json.dumps(SCHEMA),
-                    )
-                ],
-            )
-        )
-        requests = self.requests
+            # It comes before whatever the other thread may have to report.
+            requests.put(wire.SessionRequest(hello=self.hello(held)))
+            self.requests = requests
         answers = stubs.WorkerServiceStub(channel).Session(iter(requests.get, None), metadata=self.metadata)
         chunks: dict[int, bytearray] = {}
         span, silence = 30.0, None
@@ -206,14 +208,13 @@ class Worker:
         rendering twice does no harm."""
         try:
             result = render(parameters)
-        except (KeyError, IndexError, ValueError) as error:
+            job = self.jobs.start(dispatch.submit_token, parameters) if dispatch.resource.endswith(".sync") else None
+        except Exception as error:  # Whatever a definition gives, it must not end the worker.
             cause = f"The template can't be rendered: {error!r}"
             self.report(dispatch.task, failed=wire.Failed(error="Acme.TemplateException", cause=cause))
             return
-        if dispatch.resource.endswith(".sync"):
-            job = self.jobs.start(dispatch.submit_token, parameters)
-            output = payload({"JobId": job})
-            self.report(dispatch.task, submitted=wire.Submitted(external_ref=job, output=output))
+        if job is not None:
+            self.report(dispatch.task, submitted=wire.Submitted(external_ref=job, output=payload({"JobId": job})))
         else:
             self.report(dispatch.task, succeeded=wire.Succeeded(output=payload(result)))
 

@@ -127,13 +127,15 @@ async fn what_is_removed_can_t_be_named_anew_and_what_names_it_goes_on() {
     assert_eq!(removed, [render("acme", CLOSED)]);
     let fixture = fixture.restart_knowing(fresh()).await;
     assert_eq!(fixture.engine.served().registered, []);
-    assert!(!fixture.engine.is_registered("acme"));
+    assert!(fixture.engine.is_registered("acme"), "tasks of what names it wait for its worker");
     assert!(faults(&fixture, ".sync", TEMPLATE).await[0].0.contains("is not recognized"));
     fixture.start("m", "e", "{}").await;
     assert_eq!(&*fixture.desk.order(0).await.family, "acme");
     // The name is free, and whoever registers it has it.
     fixture.engine.register(vec![render("printers", "")]).await.unwrap();
     assert_eq!(faults(&fixture, ".sync", TEMPLATE).await, []);
+    fixture.start("m", "f", "{}").await;
+    assert_eq!(&*fixture.desk.order(1).await.family, "printers", "also of machines that have run before");
     let fixture = fixture.restart_knowing(fresh()).await;
     assert_eq!(fixture.engine.served().registered, [render("printers", "")]);
 }

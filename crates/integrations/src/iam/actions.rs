@@ -6,10 +6,13 @@ use newel_aws_catalog::{Operation, Service};
 
 /// What IAM calls a service, where that isn't what requests are signed for: by the name in `aws-sdk` ARNs.
 const PREFIXES: &[(&str, &str)] = &[
+    ("cloudcontrol", "cloudformation"),
     ("cloudwatch", "cloudwatch"),
     ("iotdataplane", "iot"),
     ("iotjobsdataplane", "iotjobsdata"),
+    ("iotsecuretunneling", "iot"),
     ("mturk", "mechanicalturk"),
+    ("resourcegroupstaggingapi", "tag"),
     ("sso", "sso"),
     ("ssooidc", "sso-oauth"),
 ];
@@ -24,7 +27,7 @@ const OTHERWISE: &[(&str, &[&str], &[&str])] = &[
         &["PostToConnection", "GetConnection", "DeleteConnection"],
         &["ManageConnections"],
     ),
-    ("bedrockruntime", &["Converse"], &["InvokeModel"]),
+    ("bedrockruntime", &["Converse", "StartAsyncInvoke"], &["InvokeModel"]),
     ("dynamodb", &["TransactGetItems"], &["GetItem"]),
     ("dynamodb", &["TransactWriteItems"], &["ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"]),
     (
@@ -37,7 +40,8 @@ const OTHERWISE: &[(&str, &[&str], &[&str])] = &[
     ("s3", &["HeadObject", "SelectObjectContent"], &["GetObject"]),
     ("s3", &["ListObjectVersions"], &["ListBucketVersions"]),
     ("s3", &["ListBuckets"], &["ListAllMyBuckets"]),
-    ("s3", &["CopyObject", "UploadPartCopy"], &["GetObject", "PutObject"]),
+    ("s3", &["CopyObject", "UploadPartCopy"], &["PutObject"]),
+    ("s3", &["GetObjectAttributes"], &["GetObject", "GetObjectAttributes"]),
     ("s3", &["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"], &["PutObject"]),
     ("s3", &["ListParts"], &["ListMultipartUploadParts"]),
     ("s3", &["ListMultipartUploads"], &["ListBucketMultipartUploads"]),
@@ -46,6 +50,49 @@ const OTHERWISE: &[(&str, &[&str], &[&str])] = &[
     ("s3", &["PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"], &["PutLifecycleConfiguration"]),
     ("s3", &["GetBucketEncryption"], &["GetEncryptionConfiguration"]),
     ("s3", &["PutBucketEncryption", "DeleteBucketEncryption"], &["PutEncryptionConfiguration"]),
+    ("s3", &["GetBucketAccelerateConfiguration"], &["GetAccelerateConfiguration"]),
+    ("s3", &["PutBucketAccelerateConfiguration"], &["PutAccelerateConfiguration"]),
+    (
+        "s3",
+        &["GetBucketAnalyticsConfiguration", "ListBucketAnalyticsConfigurations"],
+        &["GetAnalyticsConfiguration"],
+    ),
+    (
+        "s3",
+        &["PutBucketAnalyticsConfiguration", "DeleteBucketAnalyticsConfiguration"],
+        &["PutAnalyticsConfiguration"],
+    ),
+    (
+        "s3",
+        &["GetBucketInventoryConfiguration", "ListBucketInventoryConfigurations"],
+        &["GetInventoryConfiguration"],
+    ),
+    (
+        "s3",
+        &["PutBucketInventoryConfiguration", "DeleteBucketInventoryConfiguration"],
+        &["PutInventoryConfiguration"],
+    ),
+    (
+        "s3",
+        &["GetBucketMetricsConfiguration", "ListBucketMetricsConfigurations"],
+        &["GetMetricsConfiguration"],
+    ),
+    (
+        "s3",
+        &["PutBucketMetricsConfiguration", "DeleteBucketMetricsConfiguration"],
+        &["PutMetricsConfiguration"],
+    ),
+    (
+        "s3",
+        &["GetBucketIntelligentTieringConfiguration", "ListBucketIntelligentTieringConfigurations"],
+        &["GetIntelligentTieringConfiguration"],
+    ),
+    (
+        "s3",
+        &["PutBucketIntelligentTieringConfiguration", "DeleteBucketIntelligentTieringConfiguration"],
+        &["PutIntelligentTieringConfiguration"],
+    ),
+    ("s3", &["DeleteBucketOwnershipControls"], &["PutBucketOwnershipControls"]),
     ("s3", &["GetBucketReplication"], &["GetReplicationConfiguration"]),
     ("s3", &["PutBucketReplication", "DeleteBucketReplication"], &["PutReplicationConfiguration"]),
     ("s3", &["GetBucketCors"], &["GetBucketCORS"]),

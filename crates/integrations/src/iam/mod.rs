@@ -258,6 +258,9 @@ impl Needs<'_> {
             self.grants.add(actions::of_tags(api), &[resources::ANY.to_owned()]);
         }
         self.roles(partition, (api, integration.input), DIALECT, template);
+        if action.stored.is_some() {
+            self.stored(partition, template);
+        }
         // Its task definition names roles, which whoever runs it passes on.
         if (api.name(), action.operation) == ("ecs", "RunTask") {
             let passed = self.grants.passed.entry(actions::passed_to(api)).or_default();
@@ -265,12 +268,33 @@ impl Needs<'_> {
         }
     }
 
+    /// The payloads that an integration reads out of S3 and writes there.
+    fn stored(&mut self, partition: &str, template: &Value) {
+        for (member, needed) in [("Input", "s3:GetObject"), ("Output", "s3:PutObject")] {
+            if !resources::gives(template, member) {
+                continue;
+            }
+            let uri = template.get(member).and_then(|place| resources::member(place, "S3Uri"));
+            let object = uri.and_then(|uri| uri.strip_prefix("s3://")?.split_once('/'));
+            let object = object.map_or_else(
+                || resources::ANY.to_owned(),
+                |(bucket, key)| resources::object(partition, bucket, key),
+            );
+            self.grants.add([needed.to_owned()], &[object]);
+        }
+    }
+
     fn sdk(&mut self, partition: &str, action: SdkAction<'_>, template: &Value) {
         let SdkAction { api, operation, .. } = action;
         let members = operation.input.map_or(&[][..], |input| api.members(input));
-        let is_of_object = members.iter().any(|member| *member.name == *"Key");
+        let is_of_object =
+            members.iter().any(|member| *member.name == *"Key") || *operation.name == *"DeleteObjects";
         let about = resources::of_call(partition, api.name(), template, is_of_object);
         self.grants.add(actions::of_call(api, operation), &about);
+        // `CopySource` says where from: bucket and key, an ARN, perhaps encoded as in a URL.
+        if api.name() == "s3" && ["CopyObject", "UploadPartCopy"].contains(&&*operation.name) {
+            self.grants.add(["s3:GetObject".to_owned()], &[resources::ANY.to_owned()]);
+        }
         if let Some(input) = operation.input {
             self.roles(partition, (api, input), Dialect::AwsSdk, template);
         }
@@ -304,7 +328,11 @@ impl Needs<'_> {
             }
             "eks" => self
                 .note(name, "needs no IAM action, but rights of the role in the cluster (an access entry)"),
-            "http" => self.note(name, "needs no IAM action: connections are Newel's own"),
+            "http" => self.note(
+                name,
+                "needs no IAM action with a connection of Newel's own; one in EventBridge needs \
+                 events:DescribeConnection on it and secretsmanager:GetSecretValue on its secret",
+            ),
             "states" => self.note(name, "is carried out by this Newel itself"),
             _ => self.note(name, "no worker of this release carries it out"),
         }

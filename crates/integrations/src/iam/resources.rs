@@ -29,7 +29,13 @@ pub(super) fn of_call(partition: &str, service: &str, template: &Value, is_of_ob
         |member_name, kind: &str| member(template, member_name).map(|name| named(partition, kind, name));
     let found = match service {
         "lambda" => member(template, "FunctionName").and_then(|name| function(partition, name, template)),
-        "dynamodb" => named("TableName", "dynamodb:*:*:table/"),
+        "dynamodb" => named("TableName", "dynamodb:*:*:table/").map(|mut arns| {
+            if gives(template, "IndexName") {
+                let index = member(template, "IndexName").unwrap_or(ANY);
+                arns.extend(arns.first().map(|table| format!("{table}/index/{index}")));
+            }
+            arns
+        }),
         "glue" => named("JobName", "glue:*:*:job/"),
         "s3" => member(template, "Bucket").map(|bucket| match is_of_object {
             true => vec![object(partition, bucket, member(template, "Key").unwrap_or(ANY))],

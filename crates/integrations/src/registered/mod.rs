@@ -107,7 +107,7 @@ impl Registered {
         }
         let integrations = FAMILIES.iter().map(|f| f.service).chain(SERVICES.iter().map(|s| s.name));
         let is_aws = NOT_SERVICES.into_iter().chain(integrations).any(|known| known == service)
-            || self.catalog.names().any(|known| known == service);
+            || self.catalog.names().any(|known| known == service.replace('-', ""));
         is_aws.then(|| format!("'{service}' is a name of AWS's: choose another, such as 'my-{service}'"))
     }
 
@@ -214,7 +214,7 @@ impl ResourceRegistry for Registered {
     }
 
     fn is_of_family(&self, family: &str) -> bool {
-        self.read(|table| table.values().any(|known| !known.retired && *known.registration.family == *family))
+        self.read(|table| table.values().any(|known| *known.registration.family == *family))
     }
 
     fn registered(&self) -> Vec<Registration> {

@@ -214,7 +214,11 @@ impl Reader {
     fn required(&self, value: &Value) -> Result<Vec<Str>, String> {
         let name = |value: &Value| value.as_str().map(Str::from);
         let names: Option<Vec<Str>> = value.as_array().and_then(|names| names.iter().map(name).collect());
-        names.map_or_else(|| self.refuse("required must be a list of names"), Ok)
+        match names {
+            Some(names) if names.len() <= MOST_SCHEMAS => Ok(names),
+            Some(_) => self.refuse(format!("required has more than {MOST_SCHEMAS} names")),
+            None => self.refuse("required must be a list of names"),
+        }
     }
 }
 
@@ -242,7 +246,7 @@ impl Check {
     }
 
     fn fault(&mut self, message: String) {
-        if self.faults.len() < MOST_FAULTS {
+        if !self.is_full() {
             self.faults.push(ResourceFault { pointer: self.at.clone(), message });
         }
     }
@@ -252,8 +256,13 @@ impl Check {
         self.fault(format!("The value for the field '{name}' must be {expected}"));
     }
 
+    /// Whether there is enough to tell.
+    fn is_full(&self) -> bool {
+        self.faults.len() >= MOST_FAULTS
+    }
+
     fn value(&mut self, schema: &Schema, value: &Value) {
-        if self.is_dynamic(value) {
+        if self.is_full() || self.is_dynamic(value) {
             return;
         }
         if !schema.types.is_empty() && !schema.types.iter().any(|known| known.has(value)) {
@@ -299,6 +308,9 @@ impl Check {
             }
         }
         for name in &schema.required {
+            if self.is_full() {
+                return;
+            }
             if !object.keys().any(|key| self.name(key).0 == &**name) {
                 self.fault(format!("The field '{name}' is required but was missing"));
             }

@@ -172,6 +172,10 @@ impl Schedule {
     pub(crate) fn hasten(&mut self, job: u64, now: Millis) {
         let Some(watched) = self.jobs.get_mut(&job) else { return };
         let Some(group) = self.groups.get_mut(&watched.group) else { return };
+        // A group that can't be asked just now is asked again when its retry comes.
+        if group.failures > 0 {
+            return;
+        }
         group.not_before = group.not_before.min(group.round_at + WOKEN_APART);
         match watched.due {
             Some(due) => {
