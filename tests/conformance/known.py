@@ -11,6 +11,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.clients import REGION
+
+from conformance import replay
+
 RECORDINGS = Path(os.environ["NEWEL_CONFORMANCE"] if "NEWEL_CONFORMANCE" in os.environ else "../../shared/conformance") / "sfn"
 
 
@@ -30,6 +34,17 @@ class Known:
 
     def region(self, case: str, usual: str) -> str:
         return next((region for region, cases in self.regions.items() if case in cases), usual)
+
+    def replayed(self, wanted: replay.Wanted, services: bool = False) -> dict[str, dict]:
+        """What became of each recording, by its id: each replayed in the region that it was taken in."""
+        found = {}
+        for region in [REGION, *self.regions]:
+
+            def there(case: dict, region: str = region) -> bool:
+                return wanted(case) and self.region(case["id"], REGION) == region
+
+            found |= replay.report(RECORDINGS, there, region, services)
+        return found
 
     def judge(self, case: str, result: dict) -> None:
         """Fails unless a recording agrees as far as it is known to."""

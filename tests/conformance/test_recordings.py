@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(not CASES, reason=f"no recordings of AWS at {REC
 
 @pytest.fixture(scope="session")
 def results():
-    return replay.report(RECORDINGS, replay.alone)
+    return KNOWN.replayed(replay.alone)
 
 
 @pytest.mark.timeout(600)

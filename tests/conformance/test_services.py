@@ -2,7 +2,6 @@
 most). What the emulator answers is made AWS's first: see `support.aws_front`."""
 
 import pytest
-from support.clients import REGION
 
 from conformance import replay
 from conformance.known import RECORDINGS, Known
@@ -15,15 +14,7 @@ pytestmark = pytest.mark.skipif(not CASES, reason=f"no recordings of AWS at {REC
 
 @pytest.fixture(scope="session")
 def results():
-    """By recording; each replayed in the region that it was taken in."""
-    found = {}
-    for region in [REGION, *KNOWN.regions]:
-
-        def there(case, region=region):
-            return replay.with_services(case) and KNOWN.region(case["id"], REGION) == region
-
-        found |= replay.report(RECORDINGS, there, region, services=True)
-    return found
+    return KNOWN.replayed(replay.with_services, services=True)
 
 
 @pytest.mark.timeout(900)
