@@ -3,26 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::env;
-use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+mod support;
 
-use newel_aws_catalog::Catalog;
+use std::sync::LazyLock;
+
 use newel_integrations::Integrations;
 use newel_integrations::iam::{Policy, policy};
 use newel_integrations::matrix::entries;
 use newel_value::Value;
 
-static INTEGRATIONS: LazyLock<Option<Integrations>> = LazyLock::new(|| {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.newel/aws-catalog.bin"));
-    let path = env::var_os("NEWEL_CATALOG").map_or_else(default, PathBuf::from);
-    if !path.exists() {
-        assert!(env::var_os("NEWEL_REQUIRE_DATA").is_none_or(|v| v != "1"), "{} is missing", path.display());
-        eprintln!("skipped: {} is missing", path.display());
-        return None;
-    }
-    Some(Integrations::new(Arc::new(Catalog::open(path).unwrap())))
-});
+static INTEGRATIONS: LazyLock<Option<Integrations>> = LazyLock::new(support::integrations);
 
 fn of(states: &str, role: Option<&str>) -> Option<Policy> {
     let definition = Value::parse(&format!(r#"{{"StartAt":"A","States":{{{states}}}}}"#)).unwrap();

@@ -3,27 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::env;
-use std::path::PathBuf;
-use std::sync::Arc;
+mod support;
 
 use newel_asl::catalog::ResourceCatalog as _;
-use newel_aws_catalog::{Catalog, ShapeId, ShapeKind};
+use newel_aws_catalog::{ShapeId, ShapeKind};
+use newel_integrations::Integration;
 use newel_integrations::descriptor::{Describe, Idempotency, Ids, Job, Several, Source};
 use newel_integrations::families::FAMILIES;
-use newel_integrations::{Integration, Integrations};
 use newel_value::Value;
-
-fn integrations() -> Option<Integrations> {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.newel/aws-catalog.bin"));
-    let path = env::var_os("NEWEL_CATALOG").map_or_else(default, PathBuf::from);
-    if !path.exists() {
-        assert!(env::var_os("NEWEL_REQUIRE_DATA").is_none_or(|v| v != "1"), "{} is missing", path.display());
-        eprintln!("skipped: {} is missing", path.display());
-        return None;
-    }
-    Some(Integrations::new(Arc::new(Catalog::open(path).unwrap())))
-}
+use support::integrations;
 
 /// The shape of an operation's request or answer.
 fn shape_of(of: &Integration<'_>, operation: &str, answer: bool) -> ShapeId {

@@ -3,26 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+mod support;
+
+use std::path::Path;
 
 use newel_asl::catalog::{Pattern, ResourceCatalog};
-use newel_aws_catalog::Catalog;
 use newel_integrations::descriptor::Verdict;
 use newel_integrations::{Integrations, Looked, ServiceError, matrix};
 use newel_value::Value;
-
-fn integrations() -> Option<Integrations> {
-    let default = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.newel/aws-catalog.bin"));
-    let path = env::var_os("NEWEL_CATALOG").map_or_else(default, PathBuf::from);
-    if !path.exists() {
-        assert!(env::var_os("NEWEL_REQUIRE_DATA").is_none_or(|v| v != "1"), "{} is missing", path.display());
-        eprintln!("skipped: {} is missing", path.display());
-        return None;
-    }
-    Some(Integrations::new(Arc::new(Catalog::open(path).unwrap())))
-}
+use support::integrations;
 
 fn arn(resource: &str) -> String {
     format!("arn:aws:states:::aws-sdk:{resource}")
@@ -193,7 +182,7 @@ fn the_page_lists_them() {
     let page = std::fs::read_to_string(&path).unwrap();
     let begin = page.find("| service | action |").unwrap();
     let list = matrix::waiters(&all).unwrap();
-    if env::var_os("NEWEL_BLESS").is_some_and(|value| value == "1") {
+    if std::env::var_os("NEWEL_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, format!("{}{list}", &page[..begin])).unwrap();
         return;
     }
