@@ -17,7 +17,24 @@ CONFIGURATION = """
 [worker.http]
 allow = ["127.0.0.1"]
 plain_http = true
+
+[worker.http.connections.local]
+auth = "basic"
+username = "user"
+password = {{ secret = "{secret}", key = "password" }}
+headers = {{ "X-Whole" = {{ secret = "{whole}" }} }}
+
+[worker.http.connections.lacking]
+auth = "basic"
+username = "user"
+password = {{ secret = "{secret}", key = "no such member" }}
+
+[worker.http.connections.missing]
+auth = "basic"
+username = "user"
+password = {{ secret = "{secret}-gone" }}
 """
+"""Connections of Newel's own, their secrets in Secrets Manager."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +47,12 @@ def api():
 @pytest.fixture(scope="module")
 def newel(moto, tmp_path_factory):
     directory = tmp_path_factory.mktemp("newel-connections")
-    (directory / "newel.toml").write_text(CONFIGURATION)
+    manager = client("secretsmanager", moto.url)
+    secret, whole = (
+        manager.create_secret(Name=f"connection-{uuid.uuid4().hex}", SecretString=text)["ARN"]
+        for text in ('{"password": "s3cret-local"}', "s3cret-whole")
+    )
+    (directory / "newel.toml").write_text(CONFIGURATION.format(secret=secret, whole=whole))
     with Dev(directory, moto.url, env={"NEWEL_CONFIG": str(directory / "newel.toml")}) as newel:
         yield newel
 
@@ -101,3 +123,22 @@ def test_a_connection_that_is_not_there_or_another_account_s(newel, events, api)
     error, cause = failed(newel.client(), call(api, arn))
     assert error == "Events.ConnectionResource.ResourceNotFound"
     assert "account" in cause
+
+
+def test_a_configured_connection_has_its_secrets_in_secrets_manager(newel, api):
+    before = len(api.of("/call"))
+    for _ in range(2):
+        succeeded(newel.client(ACCOUNT), call(api, "local"))
+    headers = {name.lower(): value for name, value in api.of("/call")[before].headers.items()}
+    assert headers["authorization"] == basic("user", "s3cret-local")
+    assert headers["x-whole"] == "s3cret-whole"
+    assert "s3cret" not in newel.program.output()
+
+
+@pytest.mark.parametrize("connection", ["lacking", "missing"])
+def test_a_secret_that_is_not_there_fails_the_task(newel, api, connection):
+    before = len(api.of("/call"))
+    error, cause = failed(newel.client(ACCOUNT), call(api, connection))
+    assert error == "Events.ConnectionResource.AccessDenied"
+    assert "secretsmanager" not in cause, "where secrets are is for the operator's log"
+    assert len(api.of("/call")) == before

@@ -17,6 +17,14 @@ use newel_value::Str;
 /// The longest ARN that is looked at, in bytes (AWS's `LongArn`).
 pub const MAX_ARN: usize = 2_000;
 
+/// Whether a text can be a region's name: 1 to 32 of `a`–`z`, `0`–`9` and `-`. It becomes part of the hosts that are called, so
+/// nothing else may.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
 /// Why a text is no ARN, or none that may stand here. It reads as AWS's `InvalidArn` does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidArn {

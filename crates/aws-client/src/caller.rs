@@ -9,6 +9,7 @@ use newel_value::Str;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
+use crate::discovery::Discovered;
 use crate::endpoint::Settings;
 use crate::{invoke, settings};
 
@@ -29,6 +30,8 @@ struct Kept {
 pub(crate) struct Prepared {
     /// By which the endpoint is found.
     pub(crate) settings: Settings,
+    /// The endpoint, where the service has to be asked for it.
+    pub(crate) discovered: Discovered,
     /// The orchestrator's parts; none of them is of one call.
     pub(crate) plugins: RuntimePlugins,
 }
@@ -55,6 +58,7 @@ impl Caller {
         let config = self.config();
         let prepared = Arc::new(Prepared {
             settings: settings::of(config, service),
+            discovered: Discovered::default(),
             plugins: invoke::plugins(config, service),
         });
         Arc::clone(self.0.services.write().entry(name.into()).or_insert(prepared))

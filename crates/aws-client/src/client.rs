@@ -9,7 +9,8 @@ use newel_aws_catalog::{Catalog, Operation, Service};
 use newel_value::Value;
 
 use crate::codec::{self, Response};
-use crate::endpoint::{self, Resolver};
+use crate::discovery;
+use crate::endpoint::{self, Endpoint, Resolver};
 use crate::invoke::{self, Invocation, Raw};
 use crate::settings;
 use crate::{Answer, CallError, Caller, Repeat, ServiceError};
@@ -107,7 +108,28 @@ impl Client {
     /// # Errors
     /// As [`Self::call`].
     pub async fn stream(&self, caller: &Caller, call: Call<'_>) -> Result<Streamed, CallError> {
-        let invocation = self.prepare(caller, call)?;
+        if !discovery::is_needed(caller, call.service, call.operation) {
+            return self.send(caller, call, None).await;
+        }
+        let prepared = caller.prepared(call.service);
+        let url = prepared.discovered.url(self, caller, call.service).await?;
+        let answer = self.send(caller, call, Some(url)).await;
+        if !answer.as_ref().is_err_and(discovery::is_outdated) {
+            return answer;
+        }
+        prepared.discovered.forget().await;
+        let url = prepared.discovered.url(self, caller, call.service).await?;
+        self.send(caller, call, Some(url)).await
+    }
+
+    /// Sends a call where its service's rules say, or to `url`.
+    async fn send(
+        &self,
+        caller: &Caller,
+        call: Call<'_>,
+        url: Option<String>,
+    ) -> Result<Streamed, CallError> {
+        let invocation = self.prepare(caller, call, url)?;
         match invoke::invoke(caller, invocation).await {
             Ok(Raw { status, headers, body }) => {
                 Ok(Streamed { status, headers, body: ByteStream::new(body) })
@@ -120,7 +142,12 @@ impl Client {
         }
     }
 
-    fn prepare<'a>(&self, caller: &Caller, call: Call<'a>) -> Result<Invocation<'a>, CallError> {
+    fn prepare<'a>(
+        &self,
+        caller: &Caller,
+        call: Call<'a>,
+        url: Option<String>,
+    ) -> Result<Invocation<'a>, CallError> {
         let Call { service, operation, .. } = call;
         let filled = call.token.map(|token| codec::with_token(service, operation, call.body, token));
         let body = filled.as_ref().unwrap_or(call.body);
@@ -130,7 +157,10 @@ impl Client {
         let settings = &prepared.settings;
         let not_sent = |problem: String| CallError::NotSent(problem);
         let resolved = self.endpoints.resolve(service, operation, body, settings);
-        let resolved = resolved.map_err(|error| not_sent(error.to_string()))?;
+        let mut resolved = resolved.map_err(|error| not_sent(error.to_string()))?;
+        if let Some(url) = url {
+            resolved = Arc::new(Endpoint { url, ..Endpoint::clone(&resolved) });
+        }
         // Who names an endpoint means that host and no other.
         let prefix = match settings.endpoint {
             Some(_) => None,

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::sigv4::SigV4AuthScheme;
+use aws_runtime::auth::sigv4a::SigV4aAuthScheme;
+use aws_runtime::auth::{sigv4, sigv4a};
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
@@ -49,7 +51,7 @@ use newel_aws_catalog::{Operation, Service};
 use tracing::Instrument as _;
 
 use crate::codec::{self, Request, Response};
-use crate::settings::Signing;
+use crate::settings::{SignatureVersion, Signing};
 use crate::{CallError, Caller};
 
 /// Codes by which AWS services ask for fewer calls.
@@ -176,9 +178,12 @@ pub(crate) fn plugins(config: &SdkConfig, service: &Service) -> RuntimePlugins {
         components = components.with_identity_cache(Some(cache));
     }
     if let Some(credentials) = config.credentials_provider() {
+        let credentials = SharedIdentityResolver::new(credentials);
         components = components
             .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-            .with_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+            .with_identity_resolver(sigv4::SCHEME_ID, credentials.clone())
+            .with_auth_scheme(SharedAuthScheme::new(SigV4aAuthScheme::new()))
+            .with_identity_resolver(sigv4a::SCHEME_ID, credentials);
     }
     let own = StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components);
     RuntimePlugins::new().with_client_plugins(default_plugins(defaults)).with_client_plugin(own)
@@ -204,15 +209,18 @@ fn layer(config: &SdkConfig, invocation: Invocation<'_>, sent: Sent) -> Result<(
     }
     let scheme = match signing {
         Signing::Anonymous => NO_AUTH_SCHEME_ID,
-        Signing::V4(..) if config.credentials_provider().is_none() => {
+        Signing::Signed(..) if config.credentials_provider().is_none() => {
             return Err(CallError::NotSent("there are no credentials".to_owned()));
         }
-        Signing::V4(signing, unsigned) => {
+        Signing::Signed(version, signing, unsigned) => {
             layer.store_put(signing);
             if let Some(unsigned) = unsigned {
                 layer.store_put(unsigned);
             }
-            SCHEME_ID
+            match version {
+                SignatureVersion::V4 => sigv4::SCHEME_ID,
+                SignatureVersion::V4a => sigv4a::SCHEME_ID,
+            }
         }
     };
     layer.store_put(AuthSchemeOptionResolverParams::new(scheme));

@@ -10,6 +10,7 @@ mod answer;
 mod caller;
 mod client;
 pub mod codec;
+mod discovery;
 pub mod endpoint;
 mod invoke;
 mod settings;

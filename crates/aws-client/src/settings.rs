@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use aws_runtime::auth::{PayloadSigningOverride, SigV4OperationSigningConfig, SigningOptions};
 use aws_smithy_types::endpoint::Endpoint as SdkEndpoint;
 use aws_types::SigningName;
-use aws_types::region::{Region, SigningRegion};
+use aws_types::region::{Region, SigningRegion, SigningRegionSet};
 use aws_types::service_config::ServiceConfigKey;
 use newel_aws_catalog::{Operation, Service};
 use newel_value::Str;
@@ -23,8 +23,33 @@ const S3_LIKE: &[&str] = &["s3", "s3control", "s3outposts"];
 pub(crate) enum Signing {
     /// Not at all.
     Anonymous,
-    /// With Signature Version 4.
-    V4(SigV4OperationSigningConfig, Option<PayloadSigningOverride>),
+    /// By a key of the credentials, in a scope.
+    Signed(SignatureVersion, SigV4OperationSigningConfig, Option<PayloadSigningOverride>),
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureVersion {
+    /// Signature Version 4: good for one region.
+    V4,
+    /// Signature Version 4a: good for a set of regions, made with a key pair derived from the credentials.
+    V4a,
+}
+
+impl SignatureVersion {
+    /// By its name in endpoint rules, or the last part of its id in Smithy's models.
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "sigv4" => Some(Self::V4),
+            "sigv4a" => Some(Self::V4a),
+            _ => None,
+        }
+    }
+
+    /// The first that a model's list of ids (`aws.auth#sigv4a`) has.
+    fn of(ids: &[Str]) -> Option<Self> {
+        ids.iter().find_map(|id| Self::parse(id.rsplit('#').next()?))
+    }
 }
 
 /// The settings by which a service's endpoint is found.
@@ -91,6 +116,12 @@ pub(crate) fn signing(
         )));
     }
     let scheme = scheme(endpoint)?;
+    let version = scheme.map(|(version, _)| version);
+    let version = version
+        .or_else(|| SignatureVersion::of(&traits?.auth))
+        .or_else(|| SignatureVersion::of(&metadata.auth))
+        .unwrap_or(SignatureVersion::V4);
+    let scheme = scheme.map(|(_, scheme)| scheme);
     let s3_like = S3_LIKE.contains(&service.botocore_name());
     let mut options = SigningOptions::default();
     options.double_uri_encode = !(s3_like || scheme.is_some_and(|scheme| scheme.disable_double_encoding));
@@ -98,22 +129,27 @@ pub(crate) fn signing(
     options.content_sha256_header = s3_like || service.botocore_name() == "glacier";
     let region = scheme.and_then(|scheme| scheme.signing_region.as_deref());
     let region = region.or_else(|| config.region().map(AsRef::as_ref)).unwrap_or(DEFAULT_REGION);
+    let regions = scheme.map(|scheme| &scheme.signing_region_set[..]).filter(|set| !set.is_empty());
+    let regions: SigningRegionSet = match regions {
+        Some(set) => set.iter().map(|region| &**region).collect(),
+        None => [region].into_iter().collect(),
+    };
     let name = scheme.and_then(|scheme| scheme.signing_name.as_deref()).unwrap_or(&metadata.signing_name);
     let signing = SigV4OperationSigningConfig {
         region: Some(SigningRegion::from(Region::new(region.to_owned()))),
+        region_set: (version == SignatureVersion::V4a).then_some(regions),
         name: Some(SigningName::from(name.to_owned())),
         signing_options: options,
-        ..SigV4OperationSigningConfig::default()
     };
     let unsigned =
         traits.is_some_and(|traits| traits.unsigned_payload) || auth_type == Some("v4-unsigned-body");
-    Ok(Signing::V4(signing, unsigned.then(PayloadSigningOverride::unsigned_payload)))
+    Ok(Signing::Signed(version, signing, unsigned.then(PayloadSigningOverride::unsigned_payload)))
 }
 
-/// The scheme among the endpoint's that this client knows; none if the endpoint leaves it to the model.
-fn scheme(endpoint: &Endpoint) -> Result<Option<&AuthScheme>, CallError> {
+/// The first scheme among the endpoint's that this client knows; none if the endpoint leaves it to the model.
+fn scheme(endpoint: &Endpoint) -> Result<Option<(SignatureVersion, &AuthScheme)>, CallError> {
     let schemes = &endpoint.auth_schemes;
-    let known = schemes.iter().find(|scheme| &*scheme.name == "sigv4");
+    let known = schemes.iter().find_map(|scheme| Some((SignatureVersion::parse(&scheme.name)?, scheme)));
     match (known, schemes.first()) {
         (None, Some(other)) => Err(CallError::NotSent(format!(
             "requests to {} are signed by {}, which this client doesn't know",

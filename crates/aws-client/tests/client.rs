@@ -185,6 +185,38 @@ async fn a_request_is_signed_for_where_it_goes() {
 }
 
 #[tokio::test]
+async fn what_goes_to_many_regions_is_signed_for_them_all() {
+    let Some(catalog) = catalog() else { return };
+    let point = "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap";
+    let object = format!(r#"{{"Bucket": "{point}", "Key": "a b"}}"#);
+    let events = r#"{"EndpointId": "abcde.veo", "Entries": []}"#;
+    let store = r#"{"KvsARN": "arn:aws:cloudfront::123456789012:key-value-store/s", "Key": "k"}"#;
+    for (of, request, host, scope) in [
+        (
+            ("s3", "GetObject"),
+            &*object,
+            "mfzwi23gnjvgw.accesspoint.s3-global.amazonaws.com",
+            "/s3/aws4_request",
+        ),
+        (("events", "PutEvents"), events, "abcde.veo.endpoint.events.amazonaws.com", "/events/aws4_request"),
+        (
+            ("cloudfront-keyvaluestore", "GetKey"),
+            store,
+            "123456789012.cloudfront-kvs.global.api.aws",
+            "/cloudfront-keyvaluestore/aws4_request",
+        ),
+    ] {
+        let outcome = call(&catalog, of, request, (200, "{}")).await;
+        assert_eq!(outcome.sent(), 1, "{of:?}: {:?}", outcome.answer);
+        assert!(outcome.uri().starts_with(&format!("https://{host}/")), "{}", outcome.uri());
+        let authorization = outcome.header("authorization").unwrap();
+        assert!(authorization.starts_with("AWS4-ECDSA-P256-SHA256 Credential="), "{of:?}: {authorization}");
+        assert!(authorization.contains(scope), "{authorization}");
+        assert_eq!(outcome.header("x-amz-region-set").as_deref(), Some("*"), "{of:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_has_the_checksum_that_the_caller_names() {
     let Some(catalog) = catalog() else { return };
     let put = async |more: &str| {

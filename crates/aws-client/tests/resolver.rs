@@ -43,6 +43,16 @@ fn frankfurt() -> Settings {
 }
 
 #[test]
+fn a_region_cannot_lead_a_call_elsewhere() {
+    let Some(endpoints) = Endpoints::open() else { return };
+    for region in ["evil.test/", "a.b", "x@evil", "-a", "eu-west-1#"] {
+        let settings = Settings { region: region.into(), ..Settings::default() };
+        let refused = endpoints.of("sqs", "ListQueues", "{}", &settings).unwrap_err();
+        assert_eq!(refused, format!("{region:?} is no region"));
+    }
+}
+
+#[test]
 fn calls_go_where_aws_says() {
     let Some(endpoints) = Endpoints::open() else { return };
     let object = r#"{"Bucket": "pictures", "Key": "a"}"#;

@@ -36,10 +36,19 @@ impl Api {
 
     /// One call; any answer is one.
     pub(crate) async fn call(&mut self, operation: &str, body: Bytes) -> anyhow::Result<(StatusCode, Bytes)> {
+        self.aws_json(&target(operation), body).await
+    }
+
+    /// One call of whatever service listens: `target` is its `X-Amz-Target`.
+    pub(crate) async fn aws_json(
+        &mut self,
+        target: &str,
+        body: Bytes,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let request = Request::post("/")
             .header("host", &self.host)
             .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
+            .header("x-amz-target", target)
             .header("authorization", AUTHORIZATION)
             .body(Full::new(body))?;
         self.send(request).await
@@ -93,6 +102,11 @@ impl Api {
         let answer = self.ask("ListExecutions", &input).await?;
         Ok(answer["executions"].as_array().is_some_and(|found| !found.is_empty()))
     }
+}
+
+/// The `X-Amz-Target` of an operation of Step Functions.
+pub(crate) fn target(operation: &str) -> String {
+    format!("AWSStepFunctions.{operation}")
 }
 
 /// A text among an answer's members.

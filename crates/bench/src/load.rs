@@ -9,8 +9,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::api::{Api, start, text};
-use crate::server::{Server, Usage};
+use crate::api::{Api, start, target, text};
+use crate::server::{Process, Server, Usage};
 
 /// How often it is asked whether everything is done.
 const LOOK: Duration = Duration::from_millis(5);
@@ -65,19 +65,20 @@ async fn send(
     address: SocketAddr,
     connections: usize,
     count: u64,
-    operation: &'static str,
+    target: &str,
     body: &Bytes,
 ) -> anyhow::Result<Latencies> {
     let next = Arc::new(AtomicU64::new(0));
+    let target: Arc<str> = target.into();
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
-        let (next, body) = (Arc::clone(&next), body.clone());
+        let (next, target, body) = (Arc::clone(&next), Arc::clone(&target), body.clone());
         tasks.spawn(async move {
             let mut api = Api::connect(address).await?;
             let mut took = Vec::new();
             while next.fetch_add(1, Ordering::Relaxed) < count {
                 let begun = Instant::now();
-                let (status, answer) = api.call(operation, body.clone()).await?;
+                let (status, answer) = api.aws_json(&target, body.clone()).await?;
                 took.push(begun.elapsed());
                 anyhow::ensure!(status.is_success(), "{status} {}", String::from_utf8_lossy(&answer));
             }
@@ -117,9 +118,21 @@ pub(crate) async fn requests(
     operation: &'static str,
     body: &Bytes,
 ) -> anyhow::Result<Outcome> {
-    let usage = Usage::begin(server)?;
-    let latencies = send(server.http, connections, count, operation, body).await?;
-    let (took, cpu) = usage.end(server)?;
+    let of = (server.http, &server.process);
+    requests_to(of, connections, count, &target(operation), body).await
+}
+
+/// As [`requests`], to any process and any service: `target` is an `X-Amz-Target`.
+pub(crate) async fn requests_to(
+    (address, process): (SocketAddr, &Process),
+    connections: usize,
+    count: u64,
+    target: &str,
+    body: &Bytes,
+) -> anyhow::Result<Outcome> {
+    let usage = Usage::begin(process)?;
+    let latencies = send(address, connections, count, target, body).await?;
+    let (took, cpu) = usage.end(process)?;
     Ok(Outcome { count, took, cpu, latencies })
 }
 
@@ -142,8 +155,8 @@ pub(crate) async fn executions(
     machine: &str,
     input: &str,
 ) -> anyhow::Result<Outcome> {
-    let usage = Usage::begin(server)?;
-    let latencies = send(server.http, connections, count, START, &start(machine, input)).await?;
+    let usage = Usage::begin(&server.process)?;
+    let latencies = send(server.http, connections, count, &target(START), &start(machine, input)).await?;
     let mut api = Api::connect(server.http).await?;
     let finished = async {
         while api.any(machine, "RUNNING").await? {
@@ -152,7 +165,7 @@ pub(crate) async fn executions(
         anyhow::Ok(())
     };
     tokio::time::timeout(FINISH_TIMEOUT, finished).await??;
-    let (took, cpu) = usage.end(server)?;
+    let (took, cpu) = usage.end(&server.process)?;
     for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
         anyhow::ensure!(!api.any(machine, status).await?, "an execution of {machine} is {status}");
     }

@@ -27,10 +27,53 @@ pub(crate) enum Program {
     Orchestrator,
 }
 
+/// A process that is watched.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a program whose output nobody reads.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        Ok(Self(command.spawn().with_context(|| format!("failed to start {command:?}"))?))
+    }
+
+    /// Ends it by SIGKILL and waits until it is gone.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        self.0.kill().await.context("failed to kill a process")
+    }
+
+    fn proc(&self, file: &str) -> anyhow::Result<String> {
+        let pid = self.0.id().context("the process has ended")?;
+        Ok(std::fs::read_to_string(format!("/proc/{pid}/{file}"))?)
+    }
+
+    /// Processor time that it has used so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let stat = self.proc("stat")?;
+        // After the name, which may hold anything and ends with the last parenthesis: user and system time are the 12th
+        // and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let mut times = fields.split_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
+        let ticks = times.next().zip(times.next()).map(|(user, system)| user + system);
+        let ticks = ticks.context("a strange /proc/PID/stat")?;
+        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    }
+
+    /// Resident memory in MiB.
+    fn resident_mib(&self) -> anyhow::Result<u64> {
+        let status = self.proc("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib >> 10)
+    }
+}
+
 /// A process that serves.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
+    /// What serves.
+    pub(crate) process: Process,
     /// Where it serves AWS JSON, or what stands in for it.
     pub(crate) http: SocketAddr,
     /// Where it serves gRPC; the empty server doesn't.
@@ -60,7 +103,7 @@ impl Server {
             let found = line.split_whitespace().find_map(|part| part.strip_prefix(name));
             found.and_then(|text| text.parse().ok()).with_context(|| format!("no {name} in {line:?}"))
         };
-        Ok(Self { child, http: address("http=")?, grpc: Some(address("grpc=")?) })
+        Ok(Self { process: Process(child), http: address("http=")?, grpc: Some(address("grpc=")?) })
     }
 
     /// Starts the empty server, with an answer like that of an operation.
@@ -69,37 +112,18 @@ impl Server {
         command.arg(empty::ARGUMENT).arg(operation);
         let (child, line) = start(command, empty::READY).await?;
         let http = line.strip_prefix(empty::READY).and_then(|text| text.trim().parse().ok());
-        Ok(Self { child, http: http.with_context(|| format!("no address in {line:?}"))?, grpc: None })
+        let http = http.with_context(|| format!("no address in {line:?}"))?;
+        Ok(Self { process: Process(child), http, grpc: None })
     }
 
     /// Ends it by SIGKILL and waits until it is gone.
-    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
-        self.child.kill().await.context("failed to kill the server")
-    }
-
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let pid = self.child.id().context("the server has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{pid}/{file}"))?)
-    }
-
-    /// Processor time that it has used so far.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        // After the name, which may hold anything and ends with the last parenthesis: user and system time are the 12th
-        // and 13th.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let mut times = fields.split_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
-        let ticks = times.next().zip(times.next()).map(|(user, system)| user + system);
-        let ticks = ticks.context("a strange /proc/PID/stat")?;
-        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    pub(crate) async fn kill(self) -> anyhow::Result<()> {
+        self.process.kill().await
     }
 
     /// Resident memory in MiB.
     pub(crate) fn resident_mib(&self) -> anyhow::Result<u64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kib >> 10)
+        self.process.resident_mib()
     }
 
     /// The sum of a Prometheus counter over its labels; `None` if there is no such counter (yet).
@@ -149,12 +173,12 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    pub(crate) fn begin(server: &Server) -> anyhow::Result<Self> {
-        Ok(Self { cpu: server.cpu()?, since: Instant::now() })
+    pub(crate) fn begin(process: &Process) -> anyhow::Result<Self> {
+        Ok(Self { cpu: process.cpu()?, since: Instant::now() })
     }
 
     /// Wall and processor time since.
-    pub(crate) fn end(self, server: &Server) -> anyhow::Result<(Duration, Duration)> {
-        Ok((self.since.elapsed(), server.cpu()?.saturating_sub(self.cpu)))
+    pub(crate) fn end(self, process: &Process) -> anyhow::Result<(Duration, Duration)> {
+        Ok((self.since.elapsed(), process.cpu()?.saturating_sub(self.cpu)))
     }
 }

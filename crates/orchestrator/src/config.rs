@@ -179,8 +179,7 @@ impl Config {
             return Err(format!("identity.account {account:?} isn't 12 digits"));
         }
         let region = &self.identity.region;
-        let is_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !(1..=32).contains(&region.len()) || !region.bytes().all(is_region) {
+        if !newel_asl::arn::is_region(region) {
             return Err(format!("identity.region {region:?} is no region"));
         }
         let positive = [

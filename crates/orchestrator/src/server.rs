@@ -135,7 +135,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
     tracing::info!(%http, %grpc, "orchestrator ready");
     let sinks = log_sinks.into_iter().chain(event_sinks).chain(metric_sink);
     let (remote, sinks): (Vec<_>, Vec<_>) = sinks.partition(newel_sinks::Service::is_remote);
-    let (remote, sinks) = (Sinks::run(remote), Sinks::run(sinks));
+    let (remote, mut sinks) = (Sinks::run(remote), Sinks::run(sinks));
     let ended = tokio::spawn(async move {
         let result = serve(server, Serving { hub, nested, engine, remote }, shutdown).await;
         // Nothing is told any more, so what is queued is the last.
@@ -166,7 +166,7 @@ impl Sinks {
     }
 
     /// Has them write what is queued, and waits until they have.
-    async fn stopped(mut self) {
+    async fn stopped(&mut self) {
         self.stop.cancel();
         // A panic in one was logged where it happened.
         while self.running.join_next().await.is_some() {}
@@ -185,7 +185,7 @@ struct Serving {
 /// Serves until a stop is asked for, and then ends the parts from the outside in: sessions and connections, open calls,
 /// the engine. Where sinks need workers, the sessions go on until those have written what the engine told last.
 async fn serve(server: Server, parts: Serving, shutdown: Shutdown) -> Result<(), newel_api::Error> {
-    let Serving { hub, nested, engine, remote } = parts;
+    let Serving { hub, nested, engine, mut remote } = parts;
     let keeps_sessions = !remote.is_empty();
     let stop = async {
         shutdown.requested().await;
@@ -206,9 +206,11 @@ async fn serve(server: Server, parts: Serving, shutdown: Shutdown) -> Result<(),
         // The server goes on to its own end, which open streams put off until the engine has stopped.
         () = engine_stop => served.await,
     };
+    engine.stop();
+    // Where no worker had a session open, the server was the first to end.
+    remote.stopped().await;
     hub.shutdown();
     nested.shutdown();
-    engine.stop();
     tracing::info!("orchestrator stopped");
     result
 }

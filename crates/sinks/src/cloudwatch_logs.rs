@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use newel_asl::Timestamp;
+use newel_asl::arn::is_region;
 use newel_value::{Str, object};
 
 use crate::delivery::{Deliveries, Failed, Place};
@@ -75,12 +76,6 @@ fn group_of(arn: &str, account: &str) -> Result<(Str, Str), String> {
         ["arn", _, "logs", _, _, "log-group", _] => Err(format!("the log group {arn} is another account's")),
         _ => Err(format!("{arn} is no log group's ARN")),
     }
-}
-
-/// Whether a text can be a region's name. It becomes part of the host that is called, so nothing else may.
-fn is_region(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=32).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 fn targets(destination: &Destination) -> impl Iterator<Item = Result<Target, String>> + '_ {

@@ -93,7 +93,11 @@ impl EventBridgeSink {
     /// Puts events, those again that the service didn't take. Says how many it never took, and why.
     async fn deliver(&self, place: Place, mut events: Vec<Arc<StatusEvent>>) -> Option<Error> {
         let (mut why, mut wait) = (String::new(), FIRST_WAIT);
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(wait.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
+                wait *= 2;
+            }
             let mut text = String::new();
             object(&mut text, |m| {
                 m.array("Entries", &events, |event, out| object(out, |m| self.entry(event, m)));
@@ -110,8 +114,6 @@ impl EventBridgeSink {
             if events.is_empty() {
                 return None;
             }
-            tokio::time::sleep(wait.mul_f64(1.0 + fastrand::f64() / 4.0)).await;
-            wait *= 2;
         }
         Some(Error { count: events.len(), why })
     }
@@ -189,14 +191,20 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_never_taken_is_lost_and_said_why() {
+        let began = tokio::time::Instant::now();
         let (deliveries, script) = scripted(|_, _| {
             Ok(r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"NotAuthorizedForSourceException","ErrorMessage":"no"}]}"#.to_owned())
         });
         let lost = sink(deliveries).write(&[succeeded("{}")]).await.unwrap_err();
         assert_eq!((lost.count, lost.why.as_str()), (1, "NotAuthorizedForSourceException: no"));
         assert_eq!(script.calls.lock().len(), ROUNDS);
+        let (least, waits) = (FIRST_WAIT * 7, began.elapsed());
+        assert!(
+            (least..least * 5 / 4).contains(&waits),
+            "three pauses, and none after the last round: {waits:?}"
+        );
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct MetricSink {
     interval: Duration,
     /// When what is being gathered began.
     since: Timestamp,
+    /// Values that are being put: neither gathered any more nor counted yet.
+    under_way: usize,
 }
 
 impl MetricSink {
@@ -52,6 +54,7 @@ impl MetricSink {
             namespace: options.namespace.as_str().into(),
             interval: Duration::from_secs(options.interval_seconds.max(1)),
             since: now(),
+            under_way: 0,
         }
     }
 
@@ -59,10 +62,13 @@ impl MetricSink {
         let gathered = self.shared.take();
         let at = std::mem::replace(&mut self.since, now());
         let mut lost: Option<Failed> = None;
-        for (place, data) in calls(&gathered) {
+        let calls = calls(&gathered);
+        self.under_way = calls.iter().map(|(_, data)| data.len()).sum();
+        for (place, data) in calls {
             let text = self.request(&data, at);
             let put =
                 self.deliveries.call_until_made(place, PUT, &text, |failed| !failed.is_unanswered()).await;
+            self.under_way -= data.len();
             match put {
                 Ok(_) => self.shared.counters.delivered(data.len()),
                 Err(failed) => {
@@ -147,7 +153,7 @@ impl Emptying for MetricSink {
     }
 
     fn abandon(&mut self) {
-        let left = self.shared.take().len();
+        let left = self.shared.take().len() + self.under_way;
         tracing::warn!(sink = "cloudwatch", left, "the process ends before metrics are put");
         if left > 0 {
             self.shared.counters.dropped(left, "stopped");

@@ -37,11 +37,14 @@ pub(crate) trait Emptying: Send + std::fmt::Debug {
 struct Pair<T> {
     waiting: Waiting<T>,
     sink: Box<dyn Sink<T>>,
+    /// Entries that are being written: neither in the queue any more nor counted yet.
+    under_way: usize,
     complained: Option<Instant>,
 }
 
 impl<T: Entry> Pair<T> {
     async fn write(&mut self, batch: &[Arc<T>]) {
+        self.under_way = batch.len();
         let lost = match self.sink.write(batch).await {
             Ok(()) => 0,
             Err(error) => {
@@ -53,6 +56,7 @@ impl<T: Entry> Pair<T> {
                 error.count.min(batch.len())
             }
         };
+        self.under_way = 0;
         self.waiting.counters.delivered(batch.len() - lost);
         if lost > 0 {
             self.waiting.counters.dropped(lost, "failed");
@@ -81,7 +85,7 @@ impl<T: Entry> Emptying for Pair<T> {
     }
 
     fn abandon(&mut self) {
-        let left = self.waiting.len();
+        let left = self.waiting.len() + self.under_way;
         tracing::warn!(sink = self.sink.name(), left, "the process ends before a sink is done");
         if left > 0 {
             self.waiting.counters.dropped(left, "stopped");
@@ -98,7 +102,7 @@ impl Service {
         most_bytes: usize,
     ) -> (Queue<T>, Self) {
         let (queue, waiting) = queue(told, sink.name(), most, most_bytes);
-        let emptying = Box::new(Pair { waiting, sink: Box::new(sink), complained: None });
+        let emptying = Box::new(Pair { waiting, sink: Box::new(sink), under_way: 0, complained: None });
         (queue, Self { emptying, is_remote: false })
     }
 

@@ -38,6 +38,6 @@ pub use health::READY;
 pub use optimized::{CallResult, Calls, Found, Modelled, NoTable, Optimized, Repeat, Service};
 pub use options::{
     AssumeRole, AuthKind, AwsOptions, ClientAuth, ConnectionOptions, EventQueueOptions, HttpOptions,
-    OauthOptions, Options, PollOptions, SourceOptions,
+    ManagedSecret, OauthOptions, Options, PollOptions, SourceOptions,
 };
 pub use run::{Error, run};

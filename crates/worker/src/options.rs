@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 pub use events::EventQueueOptions;
 pub(crate) use events::Queue;
-pub use http::{AuthKind, ClientAuth, ConnectionOptions, HttpOptions, OauthOptions, SourceOptions};
+pub use http::{
+    AuthKind, ClientAuth, ConnectionOptions, HttpOptions, ManagedSecret, OauthOptions, SourceOptions,
+};
 
 /// A worker's configuration: section `worker` of the configuration file.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -17,8 +17,9 @@ use newel_worker::{Attempt, Failure, Identity, Modelled, Repeat, Service as _};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::connections::{Auth, Connection, Source, Sources, failure};
+use crate::connections::{Auth, Connection, failure};
 use crate::oauth::Oauth;
+use crate::source::{Source, Sources};
 
 /// How long what was read is good for: a secret that was rotated is used that much later.
 const KEPT: Duration = Duration::from_secs(300);
@@ -237,8 +238,13 @@ mod tests {
             "InvocationHttpParameters":{"HeaderParameters":[{"Key":"A","Value":"plain","IsValueSecret":false},{"Key":"B","IsValueSecret":true}]}}}"#;
         let secret = r#"{"username":"u","password":"hidden1","invocation_http_parameters":{"header_parameters":[{"key":"B","value":"hidden2"}]}}"#;
         let connection = made(described, secret).unwrap();
-        let headers = crate::connections::current(&connection.headers).unwrap();
-        assert_eq!(headers, [("A".to_owned(), "plain".to_owned()), ("B".to_owned(), "hidden2".to_owned())]);
+        let held = |source: &Source| match source {
+            Source::Held(secret) => secret.expose().to_owned(),
+            other => panic!("{other:?}"),
+        };
+        let headers: Vec<_> =
+            connection.headers.iter().map(|(name, source)| (&**name, held(source))).collect();
+        assert_eq!(headers, [("A", "plain".to_owned()), ("B", "hidden2".to_owned())]);
         assert!(!format!("{connection:?}").contains("hidden"));
         assert!(made(described, "{}").is_none(), "a secret that lacks the password");
     }

@@ -1,5 +1,5 @@
-//! Connections: what an HTTP Task's `ConnectionArn` stands for. Those that are configured have their secrets in files or in the
-//! environment; any other is looked for where AWS keeps them (`aws_connections.rs`).
+//! Connections: what an HTTP Task's `ConnectionArn` stands for. Those that are configured say where their secrets are (`source.rs`);
+//! any other is looked for where AWS keeps them (`aws_connections.rs`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,67 +8,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use newel_runtime::{Secret, SecretFile};
+use newel_runtime::Secret;
 use newel_value::{Object, ObjectBuilder, Value};
-use newel_worker::{AuthKind, ConnectionOptions, Failure, SourceOptions};
+use newel_worker::{AuthKind, ConnectionOptions, Failure};
 use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::guard::HostPattern;
 use crate::oauth::{self, Oauth};
 use crate::parameters::{Pairs, header};
+use crate::source::{Secrets, Source, Sources, current, sources};
 
 /// A failure of a connection, by the last part of its name.
 pub(crate) fn failure(kind: &str, cause: impl Into<String>) -> Failure {
     Failure::new(format!("Events.ConnectionResource.{kind}"), cause)
-}
-
-/// Where a value comes from. It is looked up at every use, so it can be rotated.
-#[derive(Debug)]
-pub(crate) enum Source {
-    Value(String),
-    /// A secret that was read elsewhere.
-    Held(Secret),
-    File(SecretFile),
-    Environment(String),
-}
-
-impl Source {
-    fn new(options: &SourceOptions) -> Self {
-        match (&options.file, &options.env) {
-            (Some(path), _) => Self::File(SecretFile::new(path)),
-            (None, Some(name)) => Self::Environment(name.clone()),
-            (None, None) => Self::Value(options.value.clone().unwrap_or_default()),
-        }
-    }
-
-    /// The value.
-    ///
-    /// # Errors
-    /// Why there is none; for the operator's log.
-    pub(crate) fn current(&self) -> Result<Secret, String> {
-        match self {
-            Self::Value(value) => Ok(Secret::new(value.as_str())),
-            Self::Held(secret) => Ok(secret.clone()),
-            Self::File(file) => file.current().map_err(|error| error.to_string()),
-            Self::Environment(name) => {
-                let value = std::env::var(name);
-                value.map(Secret::new).map_err(|_| format!("the environment variable {name} isn't set"))
-            }
-        }
-    }
-}
-
-/// Names and where their values come from.
-pub(crate) type Sources = Vec<(String, Source)>;
-
-pub(crate) fn sources(options: &BTreeMap<String, SourceOptions>) -> Sources {
-    options.iter().map(|(name, source)| (name.clone(), Source::new(source))).collect()
-}
-
-/// The pairs that sources stand for at the time of the call.
-pub(crate) fn current(sources: &Sources) -> Result<Pairs, String> {
-    sources.iter().map(|(name, source)| Ok((name.clone(), source.current()?.expose().to_owned()))).collect()
 }
 
 /// How calls are authorized.
@@ -154,23 +107,24 @@ impl Connection {
     pub(crate) async fn additions(
         &self,
         client: &Client,
+        secrets: &Secrets,
         deadline: Instant,
         refused: Option<&Secret>,
     ) -> Result<Additions, Failure> {
-        let mut additions = self.parameters().map_err(|error| self.unreadable(&error))?;
+        let mut additions = self.parameters(secrets).await.map_err(|error| self.unreadable(&error))?;
         let authorization = match &self.auth {
             Auth::None => return Ok(additions),
             Auth::Basic { username, password } => {
-                let password = password.current().map_err(|error| self.unreadable(&error))?;
+                let password = password.current(secrets).await.map_err(|error| self.unreadable(&error))?;
                 (AUTHORIZATION, basic(username, &password))
             }
             Auth::ApiKey { name, key } => {
-                let key = key.current().map_err(|error| self.unreadable(&error))?;
+                let key = key.current(secrets).await.map_err(|error| self.unreadable(&error))?;
                 let (name, key) = header(name, key.expose()).map_err(|error| self.unreadable(&error))?;
                 (name, key)
             }
             Auth::Oauth(oauth) => {
-                let token = oauth.token(client, deadline, refused).await;
+                let token = oauth.token(client, secrets, deadline, refused).await;
                 let token = token.map_err(|error| self.unauthorized(&error))?;
                 let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
                 let bearer = bearer.map_err(|_| self.unreadable("the access token can't be a header"))?;
@@ -184,14 +138,15 @@ impl Connection {
         Ok(additions)
     }
 
-    fn parameters(&self) -> Result<Additions, String> {
+    async fn parameters(&self, secrets: &Secrets) -> Result<Additions, String> {
         let mut headers = HeaderMap::new();
-        for (name, value) in current(&self.headers)? {
+        for (name, value) in current(&self.headers, secrets).await? {
             let (name, mut value) = header(&name, &value)?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let (query, body) = (current(&self.query)?, current(&self.body)?);
+        let query = current(&self.query, secrets).await?;
+        let body = current(&self.body, secrets).await?;
         Ok(Additions { headers, query, body, token: None })
     }
 

@@ -24,6 +24,7 @@ mod redirect;
 mod reply;
 mod resolve;
 mod signing;
+mod source;
 mod spelling;
 mod task;
 mod tls;
@@ -50,6 +51,7 @@ use crate::connections::Connections;
 use crate::guard::Guard;
 use crate::kubernetes::Clusters;
 use crate::parameters::invalid;
+use crate::source::Secrets;
 use crate::task::HttpTasks;
 
 pub use resolve::{Resolve, System};
@@ -111,7 +113,7 @@ impl Action {
 #[derive(Debug)]
 pub struct Http {
     integrations: Integrations,
-    aws: Aws,
+    aws: Arc<Aws>,
     client: Client,
     tasks: HttpTasks,
     apis: ApiGateway,
@@ -142,13 +144,16 @@ impl Http {
                 Some((url, client))
             }
         };
-        let in_aws = AwsConnections::new(Modelled::new(Arc::clone(integrations.catalog())));
+        let aws = Arc::new(Aws::load(options.aws.clone()).await);
+        let modelled = Modelled::new(Arc::clone(integrations.catalog()));
+        let secrets = Secrets::new(Arc::clone(&aws), modelled.clone());
+        let in_aws = AwsConnections::new(modelled);
         let connections = Connections::new(&http.connections)?;
         Ok(Self {
             integrations,
-            aws: Aws::load(options.aws.clone()).await,
+            aws,
             client: Client::new(Guard::new(&http.allow)?, resolver, tls, http.plain_http),
-            tasks: HttpTasks::new(connections, in_aws, timeout, http.max_redirects),
+            tasks: HttpTasks::new(connections, in_aws, secrets, timeout, http.max_redirects),
             apis: ApiGateway::new(timeout, emulator),
             clusters: Clusters { timeout, markers: options.markers },
         })

@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::client::{Call, Client, Limits};
-use crate::connections::{Source, Sources, basic_credentials, current, sources};
+use crate::connections::basic_credentials;
 use crate::parameters::{Pairs, add_query, encoded, header};
+use crate::source::{Secrets, Source, Sources, current, sources};
 
 /// Bytes of a token endpoint's answer.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -94,6 +95,7 @@ impl Oauth {
     pub(crate) async fn token(
         &self,
         client: &Client,
+        secrets: &Secrets,
         deadline: Instant,
         refused: Option<&Secret>,
     ) -> Result<Secret, Error> {
@@ -106,12 +108,12 @@ impl Oauth {
             return Ok(token.secret.clone());
         }
         *kept = None;
-        let token = self.fetch(client, deadline).await?;
+        let token = self.fetch(client, secrets, deadline).await?;
         Ok(kept.insert(token).secret.clone())
     }
 
-    async fn fetch(&self, client: &Client, deadline: Instant) -> Result<Token, Error> {
-        let call = self.request(client)?;
+    async fn fetch(&self, client: &Client, secrets: &Secrets, deadline: Instant) -> Result<Token, Error> {
+        let call = self.request(client, secrets).await?;
         let asked = Instant::now();
         let reply = client.send(call, Limits { deadline, body: MAX_ANSWER }, None).await;
         let reply = reply.map_err(|fault| Error::Unreachable(fault.to_string()))?;
@@ -131,10 +133,10 @@ impl Oauth {
         Ok(Token { secret: Secret::new(token), until: asked + lifetime.saturating_sub(EARLY) })
     }
 
-    fn request(&self, client: &Client) -> Result<Call, Error> {
+    async fn request(&self, client: &Client, secrets: &Secrets) -> Result<Call, Error> {
         let mut url = client.endpoint(&self.url).map_err(Error::Refused)?;
-        let secret = self.client_secret.current().map_err(Error::Secret)?;
-        let read = |sources| current(sources).map_err(Error::Secret);
+        let secret = self.client_secret.current(secrets).await.map_err(Error::Secret)?;
+        let read = async |sources| current(sources, secrets).await.map_err(Error::Secret);
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut form: Pairs = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
@@ -149,16 +151,16 @@ impl Oauth {
                 form.push(("client_secret".to_owned(), secret.expose().to_owned()));
             }
         }
-        for (name, value) in read(&self.body)? {
+        for (name, value) in read(&self.body).await? {
             form.retain(|(known, _)| *known != name);
             form.push((name, value));
         }
-        for (name, value) in read(&self.headers)? {
+        for (name, value) in read(&self.headers).await? {
             let (name, mut value) = header(&name, &value).map_err(Error::Secret)?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let query = read(&self.query)?;
+        let query = read(&self.query).await?;
         if self.method == Method::GET {
             add_query(&mut url, &form, &query);
             return Ok(Call { method: Method::GET, url, headers, body: Bytes::new() });

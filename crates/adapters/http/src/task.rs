@@ -20,6 +20,7 @@ use crate::form::{self, ArrayFormat};
 use crate::parameters::{Pairs, Parameters, add_query, headers, invalid, query};
 use crate::redirect;
 use crate::reply::{MAX_BODY, too_long};
+use crate::source::Secrets;
 
 /// The error of a call that didn't come to an answer.
 pub(crate) const SOCKET: &str = "States.Http.Socket";
@@ -31,6 +32,7 @@ const BINARY: &[&str] = &["image/", "video/", "audio/"];
 pub(crate) struct HttpTasks {
     connections: Connections,
     in_aws: AwsConnections,
+    secrets: Secrets,
     timeout: Duration,
     max_redirects: u32,
 }
@@ -102,10 +104,11 @@ impl HttpTasks {
     pub(crate) const fn new(
         connections: Connections,
         in_aws: AwsConnections,
+        secrets: Secrets,
         timeout: Duration,
         max_redirects: u32,
     ) -> Self {
-        Self { connections, in_aws, timeout, max_redirects }
+        Self { connections, in_aws, secrets, timeout, max_redirects }
     }
 
     /// The connection that a task names: the one that is configured, else the one in AWS.
@@ -141,7 +144,7 @@ impl HttpTasks {
         let connection = self.connection(aws, attempt, task.connection, host).await?;
         let mut refused: Option<Secret> = None;
         loop {
-            let additions = connection.additions(client, deadline, refused.as_ref()).await?;
+            let additions = connection.additions(client, &self.secrets, deadline, refused.as_ref()).await?;
             let call = task.call(url.clone(), &additions, &identity.region)?;
             let answer = self.send(client, call, deadline).await;
             // The token may have been revoked before its time. What was refused had no effect, so a new one is tried, once.

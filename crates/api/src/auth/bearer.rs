@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use newel_asl::arn::is_region;
 use newel_engine::request::Tenant;
 use newel_runtime::SecretFile;
 use newel_value::Str;
@@ -13,7 +14,7 @@ use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::{Credentials, is_account, is_region};
+use super::{Credentials, is_account};
 use crate::Error;
 
 /// Metadata that names the account, if the token doesn't.

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use newel_asl::Timestamp;
+use newel_asl::arn::is_region;
 use newel_runtime::Secret;
 use newel_value::Str;
 use serde::Deserialize;
 
-use super::{is_account, is_region};
+use super::is_account;
 use crate::Error;
 
 /// Access keys by their ids. Cheap to clone.

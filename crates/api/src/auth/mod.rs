@@ -4,6 +4,7 @@ mod bearer;
 mod keys;
 mod sigv4;
 
+use newel_asl::arn::is_region;
 use newel_engine::request::Tenant;
 use newel_runtime::SecretFile;
 use newel_value::Str;
@@ -91,10 +92,4 @@ impl HttpAuth {
 /// Whether a text is an account: 12 digits.
 pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Whether a text could be a region.
-pub(crate) fn is_region(text: &str) -> bool {
-    (1..=32).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

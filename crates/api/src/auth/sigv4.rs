@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::request::Parts;
 use newel_asl::Timestamp;
+use newel_asl::arn::is_region;
 use newel_engine::request::Tenant;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::is_region;
 use super::keys::{AccessKey, AccessKeys};
 use crate::refusal::Refusal;
 

@@ -38,6 +38,9 @@ pub enum ResolveError {
     /// The rules say so, in these words.
     #[error("{0}")]
     Refused(String),
+    /// The region is no part of a host's name. It goes into the endpoint, so it would lead the call elsewhere.
+    #[error("{0:?} is no region")]
+    Region(Str),
     /// A required parameter isn't there.
     #[error("the endpoint parameter {0} is required and not set")]
     Missing(Str),

@@ -45,6 +45,9 @@ impl Resolver {
         body: &Value,
         settings: &Settings,
     ) -> Result<Arc<Endpoint>, ResolveError> {
+        if !settings.region.is_empty() && !is_host_label(&settings.region) {
+            return Err(ResolveError::Region(settings.region.clone()));
+        }
         let kept = self.rules(service);
         let rules = kept.rules.as_ref().map_err(Clone::clone)?;
         let params = params(rules, service, operation, body, settings);
@@ -76,6 +79,12 @@ impl Resolver {
     fn read_partitions(&self) -> Result<Partitions, ResolveError> {
         Ok(Partitions::parse(&json(self.catalog.partitions()?)?)?)
     }
+}
+
+/// Whether a region can be a part of a host's name, and nothing more than a part.
+fn is_host_label(region: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    region.len() <= 63 && region.bytes().all(is_allowed) && !region.starts_with('-') && !region.ends_with('-')
 }
 
 fn json(text: &str) -> Result<Value, RuleError> {

@@ -45,7 +45,7 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
 async fn row(server: &Server, machine: &str, items: u64) -> anyhow::Result<u64> {
     let mut api = Api::connect(server.http).await?;
     let input = format!("[{}]", vec!["0"; usize::try_from(items)?].join(","));
-    let usage = Usage::begin(server)?;
+    let usage = Usage::begin(&server.process)?;
     let started = api.ask("StartExecution", &json!({"stateMachineArn": machine, "input": input})).await?;
     let execution = text(&started, "executionArn")?;
     let mut most = server.resident_mib()?;
@@ -58,7 +58,7 @@ async fn row(server: &Server, machine: &str, items: u64) -> anyhow::Result<u64> 
             other => anyhow::bail!("the execution is {other}"),
         }
     }
-    let (wall, cpu) = usage.end(server)?;
+    let (wall, cpu) = usage.end(&server.process)?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let number = items as f64;
     println!(

@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod calls;
 mod express;
 mod flat;
 mod maprun;
@@ -30,6 +31,8 @@ pub(crate) enum Scenario {
     MapRun,
     /// A Task through a worker that does nothing.
     Tasks,
+    /// Calls of AWS by one worker: DynamoDB's GetItem, answered by the scripted fake.
+    Calls,
     /// The cost of an execution from the first to the hundred-thousandth.
     Flat,
     /// 100,000 executions in a Wait state: memory, start after a kill -9, rate of starts.
@@ -42,7 +45,7 @@ impl Scenario {
     /// The scenarios that this stands for.
     pub(crate) fn each(self) -> Vec<Self> {
         match self {
-            Self::All => vec![Self::Pass, Self::Express, Self::Choice, Self::Map, Self::Tasks],
+            Self::All => vec![Self::Pass, Self::Express, Self::Choice, Self::Map, Self::Tasks, Self::Calls],
             one => vec![one],
         }
     }
@@ -56,6 +59,7 @@ impl Scenario {
             Self::Map => throughput::run(setup, &throughput::MAP).await,
             Self::MapRun => maprun::run(setup).await,
             Self::Tasks => tasks::run(setup).await,
+            Self::Calls => calls::run(setup).await,
             Self::Flat => flat::run(setup).await,
             Self::Waiting => waiting::run(setup, waiting::On::Time).await,
             Self::Tokens => waiting::run(setup, waiting::On::Token).await,

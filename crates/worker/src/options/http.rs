@@ -1,6 +1,7 @@
 //! What can be configured about calls to HTTP APIs and Kubernetes clusters: section `worker.http`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -183,7 +184,7 @@ impl OauthOptions {
     }
 }
 
-/// Where a value comes from: exactly one of the three.
+/// Where a value comes from: exactly one of `value`, `file`, `env` and `secret`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceOptions {
@@ -193,20 +194,89 @@ pub struct SourceOptions {
     pub file: Option<PathBuf>,
     /// An environment variable of the worker that holds it.
     pub env: Option<String>,
+    /// A secret in AWS Secrets Manager, by its ARN. It is read under the worker's own identity, and again every five minutes.
+    pub secret: Option<ManagedSecret>,
+    /// The member that is meant, if `secret` is a JSON object.
+    pub key: Option<String>,
 }
 
 impl SourceOptions {
     fn check(&self, at: &str) -> Result<(), String> {
-        let given =
-            [self.value.is_some(), self.file.is_some(), self.env.is_some()].iter().filter(|is| **is).count();
-        if given == 1 { Ok(()) } else { Err(format!("{at} needs one of value, file and env")) }
+        let Self { value, file, env, secret, key } = self;
+        let given = [value.is_some(), file.is_some(), env.is_some(), secret.is_some()];
+        if given.iter().filter(|is| **is).count() != 1 {
+            return Err(format!("{at} needs one of value, file, env and secret"));
+        }
+        if key.is_some() && secret.is_none() {
+            return Err(format!("{at}.key is a member of {at}.secret, which isn't there"));
+        }
+        Ok(())
     }
 
     fn check_secret(&self, at: &str) -> Result<(), String> {
         if self.value.is_some() {
-            return Err(format!("{at} is a secret: give it as {at}.file or {at}.env"));
+            return Err(format!("{at} is a secret: give it as {at}.file, {at}.env or {at}.secret"));
         }
         self.check(at)
+    }
+}
+
+/// The ARN of a secret in AWS Secrets Manager, `arn:aws:secretsmanager:<region>:<account>:secret:<name>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ManagedSecret(String);
+
+impl ManagedSecret {
+    /// The whole ARN.
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        &self.0
+    }
+
+    /// The region that the secret is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.field(3)
+    }
+
+    /// The account that the secret belongs to.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.field(4)
+    }
+
+    fn field(&self, index: usize) -> &str {
+        self.0.split(':').nth(index).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for ManagedSecret {
+    type Error = String;
+
+    fn try_from(arn: String) -> Result<Self, String> {
+        let fields: Vec<&str> = arn.splitn(7, ':').collect();
+        match fields[..] {
+            ["arn", partition, "secretsmanager", region, account, "secret", name]
+                if ![partition, region, account, name].contains(&"") =>
+            {
+                Ok(Self(arn))
+            }
+            _ => Err(format!(
+                "{arn:?} is no ARN of a secret, such as arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe"
+            )),
+        }
+    }
+}
+
+impl From<ManagedSecret> for String {
+    fn from(secret: ManagedSecret) -> Self {
+        secret.0
+    }
+}
+
+impl fmt::Display for ManagedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -233,18 +303,35 @@ mod tests {
         };
         let of = |auth| ConnectionOptions { auth, ..ConnectionOptions::default() };
         check(of(AuthKind::None), Ok(()));
-        check(of(AuthKind::Basic), Err("password needs one of value, file and env"));
+        check(of(AuthKind::Basic), Err("password needs one of value, file, env and secret"));
         check(ConnectionOptions { password: file("/p"), ..of(AuthKind::Basic) }, Ok(()));
         check(of(AuthKind::ApiKey), Err("key_name is missing"));
         check(of(AuthKind::Oauth), Err("oauth.token_url is missing"));
         let shown = SourceOptions { value: Some("k".into()), ..SourceOptions::default() };
         let key = ConnectionOptions { key_name: "X-Key".into(), key: shown.clone(), ..of(AuthKind::ApiKey) };
         let at = "worker.http.connections.c.key";
-        let text = format!("key is a secret: give it as {at}.file or {at}.env");
+        let text = format!("key is a secret: give it as {at}.file, {at}.env or {at}.secret");
         check(key, Err(&text));
+        let member = SourceOptions { key: Some("password".into()), ..file("/p") };
+        let text = "password.key is a member of worker.http.connections.c.password.secret, which isn't there";
+        check(ConnectionOptions { password: member, ..of(AuthKind::Basic) }, Err(text));
         let both = SourceOptions { env: Some("E".into()), ..shown };
         let twice = ConnectionOptions { headers: BTreeMap::from([("H".into(), both)]), ..of(AuthKind::None) };
-        check(twice, Err("headers.H needs one of value, file and env"));
+        check(twice, Err("headers.H needs one of value, file, env and secret"));
+    }
+
+    #[test]
+    fn a_secret_is_named_by_its_arn() {
+        let of = |arn: &str| ManagedSecret::try_from(arn.to_owned());
+        let secret = of("arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe/key-AbCdEf").unwrap();
+        assert_eq!((secret.region(), secret.account()), ("eu-west-1", "123456789012"));
+        for wrong in [
+            "stripe",
+            "arn:aws:secretsmanager::123456789012:secret:s",
+            "arn:aws:ssm:eu-west-1:123456789012:secret:s",
+        ] {
+            assert!(of(wrong).unwrap_err().contains("is no ARN of a secret"), "{wrong}");
+        }
     }
 
     #[test]

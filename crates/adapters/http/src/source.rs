@@ -1,0 +1,181 @@
+//! Where a configured value comes from: it stands there, or is in a file, in the environment, or in AWS Secrets Manager.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use newel_integrations::WireRequest;
+use newel_runtime::{Secret, SecretFile};
+use newel_value::{Object, Value};
+use newel_worker::aws::{Access, Aws, CallError};
+use newel_worker::{Identity, ManagedSecret, Modelled, Repeat, Service as _, SourceOptions};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::parameters::Pairs;
+
+/// How long a secret that was read in Secrets Manager is good for: one that was rotated is used that much later.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// Where a value comes from. It is looked up at every use, so it can be rotated.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Value(String),
+    /// A secret that was read elsewhere.
+    Held(Secret),
+    File(SecretFile),
+    Environment(String),
+    Managed(Managed),
+}
+
+impl Source {
+    pub(crate) fn new(options: &SourceOptions) -> Self {
+        let SourceOptions { value, file, env, secret, key } = options;
+        match (file, env, secret) {
+            (Some(path), ..) => Self::File(SecretFile::new(path)),
+            (_, Some(name), _) => Self::Environment(name.clone()),
+            (_, _, Some(secret)) => Self::Managed(Managed {
+                secret: secret.clone(),
+                key: key.clone(),
+                kept: Mutex::const_new(None),
+            }),
+            _ => Self::Value(value.clone().unwrap_or_default()),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// Why there is none; for the operator's log.
+    pub(crate) async fn current(&self, secrets: &Secrets) -> Result<Secret, String> {
+        match self {
+            Self::Value(value) => Ok(Secret::new(value.as_str())),
+            Self::Held(secret) => Ok(secret.clone()),
+            Self::File(file) => file.current().map_err(|error| error.to_string()),
+            Self::Environment(name) => {
+                let value = std::env::var(name);
+                value.map(Secret::new).map_err(|_| format!("the environment variable {name} isn't set"))
+            }
+            Self::Managed(managed) => managed.current(secrets).await,
+        }
+    }
+}
+
+/// Names and where their values come from.
+pub(crate) type Sources = Vec<(String, Source)>;
+
+pub(crate) fn sources(options: &BTreeMap<String, SourceOptions>) -> Sources {
+    options.iter().map(|(name, source)| (name.clone(), Source::new(source))).collect()
+}
+
+/// The pairs that sources stand for at the time of the call.
+///
+/// # Errors
+/// Why one of them can't be had.
+pub(crate) async fn current(sources: &Sources, secrets: &Secrets) -> Result<Pairs, String> {
+    let mut pairs = Pairs::with_capacity(sources.len());
+    for (name, source) in sources {
+        pairs.push((name.clone(), source.current(secrets).await?.expose().to_owned()));
+    }
+    Ok(pairs)
+}
+
+/// A secret in Secrets Manager, or a member of one that is a JSON object.
+pub(crate) struct Managed {
+    secret: ManagedSecret,
+    key: Option<String>,
+    /// What was read last, and when. Whoever asks while it is read waits for the same answer.
+    kept: Mutex<Option<(Instant, Secret)>>,
+}
+
+impl fmt::Debug for Managed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { secret, key, .. } = self;
+        f.debug_struct("Managed").field("secret", secret).field("key", key).finish_non_exhaustive()
+    }
+}
+
+impl Managed {
+    /// The value, read again when it is old. What was read before serves while Secrets Manager can't be reached.
+    async fn current(&self, secrets: &Secrets) -> Result<Secret, String> {
+        let mut kept = self.kept.lock().await;
+        if let Some((_, value)) = kept.as_ref().filter(|(read, _)| read.elapsed() < KEPT) {
+            return Ok(value.clone());
+        }
+        match secrets.read(&self.secret).await {
+            Ok(text) => {
+                let value = self.value(text.expose())?;
+                *kept = Some((Instant::now(), value.clone()));
+                Ok(value)
+            }
+            Err(Unread::Unreachable(problem)) => match kept.as_ref() {
+                Some((_, value)) => {
+                    tracing::warn!(secret = %self.secret, problem, "a secret can't be read again: its former value serves");
+                    Ok(value.clone())
+                }
+                None => Err(problem),
+            },
+            Err(Unread::Refused(problem)) => {
+                *kept = None;
+                Err(problem)
+            }
+        }
+    }
+
+    fn value(&self, text: &str) -> Result<Secret, String> {
+        let Some(key) = &self.key else { return Ok(Secret::new(text)) };
+        let member = Value::parse(text).ok().and_then(|object| object.get(key).cloned());
+        match member {
+            Some(Value::String(text)) => Ok(Secret::new(&*text)),
+            Some(number @ Value::Number(_)) => Ok(Secret::new(number.to_json())),
+            _ => Err(format!("the secret {} has no text {key:?}", self.secret)),
+        }
+    }
+}
+
+/// Why a secret wasn't read.
+enum Unread {
+    Refused(String),
+    Unreachable(String),
+}
+
+/// Reads secrets in Secrets Manager, under the worker's own identity: they are the operator's, not a task's.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    aws: Arc<Aws>,
+    service: Modelled,
+}
+
+impl Secrets {
+    pub(crate) const fn new(aws: Arc<Aws>, service: Modelled) -> Self {
+        Self { aws, service }
+    }
+
+    async fn read(&self, secret: &ManagedSecret) -> Result<Secret, Unread> {
+        let identity = Identity {
+            account: secret.account().into(),
+            region: secret.region().into(),
+            machine_role: "".into(),
+            task_role: None,
+        };
+        let caller = self.aws.caller(&identity, "connections").await.map_err(|access| match access {
+            Access::Denied(failure) => Unread::Refused(failure.cause),
+            Access::Unreachable(cause) => Unread::Unreachable(cause),
+        })?;
+        let body = [("SecretId", secret.arn())].into_iter().collect::<Object>().into();
+        let request = WireRequest { service: "secretsmanager", operation: "GetSecretValue", body };
+        let answer = self.service.send(&self.service.client(&caller), &request, Repeat::Freely).await;
+        let (answer, _) = answer.map_err(|error| {
+            let problem = format!("GetSecretValue of {secret} failed: {}", error.cause());
+            match error {
+                CallError::Refused { throttled: false, error } if error.status < 500 => {
+                    Unread::Refused(problem)
+                }
+                _ => Unread::Unreachable(problem),
+            }
+        })?;
+        let text = answer.get("SecretString").and_then(Value::as_str).map(Secret::new);
+        text.ok_or_else(|| Unread::Refused(format!("the secret {secret} holds no text")))
+    }
+}
