@@ -6,6 +6,7 @@ All jobs of a chapter are under way at the same time, so that it takes little lo
 """
 
 import json
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import pytest
 from e2e.kinds import KINDS
 from support.executions import closed, events_of, flaws, history, machine, seen, single, start, task
 from support.life_cycles import THROTTLED, Kind, Life, LifeCycles, filled, marks_of, without_marker
-from support.newel import Services
+from support.newel import Services, binary
 from support.scripted_aws import ScriptedAws
 from support.waiting import wait_until
 
@@ -29,6 +30,8 @@ STARTERS = 8
 PREFIXES = {"databrew": "DataBrew", "eks": "EKS", "emr": "ElasticMapReduce", "emr-containers": "EMRContainers"}
 """Of the errors of those services that can't be asked what a start call without an answer did."""
 
+ELSEWHERE = {"eks:runJob", "states:startExecution"}
+"""Jobs of a cluster and of Newel itself: test_http.py and test_nested.py."""
 FAILING = [kind for kind in KINDS if kind.fails]
 COALESCED = [kind for kind in KINDS if kind.several]
 
@@ -103,6 +106,14 @@ def check_succeeded(sfn, life: Life, execution: str) -> None:
     described = closed(sfn, execution)
     assert described["status"] == "SUCCEEDED", described
     assert described["result"] == life.result()
+
+
+def test_every_job_has_its_kind():
+    printed = subprocess.run([binary(), "integrations", "--json"], capture_output=True, check=True, text=True).stdout
+    lines = [line for line in json.loads(printed)["integrations"] if ".sync" in line["patterns"]]
+    known = {line["resource"].removeprefix("arn:aws:states:::") for line in lines}
+    known = {resource for resource in known if not resource.startswith("aws-sdk:")}
+    assert {kind.resource for kind in KINDS} == known - ELSEWHERE
 
 
 # --- the ways that a job may go

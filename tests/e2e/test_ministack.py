@@ -1,5 +1,5 @@
 """What only the second emulator does: functions that run, fail and take too long, APIs that are made and called, models that
-answer, steps of clusters that end, builds and customizations that are stopped."""
+answer, queries that fail, steps of clusters that end, builds and customizations that are stopped."""
 
 import io
 import json
@@ -179,6 +179,14 @@ def test_a_customization_is_stopped_with_its_execution(sfn, aws):
     sfn.stop_execution(executionArn=execution)
     wait_until(lambda: bedrock.get_model_customization_job(jobIdentifier=made)["status"] == "Stopped", "the job to stop")
     assert closed(sfn, execution)["status"] == "ABORTED"
+
+
+def test_a_query_fails_whose_results_have_no_place(sfn):
+    query = {"QueryString": "SELECT 1", "ResultConfiguration": {"OutputLocation": f"s3://{named()}/"}}
+    error, cause = failed(sfn, single(task("athena:startQueryExecution.sync", query)))
+    status = json.loads(cause)["QueryExecution"]["Status"]
+    assert (error, status["State"]) == ("States.TaskFailed", "FAILED")
+    assert "The specified bucket does not exist" in status["StateChangeReason"]
 
 
 @pytest.fixture
