@@ -14,6 +14,7 @@ export NEWEL_CONFORMANCE ?= $(abspath $(CURDIR)/../shared/conformance)
 VENV := .venv/bin/python
 BUF := .newel/node_modules/.bin/buf
 JSONATA := .newel/node_modules/jsonata/package.json
+MINISTACK := .newel/ministack/bin/ministack
 CASES := $(NEWEL_CONFORMANCE)/sfn
 
 # Always installed together: npm removes what it isn't asked for.
@@ -40,9 +41,15 @@ venv:
 	@tests/env.sh
 
 .PHONY: test-tools
-test-tools: venv $(BUF) $(JSONATA)
+test-tools: venv $(BUF) $(JSONATA) $(MINISTACK)
 	$(call say,Python packages that only the chart needs)
 	@$(VENV) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/helm/requirements.txt
+
+$(MINISTACK): tests/emulator/ministack.txt | venv
+	$(call say,the second emulator (.newel/ministack))
+	@rm -rf .newel/ministack && $(VENV) -m venv .newel/ministack
+	@.newel/ministack/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
 
 $(BUF):
 	$(call say,buf (.newel/node_modules))

@@ -3,6 +3,7 @@
 import pytest
 from support.aws_fake import AwsFake
 from support.docker_socket import DockerSocket
+from support.ministack_server import MinistackServer
 from support.moto_server import MotoServer
 from support.newel import RUNNING
 
@@ -25,6 +26,13 @@ def moto(tmp_path_factory):
     """The emulator, its Batch jobs running as local processes."""
     with DockerSocket(tmp_path_factory.mktemp("docker") / "socket") as docker, MotoServer(docker_socket=docker.path) as moto:
         yield moto
+
+
+@pytest.fixture(scope="session")
+def ministack():
+    """The second emulator, which runs functions' code."""
+    with MinistackServer() as ministack:
+        yield ministack
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,7 @@
 """Newel as its users run it: one process on the scripted fake, another on the emulator."""
 
 import pytest
-from support.newel import Dev
+from support.newel import Dev, merged
 from support.seed import seed
 
 # Jobs are looked at often, so that a test of a `.sync` state takes as long as its job.
@@ -32,6 +32,15 @@ def sfn(newel):
 @pytest.fixture(scope="session")
 def newel_on_moto(moto, tmp_path_factory):
     with Dev(tmp_path_factory.mktemp("newel-moto"), moto.url, BRISK) as newel:
+        yield newel
+
+
+@pytest.fixture(scope="session")
+def newel_on_ministack(ministack, tmp_path_factory):
+    # Its APIs, which are made in it, are called over HTTP at an address that nobody else may call.
+    config = {"worker.http": {"plain_http": True}}
+    directory = tmp_path_factory.mktemp("newel-ministack")
+    with Dev(directory, ministack.url, merged(BRISK, config), {"NEWEL_WORKER__HTTP__ALLOW": "127.0.0.1"}) as newel:
         yield newel
 
 

@@ -1,7 +1,10 @@
-"""The families that are called by their APIs' models, against somebody else's reading of AWS."""
+"""The families that are called by their APIs' models, against others' readings of AWS: moto, and ministack where that serves
+them too."""
 
+import io
 import json
 import uuid
+import zipfile
 
 import pytest
 from support.clients import client
@@ -11,15 +14,25 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture
-def sfn(newel_on_moto):
-    return newel_on_moto.client()
+on_both = pytest.mark.parametrize("emulator", ["moto", "ministack"], indirect=True)
 
 
 @pytest.fixture
-def aws(moto):
+def emulator(request):
+    """The emulator that a test is for, by name; moto if it doesn't say."""
+    return getattr(request, "param", "moto")
+
+
+@pytest.fixture
+def sfn(request, emulator):
+    return request.getfixturevalue(f"newel_on_{emulator}").client()
+
+
+@pytest.fixture
+def aws(request, emulator):
     """Clients of the emulator by service."""
-    return lambda service: client(service, moto.url, attempts=2, timeout=60)
+    url = request.getfixturevalue(emulator).url
+    return lambda service: client(service, url, attempts=2, timeout=60)
 
 
 def named() -> str:
@@ -43,6 +56,7 @@ def arn_of(aws, url: str) -> str:
     return aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
+@on_both
 def test_a_message_arrives_with_its_json(sfn, queue):
     url, bodies = queue
     result = succeeded(sfn, single(task("sqs:sendMessage", {"QueueUrl": url, "MessageBody.$": "$"})), {"a": [1]})
@@ -51,6 +65,7 @@ def test_a_message_arrives_with_its_json(sfn, queue):
     assert result["SdkHttpMetadata"]["HttpStatusCode"] == 200
 
 
+@on_both
 def test_a_callback_through_a_queue(sfn, queue):
     url, bodies = queue
     state = task("sqs:sendMessage.waitForTaskToken", {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}})
@@ -61,6 +76,7 @@ def test_a_callback_through_a_queue(sfn, queue):
     assert flaws(history(sfn, execution)) == []
 
 
+@on_both
 def test_a_queue_that_is_not_there(sfn, queue):
     url, _ = queue
     error, cause = failed(sfn, single(task("sqs:sendMessage", {"QueueUrl": url + "-none", "MessageBody": "m"})))
@@ -68,6 +84,7 @@ def test_a_queue_that_is_not_there(sfn, queue):
     assert "(Service: AmazonSQS; Status Code: 400; Error Code: " in cause
 
 
+@on_both
 def test_a_notification_is_published(sfn, aws, queue):
     url, bodies = queue
     sns = aws("sns")
@@ -81,6 +98,7 @@ def test_a_notification_is_published(sfn, aws, queue):
     assert "(Service: AmazonSNS; Status Code: 404; Error Code: NotFound; Request ID: " in cause
 
 
+@on_both
 def test_events_carry_their_execution(sfn, aws, queue):
     url, bodies = queue
     events, bus = aws("events"), named()
@@ -110,14 +128,17 @@ def role(aws) -> str:
 
 
 def function(aws) -> str:
-    """A function that the emulator answers with its payload."""
-    code = {"ZipFile": b"PK\x05\x06" + bytes(18)}
+    """A function that answers with its payload; moto does that without running it."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as files:
+        files.writestr("h.py", "def h(event, _):\n    return event\n")
     created = aws("lambda").create_function(
-        FunctionName=named(), Runtime="python3.12", Role=role(aws), Handler="h.h", Code=code
+        FunctionName=named(), Runtime="python3.12", Role=role(aws), Handler="h.h", Code={"ZipFile": code.getvalue()}
     )
     return created["FunctionArn"]
 
 
+@on_both
 def test_a_function_is_invoked(sfn, aws):
     arn = function(aws)
     result = succeeded(sfn, single(task("lambda:invoke", {"FunctionName": arn, "Payload": {"a": [1, "x"]}})))
@@ -126,8 +147,39 @@ def test_a_function_is_invoked(sfn, aws):
     assert succeeded(sfn, single(by_its_arn), {"b": 2.50}) == {"b": 2.5}
 
 
+@on_both
+def test_items_come_and_go(sfn, aws):
+    table = named()
+    aws("dynamodb").create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"id": {"S": "a"}, "n": {"N": "1.5"}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}
+    once = {"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(id)"}
+    succeeded(sfn, single(task("dynamodb:putItem", once)))
+    by_key = {"TableName": table, "Key": {"id": {"S": "a"}}}
+    assert succeeded(sfn, single(task("dynamodb:getItem", by_key)))["Item"] == item
+    assert aws("dynamodb").get_item(**by_key)["Item"] == item
+    error, cause = failed(sfn, single(task("dynamodb:putItem", once)))
+    assert error == "DynamoDB.ConditionalCheckFailedException" and "(Service: AmazonDynamoDBv2; Status Code: 400" in cause
+    added = {
+        **by_key,
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    assert succeeded(sfn, single(task("dynamodb:updateItem", added)))["Attributes"] == {"n": {"N": "2.5"}}
+    succeeded(sfn, single(task("dynamodb:deleteItem", by_key)))
+    assert "Item" not in succeeded(sfn, single(task("dynamodb:getItem", by_key)))
+
+
+@on_both
 def test_a_query_runs_to_its_end(sfn, aws):
-    query = {"QueryString": "SELECT 1", "ResultConfiguration": {"OutputLocation": "s3://results/"}}
+    bucket = named()
+    aws("s3").create_bucket(Bucket=bucket)
+    query = {"QueryString": "SELECT 1", "ResultConfiguration": {"OutputLocation": f"s3://{bucket}/"}}
     result = succeeded(sfn, single(task("athena:startQueryExecution.sync", query)))
     execution = result["QueryExecution"]
     assert (execution["Status"]["State"], execution["Query"]) == ("SUCCEEDED", "SELECT 1")
@@ -135,6 +187,7 @@ def test_a_query_runs_to_its_end(sfn, aws):
     assert succeeded(sfn, single(task("athena:getQueryExecution", by_id)))["QueryExecution"]["Query"] == "SELECT 1"
 
 
+@on_both
 def test_a_build_runs_to_its_end(sfn, aws):
     project = named()
     aws("codebuild").create_project(
@@ -162,6 +215,7 @@ def test_a_model_is_trained(sfn):
     assert result["ModelArtifacts"]["S3ModelArtifacts"].startswith("s3://o")
 
 
+@on_both
 def test_a_cluster_is_made_used_and_terminated(sfn, aws):
     cluster = {
         "Name": named(),

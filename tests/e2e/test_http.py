@@ -370,19 +370,34 @@ JOBS = "/apis/batch/v1/namespaces/default/jobs"
 PODS = "/api/v1/namespaces/default/pods"
 
 
+NAMES = ("fine", "failing", "endless", "busy", "unanswered", "watched")
+
+
 class Jobs:
-    """The part of a Kubernetes API that a job needs. A job ends once it was looked at, or never if its name says so."""
+    """The part of a Kubernetes API that a job needs. A job ends once it was looked at, or never if its name says so; a
+    watched one when it is let go."""
 
     def __init__(self):
         self.jobs: dict[str, dict] = {}
         self.deleted: list[tuple[str, dict]] = []
+        self.busy = 6
+        """So many looks at the job of this name are refused."""
+        self.let_go = threading.Event()
 
     def make(self, request):
         if request.method == "GET":
-            return answer_json({"items": list(self.jobs.values())})
+            # `newel.attempt in (a,b)`
+            label, _, values = dict(request.query)["labelSelector"].partition(" in ")
+            wanted = values.strip("()").split(",")
+            fits = [job for job in self.jobs.values() if job["metadata"].get("labels", {}).get(label) in wanted]
+            return answer_json({"items": fits})
         job = json.loads(request.body)
         name = job["metadata"]["name"]
+        if name in self.jobs:
+            return answer_json({"kind": "Status", "code": 409, "reason": "AlreadyExists"}, 409)
         self.jobs[name] = job | {"metadata": job["metadata"] | {"uid": f"uid-of-{name}"}}
+        if name == "unanswered":
+            raise ConnectionResetError
         return answer_json(self.jobs[name], 201)
 
     def one(self, request):
@@ -392,8 +407,11 @@ class Jobs:
             return answer_json(self.jobs.pop(name))
         if name not in self.jobs:
             return answer_json({"kind": "Status", "code": 404}, 404)
+        if name == "busy" and self.busy:
+            self.busy -= 1
+            return answer_json({"kind": "Status", "code": 429}, 429)
         seen = dict(self.jobs[name])
-        if name != "endless":
+        if name != "endless" and (name != "watched" or self.let_go.is_set()):
             kind = "Failed" if name == "failing" else "Complete"
             self.jobs[name]["status"] = {"conditions": [{"type": kind, "status": "True"}]}
         return answer_json(seen)
@@ -407,7 +425,7 @@ class Jobs:
 def cluster(tmp_path_factory):
     file, pem = self_signed(tmp_path_factory.mktemp("cluster"))
     jobs = Jobs()
-    paths = {f"{JOBS}/{name}": jobs.one for name in ("fine", "failing", "endless")}
+    paths = {f"{JOBS}/{name}": jobs.one for name in NAMES}
     logs = {f"{PODS}/pod-1/log": lambda _: Answer(200, b"[1, 2]", [("Content-Type", "text/plain")])}
     with HttpApi({JOBS: jobs.make, PODS: jobs.pods, **paths, **logs}, file) as served:
         served.jobs = jobs
@@ -473,3 +491,34 @@ def test_a_stopped_execution_deletes_its_job(sfn, cluster):
     [(name, options)] = wait_until(lambda: cluster.jobs.deleted, "the job to be deleted")
     assert name == "endless" and options["propagationPolicy"] == "Background"
     assert options["preconditions"] == {"uid": "uid-of-endless"}
+
+
+def made(cluster, name: str) -> int:
+    """How many requests there were to make a job."""
+    posts = [got for got in cluster.of(JOBS) if got.method == "POST"]
+    return sum(json.loads(got.body)["metadata"]["name"] == name for got in posts)
+
+
+def test_a_busy_cluster_only_takes_longer(sfn, cluster):
+    result = succeeded(sfn, single(task("eks:runJob.sync", on(cluster, Job=job("busy")))))
+    assert result["status"]["conditions"][0]["type"] == "Complete"
+    assert (cluster.jobs.busy, made(cluster, "busy")) == (0, 1)
+
+
+def test_a_job_whose_start_has_no_answer_is_found(sfn, cluster):
+    """Its connection breaks when the job is there: it is found by its label and not made again."""
+    execution = run(sfn, single(task("eks:runJob.sync", on(cluster, Job=job("unanswered")))))
+    assert execution["status"] == "SUCCEEDED", execution
+    assert execution["result"]["metadata"]["uid"] == "uid-of-unanswered"
+    assert made(cluster, "unanswered") == 1
+
+
+def test_a_job_is_watched_on_after_a_crash(sfn, cluster, http_newel):
+    arn = start(sfn, machine(sfn, single(task("eks:runJob.sync", on(cluster, Job=job("watched"))))))
+    seen(sfn, arn, "TaskSubmitted")
+    http_newel.crash()
+    cluster.jobs.let_go.set()
+    execution = closed(sfn, arn)
+    assert execution["status"] == "SUCCEEDED", execution
+    assert execution["result"]["status"]["conditions"][0]["type"] == "Complete"
+    assert made(cluster, "watched") == 1
