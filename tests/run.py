@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PYTEST_DIRECTORIES = ("jsonata", "fake", "emulator", "api", "conformance", "e2e", "demo", "helm", "crash")
+# Their files are independent and wait more than they work: two run at a time.
+IN_PAIRS = ("e2e", "helm")
 # With the named fail points that crash tests arm. One set of features for everything, so that nothing is compiled twice.
 CARGO = ["--workspace", "--features", "newel/failpoints"]
 
@@ -100,6 +102,7 @@ def fuzz_step() -> Step:
 def steps() -> list[Step]:
     buf = str(ROOT / ".newel" / "node_modules" / ".bin" / "buf")
     pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    pairs = ["--numprocesses", "2", "--dist", "loadfile"]
     tests = ROOT / "tests"
     return [
         Step("lint", "format", ["cargo", "fmt", "--all", "--check"]),
@@ -108,7 +111,7 @@ def steps() -> list[Step]:
         rust_step(),
         fuzz_step(),
         *(
-            Step(name, f"tests/{name}", [*pytest, name], pytest_counts, tests)
+            Step(name, f"tests/{name}", [*pytest, *(pairs if name in IN_PAIRS else ()), name], pytest_counts, tests)
             for name in PYTEST_DIRECTORIES
             if (tests / name).is_dir() and any((tests / name).glob("test_*.py"))
         ),

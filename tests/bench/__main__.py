@@ -1,5 +1,5 @@
-"""The benchmarks: `newel-bench` beside the program that $NEWEL_BIN names, how Batch jobs are polled, and the client of AWS's
-services beside a generated one.
+"""The benchmarks: `newel-bench` beside the program that $NEWEL_BIN names, how Batch jobs are polled, what a job of
+each resource costs in calls, and the client of AWS's services beside a generated one.
 
 usage: python -m bench [SCENARIO...]        from tests/; `newel-bench --help` names the scenarios
 """
@@ -26,6 +26,7 @@ def main() -> int:
     if not sys.argv[1:]:
         polling = ["e2e/test_polling.py", "--quiet", "--capture=no", "-p", "no:cacheprovider"]
         commands.append([sys.executable, "-m", "pytest", *polling])
+        commands.append([sys.executable, "-m", "bench.job_calls"])
         commands.append(["cargo", "bench", "--package", "newel-aws-client", "--bench", "dynamodb"])
     return max(subprocess.run(command, cwd=ROOT / "tests").returncode for command in commands)
 
