@@ -61,7 +61,8 @@ def table(calls: list, lives: dict[str, list[Life]]) -> str:
     lines = ["| resource | calls a job | of these looks | by |", "|---|---|---|---|"]
     for kind in KINDS:
         own, jobs = counts[kind.resource], len(lives[kind.resource])
-        looks = [call for call in (kind.describe[0], kind.several and kind.several[0]) if call and own[call]]
+        asked = dict.fromkeys((kind.describe[0], kind.several[0]) if kind.several else kind.describe[:1])
+        looks = [operation for operation in asked if own[operation]]
         looked = sum(own[operation] for operation in looks)
         by = ", ".join(f"`{operation}`" for operation in looks)
         lines.append(f"| `{kind.resource}` | {own.total() / jobs:.2f} | {looked / jobs:.2f} | {by} |")

@@ -1,17 +1,27 @@
 """Child processes that serve: started with a log file, stopped for certain."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
+PORTS, PORTS_EACH = 10_000, 5_000
+"""Below the ports that a system gives to clients, so that none of them takes one before the program that it is for."""
+
 
 def free_port() -> int:
-    """A loopback TCP port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback TCP port that nothing listens on at the moment. Tests that run beside each other take theirs apart."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    while True:
+        port = PORTS + worker * PORTS_EACH + random.randrange(PORTS_EACH)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Process:
