@@ -19,7 +19,6 @@ import struct
 import sys
 import threading
 import time
-import urllib.parse
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -171,14 +170,13 @@ class ScriptedAws(ThreadingHTTPServer):
 
     def met(self, services: tuple[str, ...], method: str, path: str, headers, body: bytes):
         """Reads a request and says what is answered to it."""
-        url = urllib.parse.urljoin(self.url, path) if not path.startswith("//") else self.url + path
-        request = Request.from_primitives(method, url, headers, body)
+        request = Request.from_primitives(method, self.url + path, headers, body)
         request.environ["RAW_URI"] = path
         try:
             service, operation, in_path = operation_of(services, request)
             protocol, parameters, flaws = read(service, operation, in_path, request)
         except (NotFound, ValueError) as error:
-            self.flaws.append(f"{services}: {method} {path}: {error!r}")
+            self.flaws.append(f"{services[0]}.{method} {path}: {error!r}")
             return 501, {}, b"{}"
         call = Call(service, operation.name, parameters)
         self.calls.append(call)

@@ -109,7 +109,9 @@ const PROOFS: &[Proofs] = &[
             (NESTED, "test_a_watched_child_is_found_again_after_a_crash")]],
         &[&[(NESTED, "test_a_token_goes_into_the_childs_input_and_comes_back")]]),
     ("aws-sdk:*", &[&[(SDK, "test_a_service_answers"), (SDK, "test_errors_are_named_as_the_java_sdk_names_them")]],
-        &[&[(WAITERS, "test_it_is_there_when_its_task_ends"), (WAITERS, "test_a_failure_tells_the_last_answer")]],
+        &[&[(WAITERS, "test_it_is_there_when_its_task_ends"), (WAITERS, "test_a_failure_tells_the_last_answer"),
+            (WAITERS, "test_throttles_and_internal_errors_are_overcome"), (WAITERS, "test_a_stopped_execution_asks_no_more"),
+            (WAITERS, "test_a_first_call_without_an_answer_is_not_made_again"), (WAITERS, "test_it_is_asked_on_after_a_crash")]],
         &[&[(SDK, "test_a_callback_goes_on_with_its_token")]]),
 ];
 
