@@ -19,7 +19,6 @@ import struct
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,10 +104,7 @@ def read(service: str, operation, in_path: dict, request: Request):
 def write(operation, protocol: str, answer) -> tuple[int, dict, bytes]:
     """Status, headers and body of an answer, or of an exception with the `code` of an error."""
     serializer = get_serializer_class(operation.service_model.service_name, protocol)(operation)
-    with warnings.catch_warnings():
-        # Services answer errors that their models don't have, such as throttles.
-        warnings.simplefilter("ignore")
-        written = serializer.serialize(answer)
+    written = serializer.serialize(answer)
     body = written["body"]
     return written["status_code"], written["headers"], body if isinstance(body, bytes) else body.encode()
 
