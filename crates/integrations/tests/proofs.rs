@@ -91,7 +91,7 @@ const PROOFS: &[Proofs] = &[
     ("events", &[ACTION, &[(EMULATORS, "test_events_carry_their_execution"), (EMULATORS, "test_a_refused_event_fails_the_task")]],
         &[], &[CALLBACK]),
     ("glue", &[ACTION, &[(PATTERNS, "test_glue_request_response_names_its_job")]],
-        &[LIFE_CYCLE, &[(GLUE, "the_contract"), (GLUE, "runs_of_one_job_are_looked_at_together"),
+        &[LIFE_CYCLE, &[(LIFE_CYCLES, "test_runs_of_one_job_are_looked_at_together"), (GLUE, "the_contract"),
             (MOTO, "test_all_four_families_in_five_processes")]], &[]),
     ("http", &[&[(HTTP, "test_a_result_has_headers_body_and_status")]], &[], &[]),
     ("lambda", &[ACTION, &[(EMULATORS, "test_a_function_is_invoked"), (MINISTACK, "test_a_function_runs"),

@@ -42,21 +42,34 @@ DATABREW = Kind(
     stop=("StopJobRun", {"Name": "a job MARK", "RunId": "db_MARK"}, {"RunId": "db_MARK"}),
 )
 
-RUN = {"Id": "jr_MARK", "JobName": "a job MARK", "JobRunState": "STATE", "Arguments": {}}
-GLUE = Kind(
-    resource="glue:startJobRun",
-    service="glue",
-    parameters={"JobName": "a job MARK", "Arguments": {"--aKey": "v"}, "Timeout": 5},
-    start=("StartJobRun", {"JobName": "a job MARK", "Arguments": {"--aKey": "v"}, "Timeout": 5}),
-    marker=("Arguments", "--newel-attempt"),
-    find=("GetJobRuns", {"JobName": "a job MARK", "MaxResults": 200}, {"JobRuns": [{**RUN, "StartedOn": LATER}]}),
-    answer={"JobRunId": "jr_MARK"},
-    submitted={"JobRunId": "jr_MARK", "JobName": "a job MARK"},
-    describe=("GetJobRun", {"JobName": "a job MARK", "RunId": "jr_MARK"}),
-    job={"JobRun": {**RUN, "StartedOn": LATER}},
-    running=("STARTING", "RUNNING"),
-    succeeds="SUCCEEDED",
-    fails="TIMEOUT",
-    result={**RUN, "StartedOn": LATER_MILLIS, "Arguments": {"--aKey": "v"}},
-    stop=("BatchStopJobRun", {"JobName": "a job MARK", "JobRunIds": ["jr_MARK"]}, {"SuccessfulSubmissions": []}),
-)
+
+
+def glue(name: str, **more) -> Kind:
+    """A run of the Glue job of a name."""
+    given = {"JobName": name, "Arguments": {"--aKey": "MARK"}, "Timeout": 5}
+    run = {"Id": "jr_MARK", "JobName": name, "JobRunState": "STATE", "Arguments": {}}
+    described = {**run, "StartedOn": LATER}
+    return Kind(
+        resource="glue:startJobRun",
+        service="glue",
+        parameters=given,
+        start=("StartJobRun", given),
+        marker=("Arguments", "--newel-attempt"),
+        find=("GetJobRuns", {"JobName": name, "MaxResults": 200}, {"JobRuns": [described]}),
+        answer={"JobRunId": "jr_MARK"},
+        submitted={"JobRunId": "jr_MARK", "JobName": name},
+        describe=("GetJobRun", {"JobName": name, "RunId": "jr_MARK"}),
+        job={"JobRun": described},
+        running=("STARTING", "RUNNING"),
+        succeeds="SUCCEEDED",
+        fails="TIMEOUT",
+        result={**run, "StartedOn": LATER_MILLIS, "Arguments": {"--aKey": "MARK"}},
+        stop=("BatchStopJobRun", {"JobName": name, "JobRunIds": ["jr_MARK"]}, {"SuccessfulSubmissions": []}),
+        **more,
+    )
+
+
+GLUE = glue("a job MARK")
+SHARED = "a job of many runs"
+GLUE_SHARED = glue(SHARED, shared=SHARED)
+"""Runs of the same job, which are looked at together by a call that names none of them."""
