@@ -1,6 +1,6 @@
-"""Every resource with a job of AWS's, through real processes over HTTP: how its job succeeds,
-fails and is stopped, what becomes of a start call whose answer is lost, and that workers that are killed in the middle take up
-what they did. The services are `support.scripted_aws`, which reads requests as botocore does.
+"""Every resource with a job of AWS's, through real processes over HTTP: how its job succeeds, fails and is stopped, what
+becomes of a start call whose answer is lost, and that workers that are killed in the middle take up what they did. The
+services are `support.scripted_aws`, which reads requests as botocore does.
 
 All jobs of a chapter are under way at the same time, so that it takes little longer than one of them would.
 """

@@ -128,7 +128,10 @@ class Handler(BaseHTTPRequestHandler):
         scope = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", self.headers.get("Authorization", ""))
         signed_for = scope[1] if scope else "unknown"
         answer = self.server.met(SERVICES.get(signed_for, (signed_for,)), self.command, self.path, self.headers, body)
-        self._cut() if answer is LOST else self._answer(*answer)
+        if answer is LOST:
+            self._cut()
+        else:
+            self._answer(*answer)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
 
