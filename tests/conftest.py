@@ -1,9 +1,11 @@
 """Fixtures for every test: the stand-ins of AWS, started once each when a test first asks for them."""
 
+import os
+
 import pytest
 from support.aws_fake import AwsFake
 from support.docker_socket import DockerSocket
-from support.ministack_server import MinistackServer
+from support.ministack_server import MinistackServer, program
 from support.moto_server import MotoServer
 from support.newel import RUNNING
 
@@ -31,6 +33,9 @@ def moto(tmp_path_factory):
 @pytest.fixture(scope="session")
 def ministack():
     """The second emulator, which runs functions' code."""
+    if not program().exists():
+        missing = pytest.fail if os.environ.get("NEWEL_REQUIRE_DATA") else pytest.skip
+        missing(f"no ministack at {program()}: run `make test-tools`")
     with MinistackServer() as ministack:
         yield ministack
 

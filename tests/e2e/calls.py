@@ -7,8 +7,11 @@ models, or Newel itself.
 
 from dataclasses import dataclass, replace
 
-from e2e.kinds import AT, BATCH, CONTAINER, ECS, KINDS, MILLIS, ROLE, TAGS, Kind
-from support.life_cycles import filled, marks_of
+from e2e.kinds import KINDS
+from e2e.kinds.common import AT, MILLIS, ROLE
+from e2e.kinds.containers import BATCH, CONTAINER, ECS
+from e2e.kinds.models import TAGS
+from support.life_cycles import Kind, filled, marks_of
 from support.scripted_aws import Call, Refusal
 
 TASK_TOKEN = "TASKTOKEN"
@@ -199,8 +202,16 @@ EMR = [
         "elasticmapreduce:modifyInstanceFleetByName",
         {**CLUSTER_ID, "InstanceFleetName": "f", "InstanceFleet": {"TargetOnDemandCapacity": 2}},
         (
-            ("ListInstanceFleets", CLUSTER_ID, {"InstanceFleets": [{"Id": "if-0", "Name": "e"}, {"Id": "if-1", "Name": "f"}]}),
-            ("ModifyInstanceFleet", {**CLUSTER_ID, "InstanceFleet": {"InstanceFleetId": "if-1", "TargetOnDemandCapacity": 2}}, {}),
+            (
+                "ListInstanceFleets",
+                CLUSTER_ID,
+                {"InstanceFleets": [{"Id": "if-0", "Name": "e"}, {"Id": "if-1", "Name": "f"}]},
+            ),
+            (
+                "ModifyInstanceFleet",
+                {**CLUSTER_ID, "InstanceFleet": {"InstanceFleetId": "if-1", "TargetOnDemandCapacity": 2}},
+                {},
+            ),
         ),
         {},
     ),
@@ -332,6 +343,12 @@ REFUSALS = {
     "batch:submitJob": ("ClientException", "Batch.ClientException", "AWSBatch", 400),
     "bedrock:invokeModel": ("ModelErrorException", "Bedrock.ModelErrorException", "AmazonBedrockRuntime", 424),
     "bedrock:createModelCustomizationJob": ("ConflictException", "Bedrock.ConflictException", "AmazonBedrock", 400),
+    "bedrockagentcore:invokeHarness": (
+        "ValidationException",
+        "BedrockAgentCore.ValidationException",
+        "BedrockAgentCore",
+        400,
+    ),
     "codebuild:startBuild": ("AccountLimitExceededException", "CodeBuild.AccountLimitExceededException", "AWSCodeBuild", 400),
     "databrew:startJobRun": ("ConflictException", "DataBrew.ConflictException", "AWSGlueDataBrew", 409),
     "dynamodb:putItem": (

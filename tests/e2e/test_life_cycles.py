@@ -1,6 +1,6 @@
-"""Every resource with a job of AWS's, through real processes over HTTP: how its job succeeds,
-fails and is stopped, what becomes of a start call whose answer is lost, and that workers that are killed in the middle take up
-what they did. The services are `support.scripted_aws`, which reads requests as botocore does.
+"""Every resource with a job of AWS's, through real processes over HTTP: how its job succeeds, fails and is stopped, what
+becomes of a start call whose answer is lost, and that workers that are killed in the middle take up what they did. The
+services are `support.scripted_aws`, which reads requests as botocore does.
 
 All jobs of a chapter are under way at the same time, so that it takes little longer than one of them would.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 from e2e.kinds import KINDS
+from e2e.kinds.data import GLUE_SHARED, SHARED
 from support.executions import closed, events_of, flaws, history, machine, seen, single, start, task
 from support.life_cycles import THROTTLED, Kind, Life, LifeCycles, filled, marks_of, without_marker
 from support.newel import Services, binary
@@ -217,6 +218,21 @@ def test_polling_is_coalesced(sfn, aws, cycles, kind):
     for life, execution in begun:
         check_succeeded(sfn, life, execution)
         check_calls(aws, life)
+
+
+def test_runs_of_one_job_are_looked_at_together(sfn, aws, cycles):
+    """Glue has no call for several runs by their ids, but one for all runs of a job."""
+    before = len(aws.of("GetJobRuns", SHARED))
+    begun = begin(sfn, [cycles.tell(GLUE_SHARED) for _ in range(8)])
+    for _, execution in begun:
+        seen(sfn, execution, "TaskSubmitted")
+    singly = len(aws.of("GetJobRun", SHARED))
+    wait_until(lambda: len(aws.of("GetJobRuns", SHARED)) >= before + 3, "three looks at all")
+    assert len(aws.of("GetJobRun", SHARED)) == singly
+    for life, _ in begun:
+        life.let_go.set()
+    for life, execution in begun:
+        check_succeeded(sfn, life, execution)
 
 
 # --- kill -9 of every worker

@@ -139,17 +139,23 @@ def test_what_has_no_waiter_has_no_sync(on_moto):
 
 
 class Scripted:
-    """RDS that answers DescribeDBInstances as told: a status of the instance, or an error's code and HTTP status."""
+    """RDS that answers DescribeDBInstances as told: a status of the instance, or an error's code and HTTP status. It hangs up on
+    whoever starts the instance `unanswered`."""
 
     def __init__(self):
         self.answers: list = []
+        self.started: collections.Counter = collections.Counter()
         self.asked: collections.Counter = collections.Counter()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                status, body = service.answer(form["Action"][0], form["DBInstanceIdentifier"][0])
+                action, name = form["Action"][0], form["DBInstanceIdentifier"][0]
+                status, body = service.answer(action, name)
+                if name == "unanswered" and action != "DescribeDBInstances":
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -164,7 +170,9 @@ class Scripted:
 
     def answer(self, action: str, name: str) -> tuple[int, str]:
         status = "creating"
-        if action == "DescribeDBInstances":
+        if action != "DescribeDBInstances":
+            self.started[name] += 1
+        else:
             self.asked[name] += 1
             status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(status, tuple):
@@ -257,6 +265,25 @@ def test_a_stopped_execution_asks_no_more(newel_on_rds, rds):
     wait_until(lambda: rds.asked["other"] > 6, "more looks at the other", seconds=30)
     assert rds.asked["stopped"] == before
     sfn.stop_execution(executionArn=other)
+
+
+def test_it_is_asked_on_after_a_crash(newel_on_rds, rds):
+    rds.answers = ["starting"]
+    sfn = newel_on_rds.client()
+    execution = begin(sfn, "outlived")
+    wait_until(lambda: rds.asked["outlived"] > 0, "the first look", seconds=30)
+    newel_on_rds.crash()
+    rds.answers = ["available"]
+    described = closed(sfn, execution)
+    assert described["result"]["DbInstances"][0]["DbInstanceStatus"] == "available"
+    assert rds.started["outlived"] == 1
+
+
+def test_a_first_call_without_an_answer_is_not_made_again(newel_on_rds, rds):
+    sfn = newel_on_rds.client()
+    described = closed(sfn, begin(sfn, "unanswered"))
+    assert (described["status"], described["error"]) == ("FAILED", "Rds.SdkClientException"), described
+    assert rds.started["unanswered"] == 1
 
 
 def test_strict_is_aws(rds, tmp_path):

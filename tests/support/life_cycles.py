@@ -81,6 +81,8 @@ class Kind:
     """Whether a second start does no harm."""
     several: tuple[str, dict] | None = None
     """The call that looks at several: its operation, and the answer about one."""
+    shared: str | None = None
+    """A word that all jobs of the kind have in common: what `find` asks with it and no mark is about all of them."""
     gone: tuple[str, dict] | None = None
     """The error that says that the job is gone, and the state's result then."""
     throttle: str = "ThrottlingException"
@@ -130,7 +132,7 @@ class Life:
         if kind.several and call.operation == kind.several[0]:
             return self._looked(kind.several[1])
         if kind.find and call.operation == kind.find[0]:
-            return self._with_marker(filled(kind.find[2], self.mark))
+            return self._looked(kind.find[2])
         if kind.stop and call.operation == kind.stop[0]:
             self.stops += 1
             return filled(kind.stop[2], self.mark)
@@ -210,6 +212,7 @@ class LifeCycles:
 
     def __call__(self, call: Call):
         lives = [self._lives[mark] for mark in marks_of(call) if mark in self._lives]
+        lives = lives or [life for life in list(self._lives.values()) if (word := life.kind.shared) and word in call.text]
         if not lives:
             raise Refusal("ValidationException", f"nobody told of {call.text}")
         return merged([life.answer(call) for life in lives])

@@ -19,8 +19,6 @@ import struct
 import sys
 import threading
 import time
-import urllib.parse
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -106,10 +104,7 @@ def read(service: str, operation, in_path: dict, request: Request):
 def write(operation, protocol: str, answer) -> tuple[int, dict, bytes]:
     """Status, headers and body of an answer, or of an exception with the `code` of an error."""
     serializer = get_serializer_class(operation.service_model.service_name, protocol)(operation)
-    with warnings.catch_warnings():
-        # Services answer errors that their models don't have, such as throttles.
-        warnings.simplefilter("ignore")
-        written = serializer.serialize(answer)
+    written = serializer.serialize(answer)
     body = written["body"]
     return written["status_code"], written["headers"], body if isinstance(body, bytes) else body.encode()
 
@@ -133,7 +128,10 @@ class Handler(BaseHTTPRequestHandler):
         scope = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", self.headers.get("Authorization", ""))
         signed_for = scope[1] if scope else "unknown"
         answer = self.server.met(SERVICES.get(signed_for, (signed_for,)), self.command, self.path, self.headers, body)
-        self._cut() if answer is LOST else self._answer(*answer)
+        if answer is LOST:
+            self._cut()
+        else:
+            self._answer(*answer)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
 
@@ -171,14 +169,13 @@ class ScriptedAws(ThreadingHTTPServer):
 
     def met(self, services: tuple[str, ...], method: str, path: str, headers, body: bytes):
         """Reads a request and says what is answered to it."""
-        url = urllib.parse.urljoin(self.url, path) if not path.startswith("//") else self.url + path
-        request = Request.from_primitives(method, url, headers, body)
+        request = Request.from_primitives(method, self.url + path, headers, body)
         request.environ["RAW_URI"] = path
         try:
             service, operation, in_path = operation_of(services, request)
             protocol, parameters, flaws = read(service, operation, in_path, request)
         except (NotFound, ValueError) as error:
-            self.flaws.append(f"{services}: {method} {path}: {error!r}")
+            self.flaws.append(f"{services[0]}.{method} {path}: {error!r}")
             return 501, {}, b"{}"
         call = Call(service, operation.name, parameters)
         self.calls.append(call)
