@@ -5,11 +5,10 @@ import io
 import json
 import re
 import time
-import uuid
 from pathlib import Path
 
 import pytest
-from support.clients import client
+from support.distributed import distributed, reads, writes
 from support.executions import closed, failed, history, machine, start, succeeded
 from support.newel import Dev, Services
 from support.waiting import wait_until
@@ -17,42 +16,9 @@ from support.waiting import wait_until
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="session")
-def s3(moto):
-    return client("s3", moto.url)
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"items-{uuid.uuid4().hex}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 @pytest.fixture
 def sfn(newel_on_moto):
     return newel_on_moto.client()
-
-
-PASS = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}}
-
-
-def distributed(reader: dict | None = None, processor: dict = PASS, **fields) -> dict:
-    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **processor}
-    state = {"Type": "Map", "ItemProcessor": processor, "End": True, **fields}
-    if reader:
-        state["ItemReader"] = reader
-    return {"StartAt": "M", "States": {"M": state}}
-
-
-def reads(bucket: str, key: str, action: str = "getObject", **config) -> dict:
-    parameters = {"Bucket": bucket, "Key": key} if action == "getObject" else {"Bucket": bucket, "Prefix": key}
-    return {"Resource": f"arn:aws:states:::s3:{action}", "ReaderConfig": config, "Parameters": parameters}
-
-
-def writes(bucket: str, **config) -> dict:
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": bucket, "Prefix": "results"}}
-    return {**writer, "WriterConfig": config} if config else writer
 
 
 ROWS = "A,B\n1,x\n2,\"y,\"\"z\"\n3\n"
@@ -155,7 +121,7 @@ def test_what_cannot_be_read_fails_the_run(sfn, s3, bucket):
         ("number.json", {"InputType": "JSON"}, r"Attempting to map over non-iterable node\.$"),
         ("broken.json", {"InputType": "JSON"}, r"The file is not valid JSON: it ends early, at byte 5\.$"),
         ("huge.jsonl", {"InputType": "JSONL"}, r"The item at byte 0 is larger than 8388608 bytes"),
-        ("f.parquet", {"InputType": "PARQUET"}, r"Newel doesn't read PARQUET yet"),
+        ("twice.csv", {"InputType": "PARQUET"}, r"S3://items-\w+/twice\.csv is no Parquet file\.$"),
     ]:
         error, told = failed(sfn, distributed(reads(bucket, key, **config)))
         assert error == "States.ItemReaderFailed"

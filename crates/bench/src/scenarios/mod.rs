@@ -4,6 +4,7 @@ mod express;
 mod flat;
 mod maprun;
 mod pass;
+mod s3csv;
 mod tasks;
 mod throughput;
 mod waiting;
@@ -15,7 +16,7 @@ use crate::Setup;
 /// Something to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scenario {
-    /// Everything but the long ones: maprun, flat, waiting and tokens.
+    /// Everything but the long ones: maprun, s3csv, flat, waiting and tokens.
     All,
     /// Executions of five Pass states; then kill -9 under load, and what was seen complete is looked for.
     Pass,
@@ -28,6 +29,9 @@ pub(crate) enum Scenario {
     /// A distributed Map of 10,000 items, then of 100,000: what a child costs, and memory.
     #[value(name = "maprun")]
     MapRun,
+    /// A CSV file of 10,000,000 rows in S3: what a row costs, and memory.
+    #[value(name = "s3csv")]
+    S3Csv,
     /// A Task through a worker that does nothing.
     Tasks,
     /// The cost of an execution from the first to the hundred-thousandth.
@@ -55,6 +59,7 @@ impl Scenario {
             Self::Choice => throughput::run(setup, &throughput::CHOICE).await,
             Self::Map => throughput::run(setup, &throughput::MAP).await,
             Self::MapRun => maprun::run(setup).await,
+            Self::S3Csv => s3csv::run(setup).await,
             Self::Tasks => tasks::run(setup).await,
             Self::Flat => flat::run(setup).await,
             Self::Waiting => waiting::run(setup, waiting::On::Time).await,
