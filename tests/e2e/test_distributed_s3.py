@@ -3,14 +3,16 @@
 import gzip
 import io
 import json
+import os
 import re
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 from support.distributed import distributed, reads, writes
 from support.executions import closed, failed, history, machine, start, succeeded
-from support.newel import Dev, Services
+from support.newel import Dev, Services, binary, catalog
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -326,3 +328,11 @@ def test_a_file_that_changes_while_it_is_read_is_told(sfn, s3, bucket):
     error, cause = described.get("error"), described.get("cause")
     assert error == "States.ItemReaderFailed"
     assert cause == f"S3://{bucket}/f.csv has changed since reading it began."
+
+
+def test_the_benchmark_of_many_rows_finds_each_once_and_memory_flat(tmp_path):
+    newel = binary()
+    bench = [newel.with_name("newel-bench"), "s3csv", "--count", "200000", "--newel", newel, "--data-dir", tmp_path]
+    found = subprocess.run(bench, env={**os.environ, "NEWEL_CATALOG": str(catalog())}, capture_output=True, text=True, timeout=240)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "| all |" in found.stdout, found.stdout

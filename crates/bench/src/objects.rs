@@ -91,7 +91,8 @@ impl Objects {
         }
         for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let batch: serde_json::Value = serde_json::from_slice(line)?;
-            let first = batch["first"].as_str().and_then(|first| first.parse().ok()).context("no first row")?;
+            let first =
+                batch["first"].as_str().and_then(|first| first.parse().ok()).context("no first row")?;
             self.returned.fetch_add(batch["count"].as_u64().context("no count")?, Ordering::Relaxed);
             self.firsts.fetch_add(first, Ordering::Relaxed);
         }
@@ -159,6 +160,9 @@ mod tests {
                 assert_eq!(objects.bytes(from as u64..to as u64), whole[from..to], "{from}..{to}");
             }
         }
-        assert_eq!((range("bytes=5-9", 8), range("bytes=8-9", 8), range("rows=1-2", 8)), (Some(5..8), None, None));
+        assert_eq!(
+            (range("bytes=5-9", 8), range("bytes=8-9", 8), range("rows=1-2", 8)),
+            (Some(5..8), None, None)
+        );
     }
 }

@@ -33,7 +33,10 @@ pub(crate) struct Streams {
 
 impl std::fmt::Debug for Streams {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Streams").field("kept", &self.kept.lock().len()).field("parquet", &self.parquet).finish()
+        f.debug_struct("Streams")
+            .field("kept", &self.kept.lock().len())
+            .field("parquet", &self.parquet)
+            .finish()
     }
 }
 

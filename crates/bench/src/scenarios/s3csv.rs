@@ -40,7 +40,9 @@ fn definition() -> Value {
 
 pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let count = (setup.count.unwrap_or(COUNT) / (BATCH * PARTS)).max(1) * BATCH * PARTS;
-    report::heading(&format!("a CSV file of {count} rows in S3, in batches of {BATCH}, each batch a Pass state"));
+    report::heading(&format!(
+        "a CSV file of {count} rows in S3, in batches of {BATCH}, each batch a Pass state"
+    ));
     let (objects, address) = Objects::serve(count).await?;
     let data = directory(setup)?;
     let server = Server::dev_beside(setup, data.path(), &format!("http://{address}")).await?;
@@ -49,7 +51,12 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     println!("|---|---|---|---|---|");
     let most = watch(&server, &machine, count, data.path()).await?;
     let (read, written) = (objects.read.load(Ordering::Relaxed), objects.written.load(Ordering::Relaxed));
-    println!("\n{} MiB read of a file of {} MiB; {} KiB of results", read >> 20, objects.size() >> 20, written >> 10);
+    println!(
+        "\n{} MiB read of a file of {} MiB; {} KiB of results",
+        read >> 20,
+        objects.size() >> 20,
+        written >> 10
+    );
     // The first rows of batches of a thousand: 0, 1000, 2000 …
     let batches = count / BATCH;
     let firsts = BATCH * (batches * (batches - 1) / 2);

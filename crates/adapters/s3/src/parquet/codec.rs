@@ -26,9 +26,7 @@ pub(super) fn unpack(codec: Compression, packed: &[u8], out: &mut Vec<u8>, most:
             let decoder = zstd::stream::read::Decoder::with_buffer(packed);
             pour("ZSTD", decoder.map_err(|error| broken("ZSTD", error))?, out, most)
         }
-        Compression::BROTLI(_) => {
-            pour("BROTLI", brotli::Decompressor::new(packed, 4_096), out, most)
-        }
+        Compression::BROTLI(_) => pour("BROTLI", brotli::Decompressor::new(packed, 4_096), out, most),
         Compression::LZ4_RAW => lz4(packed, out, most),
         // Hadoop's frames, or as older writers understood the name.
         Compression::LZ4 => match frames(packed) {

@@ -27,7 +27,8 @@ fn damaged(why: &str) -> ParquetError {
 /// Values of any type.
 trait Values: Send {
     /// Decodes rows instead of those that were decoded before.
-    fn fill(&mut self, rows: usize, definitions: &mut Vec<i16>, repetitions: &mut Vec<i16>) -> Result<Filled>;
+    fn fill(&mut self, rows: usize, definitions: &mut Vec<i16>, repetitions: &mut Vec<i16>)
+    -> Result<Filled>;
 
     /// Passes over rows; says over how many.
     fn skip(&mut self, rows: usize) -> Result<usize>;
@@ -53,12 +54,21 @@ impl<T: DataType> Values for Typed<T>
 where
     T::T: Primitive,
 {
-    fn fill(&mut self, rows: usize, definitions: &mut Vec<i16>, repetitions: &mut Vec<i16>) -> Result<Filled> {
+    fn fill(
+        &mut self,
+        rows: usize,
+        definitions: &mut Vec<i16>,
+        repetitions: &mut Vec<i16>,
+    ) -> Result<Filled> {
         self.values.clear();
         definitions.clear();
         repetitions.clear();
-        let read =
-            self.reader.read_records(rows, Some(&mut *definitions), Some(&mut *repetitions), &mut self.values);
+        let read = self.reader.read_records(
+            rows,
+            Some(&mut *definitions),
+            Some(&mut *repetitions),
+            &mut self.values,
+        );
         let (rows, _, levels) = read?;
         let levels_bytes = (definitions.capacity() + repetitions.capacity()) * size_of::<i16>();
         let bytes = levels_bytes + self.values.capacity() * size_of::<T::T>();

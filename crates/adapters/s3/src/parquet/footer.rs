@@ -62,7 +62,8 @@ pub(super) fn understand(stored: &Stored, bytes: &[u8]) -> Outcome<Footer> {
             return Err(stored.damaged(&"a row group has less than no rows"));
         }
         let size = u64::try_from(group.total_byte_size()).unwrap_or(u64::MAX);
-        let packed = group.columns().iter().map(|chunk| u64::try_from(chunk.compressed_size()).unwrap_or(u64::MAX));
+        let packed =
+            group.columns().iter().map(|chunk| u64::try_from(chunk.compressed_size()).unwrap_or(u64::MAX));
         let size = packed.fold(0, u64::saturating_add).max(size);
         if size > ROW_GROUP_BYTES {
             return Err(Failed(format!(
@@ -71,7 +72,8 @@ pub(super) fn understand(stored: &Stored, bytes: &[u8]) -> Outcome<Footer> {
             )));
         }
     }
-    let row = schema::understand(metadata.file_metadata().schema_descr()).map_err(|why| stored.damaged(&why))?;
+    let row =
+        schema::understand(metadata.file_metadata().schema_descr()).map_err(|why| stored.damaged(&why))?;
     Ok(Footer { metadata, row })
 }
 
@@ -79,7 +81,8 @@ impl Footer {
     /// What the largest row group takes unpacked, as the footer says.
     pub(super) fn largest(&self) -> u64 {
         let unpacked = |group: &RowGroupMetaData| {
-            let sizes = group.columns().iter().map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0));
+            let sizes =
+                group.columns().iter().map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0));
             sizes.fold(0, u64::saturating_add)
         };
         self.metadata.row_groups().iter().map(unpacked).max().unwrap_or(0)

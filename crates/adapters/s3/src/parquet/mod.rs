@@ -255,7 +255,8 @@ impl Reader {
                 ParquetError::General(why) | ParquetError::NYI(why) | ParquetError::EOF(why) => why.clone(),
                 other => other.to_string(),
             };
-            let damaged = || self.stored.damaged(&format!("{why} (row {} of row group {})", at.row, at.group));
+            let damaged =
+                || self.stored.damaged(&format!("{why} (row {} of row group {})", at.row, at.group));
             self.stored.take_failed().unwrap_or_else(damaged)
         })
     }
@@ -302,7 +303,8 @@ async fn apart<T: Send + 'static>(
         let why = match error.try_into_panic() {
             Ok(panic) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+                let text =
+                    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
                 format!("the decoder gave up ({})", text.chars().take(200).collect::<String>())
             }
             Err(_) => "the worker is ending".to_owned(),

@@ -128,7 +128,9 @@ impl Pages {
                 }
                 self.check_values(rest, *encoding, values)
             }
-            Page::DataPageV2 { buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, .. } => {
+            Page::DataPageV2 {
+                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
+            } => {
                 self.budget.change(&mut self.page, buf.len())?;
                 let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
                 self.check_values(&buf[levels..], *encoding, *num_values as usize)
@@ -162,7 +164,9 @@ impl Pages {
             | Encoding::RLE_DICTIONARY
             | Encoding::DELTA_BINARY_PACKED
             | Encoding::BYTE_STREAM_SPLIT => Ok(()),
-            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY if values == 0 || bytes.is_empty() => {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY
+                if values == 0 || bytes.is_empty() =>
+            {
                 Ok(())
             }
             Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY => {

@@ -93,7 +93,11 @@ fn node(field: &Type, next: &mut usize, place: Place) -> Understood<Node> {
             let begun = *next;
             let (place, repeated) = place.within();
             let element = once(field, next, place, None)?;
-            Ok(Node { shape: Shape::List(repeated, Box::new(element)), columns: begun..*next, there_from: None })
+            Ok(Node {
+                shape: Shape::List(repeated, Box::new(element)),
+                columns: begun..*next,
+                there_from: None,
+            })
         }
     }
 }
@@ -102,7 +106,10 @@ impl Place {
     /// Within something repeated.
     const fn within(self) -> (Self, Repeated) {
         let (some_from, more_from) = (self.definition + 1, self.repetition + 1);
-        (Self { definition: some_from, repetition: more_from, depth: self.depth }, Repeated { some_from, more_from })
+        (
+            Self { definition: some_from, repetition: more_from, depth: self.depth },
+            Repeated { some_from, more_from },
+        )
     }
 }
 

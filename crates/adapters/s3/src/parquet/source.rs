@@ -44,7 +44,8 @@ impl Stored {
         let get = self.objects.get(&self.object, from, count, self.etag.as_deref());
         let fetched = self.runtime.block_on(get).and_then(|part| {
             let whole = part.bytes.len() == count;
-            let short = || Failed(format!("{} ends before byte {}.", self.object, from.saturating_add(count as u64)));
+            let short =
+                || Failed(format!("{} ends before byte {}.", self.object, from.saturating_add(count as u64)));
             whole.then_some(part.bytes).ok_or_else(short)
         });
         fetched.inspect_err(|failed| *self.failed.lock() = Some(failed.clone()))
@@ -100,7 +101,8 @@ impl ChunkBytes {
         let missing = from + known.len() as u64;
         let left = usize::try_from(end - missing).unwrap_or(usize::MAX);
         let wanted = (count - known.len()).max(*step).min(left);
-        let fetched = stored.fetch(missing, wanted).map_err(|failed| ParquetError::External(Box::new(failed)))?;
+        let fetched =
+            stored.fetch(missing, wanted).map_err(|failed| ParquetError::External(Box::new(failed)))?;
         let bytes = if known.is_empty() {
             fetched
         } else {

@@ -66,7 +66,9 @@ fn write(schema: &str, properties: WriterPropertiesBuilder, groups: &[Vec<Column
                 (ColumnWriter::Int96ColumnWriter(writer), Data::I96(values)) => put!(writer, values),
                 (ColumnWriter::FloatColumnWriter(writer), Data::F32(values)) => put!(writer, values),
                 (ColumnWriter::DoubleColumnWriter(writer), Data::F64(values)) => put!(writer, values),
-                (ColumnWriter::ByteArrayColumnWriter(writer), Data::Bytes(values)) => put!(writer, &bytes(values)),
+                (ColumnWriter::ByteArrayColumnWriter(writer), Data::Bytes(values)) => {
+                    put!(writer, &bytes(values))
+                }
                 (ColumnWriter::FixedLenByteArrayColumnWriter(writer), Data::Fixed(values)) => {
                     let values: Vec<_> = bytes(values).into_iter().map(FixedLenByteArray::from).collect();
                     put!(writer, &values)
@@ -119,27 +121,48 @@ async fn values_are_told_by_what_they_mean() {
         ("int32", "d (DATE)", Data::I32(vec![19_782]), r#""2024-02-29""#),
         ("int32", "t (TIME(MILLIS,true))", Data::I32(vec![1]), r#""00:00:00.001""#),
         ("int64", "t (TIME(MICROS,false))", Data::I64(vec![60_000_000]), r#""00:01:00""#),
-        ("int64", "t (TIMESTAMP(MILLIS,true))", Data::I64(vec![1_700_000_000_123]), r#""2023-11-14T22:13:20.123Z""#),
+        (
+            "int64",
+            "t (TIMESTAMP(MILLIS,true))",
+            Data::I64(vec![1_700_000_000_123]),
+            r#""2023-11-14T22:13:20.123Z""#,
+        ),
         ("int64", "t (TIMESTAMP(NANOS,false))", Data::I64(vec![1]), r#""1970-01-01T00:00:00.000000001""#),
         ("int64", "t (TIMESTAMP_MICROS)", Data::I64(vec![0]), r#""1970-01-01T00:00:00Z""#),
-        ("int96", "t", Data::I96(vec![Int96::from(vec![1_000, 0, 2_440_589])]), r#""1970-01-02T00:00:00.000001""#),
+        (
+            "int96",
+            "t",
+            Data::I96(vec![Int96::from(vec![1_000, 0, 2_440_589])]),
+            r#""1970-01-02T00:00:00.000001""#,
+        ),
         ("int32", "d (DECIMAL(9,2))", Data::I32(vec![-150]), "-1.50"),
         ("int64", "d (DECIMAL(18,18))", Data::I64(vec![1]), "0.000000000000000001"),
         ("binary", "d (DECIMAL(20,1))", Data::Bytes(vec![vec![0xff, 0x85]]), "-12.3"),
-        ("fixed_len_byte_array(16)", "d (DECIMAL(38,0))", Data::Fixed(vec![[vec![0x4b], vec![0; 15]].concat()]), "99692099683868690468415141841253498880"),
+        (
+            "fixed_len_byte_array(16)",
+            "d (DECIMAL(38,0))",
+            Data::Fixed(vec![[vec![0x4b], vec![0; 15]].concat()]),
+            "99692099683868690467785529521025843200",
+        ),
         ("binary", "s (STRING)", texts(&["ä\"b"]), r#""ä\"b""#),
         ("binary", "s (UTF8)", texts(&[""]), r#""""#),
         ("binary", "j (JSON)", texts(&["{}"]), r#""{}""#),
         ("binary", "e (ENUM)", texts(&["A"]), r#""A""#),
         ("binary", "x", texts(&["\0"]), r#""AA==""#),
         ("fixed_len_byte_array(3)", "x", Data::Fixed(vec![vec![1, 2, 3]]), r#""AQID""#),
-        ("fixed_len_byte_array(16)", "u (UUID)", Data::Fixed(vec![vec![0xab; 16]]), r#""abababab-abab-abab-abab-abababababab""#),
+        (
+            "fixed_len_byte_array(16)",
+            "u (UUID)",
+            Data::Fixed(vec![vec![0xab; 16]]),
+            r#""abababab-abab-abab-abab-abababababab""#,
+        ),
         ("fixed_len_byte_array(2)", "h (FLOAT16)", Data::Fixed(vec![vec![0, 0x3c]]), "1.0"),
     ];
     for (kind, name, data, expected) in row {
         let label = name.split(' ').next().unwrap();
         let expected = format!("{{\"{label}\":{expected}}}");
-        check(&format!("message m {{ required {kind} {name}; }}"), vec![plain(data.clone())], &[&expected]).await;
+        check(&format!("message m {{ required {kind} {name}; }}"), vec![plain(data.clone())], &[&expected])
+            .await;
         let schema = format!("message m {{ optional {kind} {name}; }}");
         let null = format!("{{\"{label}\":null}}");
         check(&schema, vec![(data, vec![0, 1, 0], vec![])], &[&null, &expected, &null]).await;
@@ -305,7 +328,11 @@ async fn every_codec_and_encoding_is_read() {
 async fn a_row_group_is_fetched_once_and_in_parts_if_it_is_large() {
     let memory = Memory::with("k", groups(properties()));
     let items = pages(&memory, "s3:getObject", named("k"), false).await.unwrap();
-    assert_eq!((items.len(), memory.gets()), (300, 3), "the whole of a small file, and each row group with rows");
+    assert_eq!(
+        (items.len(), memory.gets()),
+        (300, 3),
+        "the whole of a small file, and each row group with rows"
+    );
     // Larger than what is fetched at once: a column of texts, and a small one.
     let texts: Vec<Vec<u8>> = (0..20_000_u32)
         .map(|n| (0..600).map(|at| b'a' + u8::try_from((n * 7 + at * n) % 26).unwrap()).collect())
@@ -392,7 +419,8 @@ async fn listed_files_and_those_of_an_unload_are_read() {
     ] {
         for fresh in [false, true] {
             let items = pages(&memory, action, reader(parameters, config), fresh).await.unwrap();
-            let numbers: Vec<i64> = items.iter().map(|item| item.get("n").unwrap().as_i64().unwrap()).collect();
+            let numbers: Vec<i64> =
+                items.iter().map(|item| item.get("n").unwrap().as_i64().unwrap()).collect();
             assert_eq!(numbers, expected, "{action}");
         }
     }
@@ -456,7 +484,9 @@ async fn files_that_lie_are_told_and_take_no_memory() {
     );
     let away = |group: Group| {
         let columns = group.columns().iter().cloned();
-        let moved = columns.map(|column| column.into_builder().set_data_page_offset(1 << 40).set_dictionary_page_offset(None).build());
+        let moved = columns.map(|column| {
+            column.into_builder().set_data_page_offset(1 << 40).set_dictionary_page_offset(None).build()
+        });
         let moved = moved.collect::<Result<_, _>>()?;
         group.into_builder().set_column_metadata(moved).build()
     };
@@ -475,7 +505,8 @@ async fn a_page_that_unpacks_to_more_than_its_row_group_is_told() {
         .set_dictionary_enabled(false)
         .set_data_page_size_limit(usize::MAX)
         .set_data_page_row_count_limit(usize::MAX);
-    let file = write("message m { required binary s (STRING); }", properties, &[vec![plain(Data::Bytes(zeros))]]);
+    let file =
+        write("message m { required binary s (STRING); }", properties, &[vec![plain(Data::Bytes(zeros))]]);
     assert!(file.len() < 1 << 20);
     let lying = with_footer(&file, |metadata| {
         let mut builder = metadata.into_builder();
@@ -510,7 +541,11 @@ async fn damaged_files_end_in_an_error_or_in_rows() {
     let variants = [
         groups(properties().set_compression(Compression::SNAPPY)),
         groups(properties().set_writer_version(WriterVersion::PARQUET_2_0).set_dictionary_enabled(false)),
-        groups(properties().set_dictionary_enabled(false).set_column_encoding("s".into(), Encoding::DELTA_BYTE_ARRAY)),
+        groups(
+            properties()
+                .set_dictionary_enabled(false)
+                .set_column_encoding("s".into(), Encoding::DELTA_BYTE_ARRAY),
+        ),
     ];
     let mut random = 1_u64;
     let mut next = move |below: usize| {
