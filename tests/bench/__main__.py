@@ -9,7 +9,7 @@ import sys
 
 from support.newel import ROOT, binary
 
-SCENARIOS = ("all", "flat", "waiting", "tokens")
+SCENARIOS = ("all", "s3csv", "flat", "waiting", "tokens")
 
 
 def main() -> int:

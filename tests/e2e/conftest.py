@@ -1,6 +1,9 @@
 """Newel as its users run it: one process on the scripted fake, another on the emulator."""
 
+import uuid
+
 import pytest
+from support.clients import client
 from support.newel import Dev, merged
 from support.seed import seed
 
@@ -48,3 +51,16 @@ def newel_on_ministack(ministack, tmp_path_factory):
 def seeded(moto):
     """What the emulator has for workflows to use."""
     return seed(moto.url)
+
+
+@pytest.fixture(scope="session")
+def s3(moto):
+    return client("s3", moto.url)
+
+
+@pytest.fixture
+def bucket(s3):
+    """An empty bucket of the emulator's."""
+    name = f"items-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    return name

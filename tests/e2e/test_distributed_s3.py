@@ -3,56 +3,24 @@
 import gzip
 import io
 import json
+import os
 import re
+import subprocess
 import time
-import uuid
 from pathlib import Path
 
 import pytest
-from support.clients import client
+from support.distributed import distributed, reads, writes
 from support.executions import closed, failed, history, machine, start, succeeded
-from support.newel import Dev, Services
+from support.newel import Dev, Services, binary, catalog
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="session")
-def s3(moto):
-    return client("s3", moto.url)
-
-
-@pytest.fixture
-def bucket(s3):
-    name = f"items-{uuid.uuid4().hex}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
 @pytest.fixture
 def sfn(newel_on_moto):
     return newel_on_moto.client()
-
-
-PASS = {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": True}}}
-
-
-def distributed(reader: dict | None = None, processor: dict = PASS, **fields) -> dict:
-    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **processor}
-    state = {"Type": "Map", "ItemProcessor": processor, "End": True, **fields}
-    if reader:
-        state["ItemReader"] = reader
-    return {"StartAt": "M", "States": {"M": state}}
-
-
-def reads(bucket: str, key: str, action: str = "getObject", **config) -> dict:
-    parameters = {"Bucket": bucket, "Key": key} if action == "getObject" else {"Bucket": bucket, "Prefix": key}
-    return {"Resource": f"arn:aws:states:::s3:{action}", "ReaderConfig": config, "Parameters": parameters}
-
-
-def writes(bucket: str, **config) -> dict:
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": bucket, "Prefix": "results"}}
-    return {**writer, "WriterConfig": config} if config else writer
 
 
 ROWS = "A,B\n1,x\n2,\"y,\"\"z\"\n3\n"
@@ -155,7 +123,7 @@ def test_what_cannot_be_read_fails_the_run(sfn, s3, bucket):
         ("number.json", {"InputType": "JSON"}, r"Attempting to map over non-iterable node\.$"),
         ("broken.json", {"InputType": "JSON"}, r"The file is not valid JSON: it ends early, at byte 5\.$"),
         ("huge.jsonl", {"InputType": "JSONL"}, r"The item at byte 0 is larger than 8388608 bytes"),
-        ("f.parquet", {"InputType": "PARQUET"}, r"Newel doesn't read PARQUET yet"),
+        ("twice.csv", {"InputType": "PARQUET"}, r"S3://items-\w+/twice\.csv is no Parquet file\.$"),
     ]:
         error, told = failed(sfn, distributed(reads(bucket, key, **config)))
         assert error == "States.ItemReaderFailed"
@@ -360,3 +328,11 @@ def test_a_file_that_changes_while_it_is_read_is_told(sfn, s3, bucket):
     error, cause = described.get("error"), described.get("cause")
     assert error == "States.ItemReaderFailed"
     assert cause == f"S3://{bucket}/f.csv has changed since reading it began."
+
+
+def test_the_benchmark_of_many_rows_finds_each_once_and_memory_flat(tmp_path):
+    newel = binary()
+    bench = [newel.with_name("newel-bench"), "s3csv", "--count", "200000", "--newel", newel, "--data-dir", tmp_path]
+    found = subprocess.run(bench, env={**os.environ, "NEWEL_CATALOG": str(catalog())}, capture_output=True, text=True, timeout=240)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "| all |" in found.stdout, found.stdout

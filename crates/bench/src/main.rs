@@ -9,6 +9,7 @@
 mod api;
 mod empty;
 mod load;
+mod objects;
 mod report;
 mod scenarios;
 mod server;

@@ -15,7 +15,7 @@ use crate::api::Api;
 use crate::{Setup, empty};
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// An endpoint that nobody serves: nothing here calls AWS.
+/// An endpoint that nobody serves: most scenarios don't call AWS.
 const NO_AWS: &str = "http://127.0.0.1:9";
 
 /// Which of Newel's programs.
@@ -83,12 +83,21 @@ pub(crate) struct Server {
 impl Server {
     /// Starts Newel on a directory and waits for its line.
     pub(crate) async fn newel(setup: &Setup, program: Program, directory: &Path) -> anyhow::Result<Self> {
+        Self::start(setup, program, directory, NO_AWS).await
+    }
+
+    /// Starts `newel dev` beside something that stands in for AWS.
+    pub(crate) async fn dev_beside(setup: &Setup, directory: &Path, aws: &str) -> anyhow::Result<Self> {
+        Self::start(setup, Program::Dev, directory, aws).await
+    }
+
+    async fn start(setup: &Setup, program: Program, directory: &Path, aws: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(&setup.newel);
         let any = "127.0.0.1:0";
         match program {
             Program::Dev => {
                 command.arg("dev").arg("--data-dir").arg(directory);
-                command.args(["--http", any, "--grpc", any, "--aws-endpoint", NO_AWS]);
+                command.args(["--http", any, "--grpc", any, "--aws-endpoint", aws]);
             }
             Program::Orchestrator => {
                 command.arg("orchestrator").env("NEWEL_STORE__PATH", directory);
@@ -98,6 +107,7 @@ impl Server {
         command.env("NEWEL_TELEMETRY__LOG_FILTER", "warn");
         // Workers look for their region and credentials at the start; here is nobody to ask.
         command.env("AWS_REGION", "us-east-1").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ACCESS_KEY_ID", "000000000000").env("AWS_SECRET_ACCESS_KEY", "bench");
         let (child, line) = start(command, "newel is ready: ").await?;
         let address = |name: &str| {
             let found = line.split_whitespace().find_map(|part| part.strip_prefix(name));

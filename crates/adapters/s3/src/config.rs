@@ -10,6 +10,13 @@ use crate::objects::{Failed, Outcome};
 /// The form of one file.
 #[derive(Clone, Debug)]
 pub(crate) enum Format {
+    Text(Text),
+    Parquet,
+}
+
+/// The form of a file that is read from its front to its end.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
     Csv(Csv),
     Json(Json),
     Lines,
@@ -52,12 +59,13 @@ pub(crate) fn reading(action: &str, read: &ReadPage) -> Outcome<Reading> {
 
 fn format(config: &Object) -> Outcome<Format> {
     match text(config, "InputType") {
-        Some("CSV") => Ok(Format::Csv(csv(config)?)),
-        Some("JSON") => Ok(Format::Json(Json::at(text(config, "ItemsPointer").unwrap_or_default())?)),
-        Some("JSONL") => Ok(Format::Lines),
-        Some("PARQUET") => Err(Failed::new(
-            "Newel doesn't read PARQUET yet: write the items as JSONL or CSV, or read them in a Task state.",
-        )),
+        Some("CSV") => Ok(Format::Text(Text::Csv(csv(config)?))),
+        Some("JSON") => {
+            let json = Json::at(text(config, "ItemsPointer").unwrap_or_default())?;
+            Ok(Format::Text(Text::Json(json)))
+        }
+        Some("JSONL") => Ok(Format::Text(Text::Lines)),
+        Some("PARQUET") => Ok(Format::Parquet),
         Some(other) => Err(Failed(format!("The files that are read can't be of InputType {other}."))),
         None => Err(Failed::new("The ItemReader's ReaderConfig needs an InputType.")),
     }
@@ -98,17 +106,17 @@ mod tests {
     #[test]
     fn configurations_are_understood() {
         let get = "s3:getObject";
-        check(get, r#"{"InputType":"CSV"}"#, "File(Csv");
-        check(get, r#"{"InputType":"JSON","ItemsPointer":"/a/0"}"#, "File(Json");
-        check(get, r#"{"InputType":"JSONL"}"#, "File(Lines)");
+        check(get, r#"{"InputType":"CSV"}"#, "File(Text(Csv");
+        check(get, r#"{"InputType":"JSON","ItemsPointer":"/a/0"}"#, "File(Text(Json");
+        check(get, r#"{"InputType":"JSONL"}"#, "File(Text(Lines))");
         check(get, r#"{"InputType":"MANIFEST"}"#, "Inventory");
         check(get, r#"{"InputType":"MANIFEST","ManifestType":"S3_INVENTORY"}"#, "Inventory");
-        check(get, r#"{"InputType":"JSONL","ManifestType":"ATHENA_DATA"}"#, "Athena(Lines)");
+        check(get, r#"{"InputType":"JSONL","ManifestType":"ATHENA_DATA"}"#, "Athena(Text(Lines))");
         check("s3:listObjectsV2", "{}", "Listing");
         check(
             "s3:listObjectsV2",
             r#"{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"}"#,
-            "Listed(Json",
+            "Listed(Text(Json",
         );
         check(
             "s3:listObjectsV2",
@@ -116,7 +124,9 @@ mod tests {
             "The ItemReader's ReaderConfig needs",
         );
         check(get, "{}", "The ItemReader's ReaderConfig needs an InputType.");
-        check(get, r#"{"InputType":"PARQUET"}"#, "Newel doesn't read PARQUET yet");
+        check(get, r#"{"InputType":"PARQUET"}"#, "File(Parquet)");
+        check(get, r#"{"InputType":"PARQUET","ManifestType":"ATHENA_DATA"}"#, "Athena(Parquet)");
+        check(get, r#"{"InputType":"ORC"}"#, "The files that are read can't be of InputType ORC.");
         check(get, r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN"}"#, "CSVHeaders are needed");
         check(get, r#"{"InputType":"JSON","ItemsPointer":"a"}"#, "The ItemsPointer a is no JSON Pointer");
     }

@@ -7,7 +7,7 @@
 //!
 //! Memory is flat in the size of what is read: bytes come in windows, an item is bounded, and so is a page.
 //!
-//! Where to start: `adapter.rs` for what is asked, `read.rs` for who answers, `tape.rs` for how bytes come; a file for each format.
+//! Where to start: `adapter.rs` for what is asked, `read.rs` for who answers, `tape.rs` for how bytes come; a file or folder for each format.
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html>
 
 mod adapter;
@@ -20,6 +20,7 @@ mod listing;
 mod manifest;
 mod objects;
 mod page;
+mod parquet;
 mod read;
 mod scan;
 mod streams;

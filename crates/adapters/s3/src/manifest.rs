@@ -2,7 +2,7 @@
 
 use newel_value::{ObjectBuilder, Str, Value};
 
-use crate::config::Format;
+use crate::config::{Format, Text};
 use crate::csv::Csv;
 use crate::lines;
 use crate::objects::{Failed, ObjectRef, Outcome};
@@ -53,7 +53,7 @@ pub(crate) async fn inventory(
     let headers = text("fileSchema")?.split(',').map(|name| Str::from(name.trim())).collect();
     let bucket = text("destinationBucket")?.rsplit(':').next().unwrap_or_default();
     let named = manifest.get("files").and_then(Value::as_array).unwrap_or_default();
-    let format = Format::Csv(Csv::new(b',', Some(headers))?);
+    let format = Format::Text(Text::Csv(Csv::new(b',', Some(headers))?));
     let mut inner = within(cursor).cloned();
     let first = file(cursor);
     for (number, named) in (0..).zip(named).skip(usize::try_from(first).unwrap_or(usize::MAX)) {

@@ -42,6 +42,11 @@ impl PageBuilder {
         self.most.saturating_sub(u64::try_from(self.items.len()).unwrap_or(u64::MAX))
     }
 
+    /// After how many more bytes it takes no more.
+    pub(crate) fn bytes_left(&self) -> u64 {
+        PAGE_BYTES.saturating_sub(self.bytes)
+    }
+
     /// The page.
     pub(crate) fn build(self, cursor: Option<Value>) -> Page {
         let sources = self.sources.into_iter().filter(|(_, count)| *count > 0).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use newel_asl::transfer::{Page, ReadPage};
 use newel_value::{ObjectBuilder, Value};
 
-use crate::config::{Format, Reading, reading};
+use crate::config::{Format, Reading, Text, reading};
 use crate::objects::{ObjectRef, Objects, Outcome};
 use crate::page::PageBuilder;
 use crate::streams::Streams;
@@ -53,16 +53,30 @@ impl Files<'_> {
         cursor: Option<&Value>,
         page: &mut PageBuilder,
     ) -> Outcome<Option<Value>> {
+        match format {
+            Format::Text(text) => self.read_text(object, text, cursor, page).await,
+            Format::Parquet => self.streams.parquet.read(self.objects, object, cursor, page).await,
+        }
+    }
+
+    /// As [`Self::read`], of a file that is read from its front.
+    async fn read_text(
+        &self,
+        object: &ObjectRef,
+        text: &Text,
+        cursor: Option<&Value>,
+        page: &mut PageBuilder,
+    ) -> Outcome<Option<Value>> {
         let member = |name: &str| cursor.and_then(|cursor| cursor.get(name));
         let offset = member("Offset").and_then(Value::as_i64).and_then(|at| u64::try_from(at).ok());
         let etag = member("ETag").and_then(Value::as_str).map(Arc::from);
         let mut tape = self.streams.at(self.objects, object, offset.unwrap_or(0), etag).await?;
         page.from(object.to_string());
         let known = member("Known");
-        let next = match format {
-            Format::Csv(csv) => csv.read(&mut tape, known, page).await?,
-            Format::Json(json) => json.read(&mut tape, known, page).await?,
-            Format::Lines => lines::read(&mut tape, known, page).await?,
+        let next = match text {
+            Text::Csv(csv) => csv.read(&mut tape, known, page).await?,
+            Text::Json(json) => json.read(&mut tape, known, page).await?,
+            Text::Lines => lines::read(&mut tape, known, page).await?,
         };
         let Some(known) = next else { return Ok(None) };
         let mut cursor = ObjectBuilder::with_capacity(3);

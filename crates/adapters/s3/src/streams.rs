@@ -8,6 +8,7 @@ use newel_worker::Identity;
 use parking_lot::Mutex;
 
 use crate::objects::{ObjectRef, Objects, Outcome};
+use crate::parquet::Readers;
 use crate::tape::Tape;
 
 /// Files that are kept. Each holds a window of bytes and, if it is packed, what unpacking it needs.
@@ -24,11 +25,18 @@ struct Place {
 
 /// The files, those that were read last at the end.
 #[derive(Default)]
-pub(crate) struct Streams(Mutex<Vec<(Place, Tape)>>);
+pub(crate) struct Streams {
+    kept: Mutex<Vec<(Place, Tape)>>,
+    /// Those that aren't read from front to back.
+    pub(crate) parquet: Readers,
+}
 
 impl std::fmt::Debug for Streams {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Streams").field(&self.0.lock().len()).finish()
+        f.debug_struct("Streams")
+            .field("kept", &self.kept.lock().len())
+            .field("parquet", &self.parquet)
+            .finish()
     }
 }
 
@@ -43,7 +51,7 @@ impl Streams {
     ) -> Outcome<Tape> {
         let place = Place { identity: objects.identity().clone(), object: object.clone(), etag, position };
         let kept = {
-            let mut kept = self.0.lock();
+            let mut kept = self.kept.lock();
             let found = kept.iter().position(|(known, _)| place.etag.is_some() && *known == place);
             found.map(|found| kept.remove(found).1)
         };
@@ -61,7 +69,7 @@ impl Streams {
             etag: tape.etag(),
             position: tape.position(),
         };
-        let mut kept = self.0.lock();
+        let mut kept = self.kept.lock();
         if kept.len() >= KEPT {
             kept.remove(0);
         }

@@ -5,6 +5,7 @@ mod express;
 mod flat;
 mod maprun;
 mod pass;
+mod s3csv;
 mod tasks;
 mod throughput;
 mod waiting;
@@ -16,7 +17,7 @@ use crate::Setup;
 /// Something to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scenario {
-    /// Everything but the long ones: maprun, flat, waiting and tokens.
+    /// Everything but the long ones: maprun, s3csv, flat, waiting and tokens.
     All,
     /// Executions of five Pass states; then kill -9 under load, and what was seen complete is looked for.
     Pass,
@@ -29,6 +30,9 @@ pub(crate) enum Scenario {
     /// A distributed Map of 10,000 items, then of 100,000: what a child costs, and memory.
     #[value(name = "maprun")]
     MapRun,
+    /// A CSV file of 10,000,000 rows in S3: what a row costs, and memory.
+    #[value(name = "s3csv")]
+    S3Csv,
     /// A Task through a worker that does nothing.
     Tasks,
     /// Calls of AWS by one worker: DynamoDB's GetItem, answered by the scripted fake.
@@ -58,6 +62,7 @@ impl Scenario {
             Self::Choice => throughput::run(setup, &throughput::CHOICE).await,
             Self::Map => throughput::run(setup, &throughput::MAP).await,
             Self::MapRun => maprun::run(setup).await,
+            Self::S3Csv => s3csv::run(setup).await,
             Self::Tasks => tasks::run(setup).await,
             Self::Calls => calls::run(setup).await,
             Self::Flat => flat::run(setup).await,
