@@ -1,7 +1,6 @@
 //! The values of one column of one row group, with their levels, some rows at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::parquet::basic::Type as Physical;
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader, get_typed_column_reader};
@@ -12,13 +11,11 @@ use ::parquet::data_type::{
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::schema::types::ColumnDescPtr;
 
-use super::pages::{Budget, Pages};
+use super::pages::{AtOnce, Budget, Pages};
 use super::scalar::{Meaning, Primitive, Scalar};
 
-/// Rows that are decoded at once.
+/// Rows that are decoded at once; where rows have lists it is one, as nobody knows how long they are.
 const ROWS: usize = 1_024;
-/// Values that are decoded at once, about, where rows have lists.
-const VALUES: usize = 8_192;
 
 fn damaged(why: &str) -> ParquetError {
     ParquetError::General(why.to_owned())
@@ -105,7 +102,7 @@ pub(super) struct Column {
     at: usize,
     value: usize,
     rows_at_once: usize,
-    at_once: Arc<AtomicUsize>,
+    at_once: Arc<AtOnce>,
     budget: Arc<Budget>,
     held: usize,
 }
@@ -134,7 +131,6 @@ impl Column {
             levels: 0,
             at: 0,
             value: 0,
-            // How many values a row's lists have is only known once some were read.
             rows_at_once: if column.max_rep_level() > 0 { 1 } else { ROWS },
             at_once,
             budget,
@@ -154,8 +150,14 @@ impl Column {
     }
 
     fn refill(&mut self) -> Result<()> {
-        self.at_once.store(0, Ordering::Relaxed);
-        let filled = self.values.fill(self.rows_at_once, &mut self.definitions, &mut self.repetitions)?;
+        self.at_once.begin(false);
+        let filled = loop {
+            let filled = self.values.fill(self.rows_at_once, &mut self.definitions, &mut self.repetitions)?;
+            // The end of a row may be noticed later than its last value is read.
+            if filled.levels > 0 || filled.rows == 0 {
+                break filled;
+            }
+        };
         (self.levels, self.at, self.value) = (filled.levels, 0, 0);
         self.budget.change(&mut self.held, filled.bytes)?;
         let whole = |most: i16, levels: &[i16]| most == 0 || levels.len() == filled.levels;
@@ -164,10 +166,6 @@ impl Column {
             || !whole(self.most_repetition, &self.repetitions)
         {
             return Err(damaged("a column ends before its row group"));
-        }
-        if self.most_repetition > 0 {
-            let each = (filled.levels / filled.rows.max(1)).max(1);
-            self.rows_at_once = (VALUES / each).clamp(1, ROWS);
         }
         Ok(())
     }
@@ -217,7 +215,7 @@ impl Column {
             }
             rows -= 1;
         }
-        self.at_once.store(0, Ordering::Relaxed);
+        self.at_once.begin(true);
         if rows > 0 && self.values.skip(rows)? != rows {
             return Err(damaged("a column ends before its row group"));
         }

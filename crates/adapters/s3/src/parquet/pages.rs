@@ -4,7 +4,7 @@
 //! one, and what they say is held against what they have.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ::parquet::basic::{Compression, Encoding, Type as Physical};
 use ::parquet::column::page::{Page, PageMetadata, PageReader};
@@ -51,6 +51,34 @@ impl Budget {
     }
 }
 
+/// Values of pages that came since a row's values were asked for: all of them are in memory at once.
+#[derive(Debug, Default)]
+pub(super) struct AtOnce {
+    values: AtomicUsize,
+    passing: AtomicBool,
+}
+
+impl AtOnce {
+    /// Counts from here on: for a row that is read, or over rows that are passed over, of which no value is kept.
+    pub(super) fn begin(&self, passing: bool) {
+        self.values.store(0, Ordering::Relaxed);
+        self.passing.store(passing, Ordering::Relaxed);
+    }
+
+    fn add(&self, values: usize) -> Result<()> {
+        if self.passing.load(Ordering::Relaxed) {
+            self.values.store(0, Ordering::Relaxed);
+        }
+        let before = self.values.fetch_add(values, Ordering::Relaxed);
+        if before.saturating_add(values) > MOST_AT_ONCE {
+            return Err(general(format!(
+                "the lists of a page or a row have more than {MOST_AT_ONCE} values"
+            )));
+        }
+        Ok(())
+    }
+}
+
 fn general(why: impl Into<String>) -> ParquetError {
     ParquetError::General(why.into())
 }
@@ -64,8 +92,7 @@ pub(super) struct Pages {
     /// What the page that came last takes, and what the dictionary takes.
     page: usize,
     dictionary: usize,
-    /// Values of pages that came since somebody began to read.
-    pub(super) at_once: Arc<AtomicUsize>,
+    pub(super) at_once: Arc<AtOnce>,
 }
 
 impl Pages {
@@ -152,10 +179,7 @@ impl Pages {
 
     fn check_values(&self, bytes: &[u8], encoding: Encoding, values: usize) -> Result<()> {
         if self.column.max_rep_level() > 0 {
-            let before = self.at_once.fetch_add(values, Ordering::Relaxed);
-            if before.saturating_add(values) > MOST_AT_ONCE {
-                return Err(general(format!("a page's lists have more than {MOST_AT_ONCE} values")));
-            }
+            self.at_once.add(values)?;
         }
         match encoding {
             Encoding::PLAIN

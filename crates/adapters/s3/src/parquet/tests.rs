@@ -369,6 +369,29 @@ async fn a_row_group_is_fetched_once_and_in_parts_if_it_is_large() {
     }
 }
 
+/// Many more values of lists than may be in memory at once, in short rows and then long ones.
+#[tokio::test]
+async fn lists_are_read_a_row_at_a_time() {
+    let lengths: Vec<usize> = (0..3_000).map(|n| if n < 2_000 { 1 } else { 5_000 }).collect();
+    let elements = lengths.iter().sum();
+    let repetitions = lengths.iter().flat_map(|length| (0..*length).map(|at| i16::from(at > 0))).collect();
+    let column = (Data::I32(vec![7; elements]), vec![1; elements], repetitions);
+    let properties = properties().set_data_page_row_count_limit(100).set_write_batch_size(100);
+    let objects: Arc<dyn Objects> =
+        Memory::with("k", write("message m { repeated int32 l; }", properties, &[vec![column]]));
+    let mut read = named("k");
+    read.most = 1_000;
+    let cursor = |row: usize| Value::parse(&format!(r#"{{"Group":0,"Row":{row}}}"#)).unwrap();
+    for row in [0, 1_990, 2_999] {
+        read.cursor = Some(cursor(row));
+        let page = read::page(&objects, &Streams::default(), "s3:getObject", &read).await.unwrap();
+        for (item, length) in page.items.iter().zip(&lengths[row..]) {
+            assert_eq!(item.get("l").and_then(Value::as_array).map(<[Value]>::len), Some(*length));
+        }
+        assert!(!page.items.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_changes_is_told() {
     let memory = Memory::with("k", groups(properties()));
