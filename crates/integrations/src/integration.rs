@@ -90,7 +90,7 @@ impl Integration<'_> {
     #[must_use]
     pub fn describe_limit(&self) -> usize {
         self.action.job.as_ref().map_or(1, |job| match &job.several {
-            Some(Several::Batch(batch)) => batch.ids.limit(),
+            Some(Several::Batch(batch) | Several::Summaries(batch)) => batch.ids.limit(),
             Some(Several::Sweep(sweep)) => usize::try_from(sweep.max_page).unwrap_or(1),
             None => job.describe.ids.limit(),
         })
@@ -109,12 +109,19 @@ impl Integration<'_> {
                     body.insert(sweep.page_size, sweep.max_page);
                     return vec![self.call(sweep.operation, body.build().into())];
                 }
-                (Some(Several::Batch(batch)), [_, _, ..]) => batch,
+                (Some(Several::Batch(batch) | Several::Summaries(batch)), [_, _, ..]) => batch,
                 _ => &job.describe,
             };
             self.in_chunks(describe.operation, describe.scope, describe.ids, *scope, ids, None)
         };
         by_scope(jobs).iter().flat_map(describe_one_scope).collect()
+    }
+
+    /// Whether a call tells too little of jobs to judge those that are over.
+    #[must_use]
+    pub fn is_summary(&self, request: &WireRequest) -> bool {
+        let several = self.action.job.and_then(|job| job.several);
+        matches!(several, Some(Several::Summaries(summary)) if summary.operation == request.operation)
     }
 
     /// The call for the page after `answer` to `request`, if that was a sweep with more to come.

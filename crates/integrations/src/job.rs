@@ -60,7 +60,9 @@ impl Integration<'_> {
             Some(Several::Sweep(sweep)) if sweep.operation == request.operation => {
                 (sweep.jobs, Some(sweep.id), None)
             }
-            Some(Several::Batch(batch)) if batch.operation == request.operation => {
+            Some(Several::Batch(batch) | Several::Summaries(batch))
+                if batch.operation == request.operation =>
+            {
                 (batch.jobs, batch.id, None)
             }
             _ => (job.describe.jobs, job.describe.id, Some(job.describe.ids)),

@@ -83,7 +83,7 @@ const PROOFS: &[Proofs] = &[
         &[&[(HTTP, "test_a_token_comes_back_from_a_cluster")]]),
     ("elasticmapreduce", &[ACTION, &[(EMULATORS, "test_a_cluster_is_made_used_and_terminated"),
             (MINISTACK, "test_a_cluster_is_changed_and_guarded")]],
-        &[LIFE_CYCLE, &[ENDS, (EMULATORS, "test_a_cluster_is_made_used_and_terminated"),
+        &[LIFE_CYCLE, &[ENDS, COALESCED, (EMULATORS, "test_a_cluster_is_made_used_and_terminated"),
             (MINISTACK, "test_a_step_runs_to_its_end")]], &[]),
     ("emr-containers", &[ACTION, &[(EMULATORS, "test_a_run_on_a_kubernetes_cluster_is_cancelled_with_its_execution")]],
         &[LIFE_CYCLE, &[ENDS, (EMULATORS, "test_a_run_on_a_kubernetes_cluster_is_cancelled_with_its_execution")]], &[]),

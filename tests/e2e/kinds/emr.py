@@ -50,6 +50,7 @@ ADD_STEP = Kind(
     succeeds="COMPLETED",
     fails="INTERRUPTED",
     result={"Step": {"Id": "s-MARK", "Status": {"State": "STATE", "Timeline": {"CreationDateTime": MILLIS}}}},
+    several=("ListSteps", {"Steps": [{"Id": "s-MARK", "Status": {"State": "STATE"}}]}),
     stop=("CancelSteps", {"ClusterId": "j-1", "StepIds": ["s-MARK"]}, {"CancelStepsInfoList": [{"Status": "SUBMITTED"}]}),
 )
 

@@ -58,6 +58,8 @@ pub struct JobEvent {
 pub enum Several {
     /// By their ids.
     Batch(Describe),
+    /// By their ids, in fewer words than the call that describes one: that a job goes on is all that is taken from it.
+    Summaries(Describe),
     /// All there are.
     Sweep(Sweep),
 }

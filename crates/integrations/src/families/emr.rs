@@ -4,8 +4,8 @@ use newel_asl::catalog::Pattern;
 use newel_value::Value;
 
 use crate::descriptor::{
-    Action, Cancel, Describe, Ending, Family, Ids, Job, JobResult, Lookup, Source, call, one, optional, own,
-    required,
+    Action, Cancel, Describe, Ending, Family, Ids, Job, JobResult, Lookup, Several, Source, call, one,
+    optional, own, required,
 };
 
 pub(super) const FAMILY: Family = Family {
@@ -128,7 +128,15 @@ const ADD_STEP: Action = own(
         "EMR Step Status Change",
         "/stepId",
     ),
-    several: None,
+    several: Some(Several::Summaries(Describe {
+        operation: "ListSteps",
+        scope: Some("ClusterId"),
+        ids: Ids::Many("StepIds", 10),
+        jobs: "/Steps",
+        id: Some("Id"),
+        missing: &[],
+        event: None,
+    })),
     cancel: Some(Cancel {
         operation: "CancelSteps",
         scope: Some("ClusterId"),

@@ -392,7 +392,7 @@ impl Needs<'_> {
 /// The operations that tell where a job is.
 fn looked_at(job: &Job) -> impl Iterator<Item = &'static str> {
     let several = job.several.as_ref().map(|several| match several {
-        Several::Batch(batch) => batch.operation,
+        Several::Batch(batch) | Several::Summaries(batch) => batch.operation,
         Several::Sweep(sweep) => sweep.operation,
     });
     std::iter::once(job.describe.operation).chain(several)

@@ -110,9 +110,9 @@ impl<S: Service> Calls<'_, S> {
                 page = self.integration.next_page(&request, &answer);
             }
         }
-        let sweeps =
-            self.integration.action.job.is_some_and(|job| matches!(job.several, Some(Several::Sweep(_))));
-        if jobs.len() > 1 && sweeps {
+        let several = self.integration.action.job.and_then(|job| job.several);
+        let leaves_some = matches!(several, Some(Several::Sweep(_) | Several::Summaries(_)));
+        if jobs.len() > 1 && leaves_some {
             self.describe_singly(jobs, states, &open).await?;
         } else {
             for at in open {
@@ -124,7 +124,7 @@ impl<S: Service> Calls<'_, S> {
         Ok(())
     }
 
-    /// Jobs that a listing didn't show: a few are asked for by id, the others wait for the next round.
+    /// Jobs that a listing didn't show, or too little of: a few are asked for by id, the others wait for the next round.
     async fn describe_singly(
         &self,
         jobs: &[JobRef],
@@ -148,10 +148,15 @@ impl<S: Service> Calls<'_, S> {
         states: &mut [JobState],
         open: &mut Vec<usize>,
     ) {
+        let is_summary = self.integration.is_summary(request);
         for (id, described) in self.integration.described(request, answer) {
             let Some(place) = open.iter().position(|at| *jobs[*at].id == *id) else { continue };
+            let verdict = self.integration.verdict(described);
+            if is_summary && verdict != Verdict::Running {
+                continue;
+            }
             let at = open.swap_remove(place);
-            states[at] = match self.integration.verdict(described) {
+            states[at] = match verdict {
                 Verdict::Running => JobState::Running,
                 Verdict::Succeeded => JobState::Succeeded(self.integration.job_result(described).into()),
                 Verdict::Failed => JobState::Failed(self.integration.job_failure(described).into()),

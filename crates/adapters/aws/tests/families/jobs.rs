@@ -200,3 +200,39 @@ async fn several_queries_are_one_call() {
         [r#"athena.BatchGetQueryExecution {"QueryExecutionIds":["a","b","c"]}"#]
     );
 }
+
+#[tokio::test]
+async fn several_steps_are_one_call_and_those_that_are_over_one_more_each() {
+    let case = CASES.iter().find(|case| case.resource == "elasticmapreduce:addStep").unwrap();
+    let world = World::new();
+    let adapter = world.adapter(case.resource).await;
+    let attempt = attempt(case.resource, Pattern::Job, case.parameters);
+    assert_eq!(adapter.describe_limit(&attempt.resource), 10);
+    let jobs = ["a j-1", "b j-1", "c j-1"].map(ExternalRef::new);
+    let watch = WatchKey {
+        identity: attempt.identity.clone(),
+        resource: Arc::clone(&attempt.resource),
+        group: adapter.describe_group(&jobs[0]),
+    };
+    // A summary lacks what the result of a step has: here the role. `b` isn't in it.
+    world.script([
+        Answer::of(
+            r#"{"Steps":[{"Id":"c","Status":{"State":"COMPLETED"}},{"Id":"a","Status":{"State":"RUNNING"}}]}"#,
+        ),
+        Answer::of(r#"{"Step":{"Id":"c","Status":{"State":"COMPLETED"},"ExecutionRoleArn":"r"}}"#),
+        Answer::Refused("InvalidRequestException"),
+    ]);
+    let states = adapter.describe(&watch, &jobs).await.unwrap();
+    let [JobState::Running, JobState::Missing, JobState::Succeeded(step)] = &states[..] else {
+        panic!("{states:?}")
+    };
+    assert!(step.text().contains(r#""ExecutionRoleArn":"r""#), "{step:?}");
+    assert_eq!(
+        world.sent(&attempt),
+        [
+            r#"emr.ListSteps {"ClusterId":"j-1","StepIds":["a","b","c"]}"#,
+            r#"emr.DescribeStep {"ClusterId":"j-1","StepId":"c"}"#,
+            r#"emr.DescribeStep {"ClusterId":"j-1","StepId":"b"}"#,
+        ]
+    );
+}
