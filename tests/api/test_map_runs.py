@@ -154,8 +154,9 @@ def test_what_is_not_there_is_not_found(states, account):
         lambda: states.update_map_run(mapRunArn=missing, maxConcurrency=1),
         lambda: states.list_executions(mapRunArn=missing),
     ):
-        with refused("ResourceNotFound"):
+        with refused("ResourceNotFound") as caught:
             call()
+        assert caught.value.response["resourceName"] == missing
     with refused("InvalidArn"):
         states.describe_map_run(mapRunArn=f"arn:aws:states:us-east-1:{account}:stateMachine:machine")
     with refused("ExecutionDoesNotExist"):

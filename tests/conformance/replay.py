@@ -25,9 +25,11 @@ from support.newel import Dev  # noqa: E402
 
 NOWHERE = "http://127.0.0.1:9"
 """Where tasks would go of recordings that have none which a worker carries out."""
-SERVED = {"lambda", "logs", "s3", "sqs", "sns", "dynamodb", "iam-assume-role", "secretsmanager", "events"}
+MOCKS = "mock-config"
+"""What recordings need whose tasks a mock configuration answers, which the runner writes for each of them."""
+SERVED = {"lambda", "logs", "s3", "sqs", "sns", "dynamodb", "iam-assume-role", "secretsmanager", "events", MOCKS}
 """What recordings may need that is served. The others need a CloudFormation or an API Gateway that creates state machines
-and calls them here, which no emulator does, or a file of mocks in the server."""
+and calls them here, which no emulator does."""
 RUNNER = Path(__file__).parent / "runner.py"
 RUN = ["--jobs", "4", "--poll-timeout", "20"]
 """No recording takes 20 seconds, and the runner waits as long for what never comes."""
@@ -68,10 +70,12 @@ def _newel(scratch: Path, services: bool) -> Iterator[list[str]]:
         with Dev(scratch, NOWHERE) as newel:
             yield ["--endpoint", newel.http_url]
         return
+    mocks = scratch / "MockConfigFile.json"
+    mocks.write_text("{}")
     moto = MotoServer()
     try:
-        with AwsFront(moto.url) as front, Dev(scratch, front.url, TOLD) as newel:
-            yield ["--endpoint", newel.http_url, "--aux-endpoint", front.url]
+        with AwsFront(moto.url) as front, Dev(scratch, front.url, {**TOLD, "mocks": {"file": str(mocks)}}) as newel:
+            yield ["--endpoint", newel.http_url, "--aux-endpoint", front.url, "--mock-config-file", str(mocks)]
     finally:
         moto.stop()
 

@@ -3,10 +3,14 @@
 use http::StatusCode;
 use newel_engine::ErrorKind;
 use newel_value::{Str, write_string};
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The trailing metadata that carries the exception's name to gRPC clients.
 const ERROR_NAME: &str = "newel-error";
+
+/// Whose the reasons are that gRPC clients read in a `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "states.amazonaws.com";
 
 /// A refusal: AWS's exception and what the client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +109,24 @@ impl Refusal {
         StatusCode::from_u16(self.class().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// What gRPC clients read beside the message, if there is anything: a resource as `google.rpc.ResourceInfo`, whatever else
+    /// AWS's exception tells as `google.rpc.ErrorInfo`.
+    fn details(&self) -> Option<ErrorDetails> {
+        let (name, value) = self.member.as_ref()?;
+        Some(match *name {
+            "resourceName" => {
+                // `…:states:REGION:ACCOUNT:TYPE:NAME`
+                let kind = value.split(':').nth(5).unwrap_or_default();
+                ErrorDetails::with_resource_info(kind, &**value, "", &*self.message)
+            }
+            "reason" => ErrorDetails::with_error_info(&**value, DOMAIN, []),
+            other => {
+                let told = [(other.to_owned(), value.to_string())];
+                ErrorDetails::with_error_info(self.name, DOMAIN, told)
+            }
+        })
+    }
+
     /// The body that AWS JSON has for it.
     pub(crate) fn body(&self) -> String {
         let mut out = String::with_capacity(self.message.len() + self.name.len() + 32);
@@ -183,9 +205,12 @@ impl From<newel_engine::Error> for Refusal {
 impl From<Refusal> for tonic::Status {
     fn from(refusal: Refusal) -> Self {
         let (_, code) = refusal.class();
-        let mut status = Self::new(code, refusal.message);
-        status.metadata_mut().insert(ERROR_NAME, MetadataValue::from_static(refusal.name));
-        status
+        let mut metadata = MetadataMap::new();
+        metadata.insert(ERROR_NAME, MetadataValue::from_static(refusal.name));
+        match refusal.details() {
+            Some(details) => Self::with_error_details_and_metadata(code, refusal.message, details, metadata),
+            None => Self::with_metadata(code, refusal.message, metadata),
+        }
     }
 }
 
@@ -228,6 +253,26 @@ mod tests {
         let error = newel_engine::Error::new(ErrorKind::ResourceNotFound, "m").about("arn:aws:states");
         let body = r#"{"__type":"ResourceNotFound","message":"m","resourceName":"arn:aws:states"}"#;
         assert_eq!(Refusal::from(error).body(), body);
+    }
+
+    #[test]
+    fn grpc_clients_read_in_details_what_json_has_as_a_member() {
+        let arn = "arn:aws:states:us-east-1:000000000000:mapRun:m/l:r";
+        let status = tonic::Status::from(Refusal::new("ResourceNotFound", "m").about(arn));
+        let told = status.get_details_resource_info().unwrap();
+        assert_eq!((&*told.resource_type, &*told.resource_name), ("mapRun", arn));
+        assert_eq!(status.metadata().get(ERROR_NAME).unwrap(), "ResourceNotFound");
+
+        let status = tonic::Status::from(Refusal::validation("m").because("R"));
+        let told = status.get_details_error_info().unwrap();
+        assert_eq!((&*told.reason, &*told.domain), ("R", DOMAIN));
+
+        let kind = ErrorKind::KmsInvalidState(newel_engine::KeyState::Disabled);
+        let status = tonic::Status::from(Refusal::from(newel_engine::Error::new(kind, "m")));
+        let told = status.get_details_error_info().unwrap();
+        assert_eq!((&*told.reason, &*told.metadata["kmsKeyState"]), ("KmsInvalidStateException", "DISABLED"));
+
+        assert!(tonic::Status::from(Refusal::validation("m")).details().is_empty());
     }
 
     #[test]

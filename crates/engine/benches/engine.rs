@@ -120,6 +120,7 @@ impl Bench {
             vault: Arc::default(),
             limits: Limits::default(),
             options: Options::default(),
+            test_cases: None,
         };
         let engine = Engine::start(parts).await?;
         let pass: Vec<String> = (1..=5)
@@ -153,6 +154,7 @@ impl Bench {
             name: None,
             input: payload(&format!(r#"{{"number":{number},"text":"some text that is carried along"}}"#)),
             trace_header: None,
+            test_case: None,
         };
         if let Err(error) = self.engine.start_execution(request).await {
             println!("a start failed: {error}");

@@ -1,5 +1,6 @@
 //! Working on one execution: run turns on what waits for it, make each durable, let its effects go.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +23,7 @@ use crate::plans::Compiled;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
 use crate::task::TaskId;
+use crate::test_cases::{MockedCall, TestCase};
 use crate::token::Issuer;
 use crate::{Error, ErrorKind};
 
@@ -51,6 +53,8 @@ pub(crate) struct Loaded {
     pub(crate) root_apart: bool,
     /// What it has as a child of a map run, if it is one.
     pub(crate) child: Option<Child>,
+    /// The test case that answers its tasks.
+    pub(crate) test_case: Option<Box<TestCase>>,
 }
 
 impl Loaded {
@@ -76,6 +80,7 @@ impl Loaded {
             stopped_at: None,
             root_apart: false,
             child: None,
+            test_case: None,
         }
     }
 
@@ -122,6 +127,8 @@ pub(crate) fn is_brief(execution: &Execution, plan: &Compiled) -> bool {
 struct Evaluated {
     turn: Turn,
     ops: Vec<Op>,
+    /// The calls among its effects that a test case answers.
+    mocked: HashMap<TaskKey, MockedCall>,
 }
 
 /// Whether a turn's execution is new.
@@ -243,14 +250,14 @@ impl Inner {
         let begun = begun_by(loaded.id, &inputs);
         self.look_up_activities(&loaded.plan.activities).await.map_err(NotDone::Failed)?;
         let was_open = write == Write::Update && loaded.execution.outcome.is_none();
-        let (loaded, Evaluated { mut turn, mut ops }) =
+        let (loaded, Evaluated { mut turn, mut ops, mocked }) =
             self.evaluate(loaded, inputs, write).await.map_err(NotDone::Failed)?;
         if turn.events.is_empty() && turn.changed.is_empty() {
             // A timer may have been in vain that took the place of a later one.
             self.arm(&loaded);
             return Ok((loaded, turn));
         }
-        let orders = self.orders(&loaded, &mut turn, &mut ops).await.map_err(NotDone::Failed)?;
+        let orders = self.orders(&loaded, &mut turn, mocked, &mut ops).await.map_err(NotDone::Failed)?;
         self.seal_for_activities(&loaded.plan.activities, &orders, &mut ops).map_err(NotDone::Failed)?;
         if let Some(sealing) = &loaded.plan.sealing {
             self.seal_rows(sealing, &mut ops).map_err(NotDone::Failed)?;
@@ -320,8 +327,10 @@ impl Inner {
         if !closed || !turn.events.is_empty() {
             loaded.stopped_at = turn.events.last().filter(|_| closed).map(|event| event.timestamp);
         }
+        // Before the rows are made: the numbers of the calls are in them.
+        let mocked = self.mocked.calls(loaded.test_case.as_deref_mut(), &turn);
         let ops = changed_rows(loaded, &turn, write, now);
-        Evaluated { turn, ops }
+        Evaluated { turn, ops, mocked }
     }
 
     /// Runs a turn of the machine for `millis` milliseconds at most.

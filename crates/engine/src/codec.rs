@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::map_runs::{Child, Life};
 use crate::request::{Configuration, MachineType, Route};
 use crate::task::Dispatch;
+use crate::test_cases::TestCase;
 
 const VERSION: u8 = 1;
 
@@ -231,6 +232,9 @@ pub(crate) struct ExecutionRecord {
     /// What it has as a child of a map run, if it is one. Its row's machine is then the run.
     #[serde(default)]
     pub(crate) child: Option<Child>,
+    /// The test case that answers its tasks.
+    #[serde(default)]
+    pub(crate) test_case: Option<Box<TestCase>>,
 }
 
 /// What of an execution is encrypted under a customer's key.
@@ -393,6 +397,8 @@ pub(crate) struct ExpressRecord {
     pub(crate) version_arn: Option<Str>,
     pub(crate) trace_header: Option<Str>,
     pub(crate) input: Payload,
+    #[serde(default)]
+    pub(crate) test_case: Option<Box<TestCase>>,
 }
 
 /// The events of one turn, each payload once.

@@ -1,9 +1,10 @@
 //! From a turn's effects to durable orders, and from durable orders to the workers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Effect, Info, ScheduledTask, Turn};
+use newel_machine::{Effect, Info, ScheduledTask, TaskKey, Turn};
 use newel_store::{Epoch, Id, Op, OutboxKey, OutboxRow, ShardId};
 use newel_value::Str;
 
@@ -14,6 +15,7 @@ use crate::engine::Inner;
 use crate::ids::{is_in_memory, outbox_key, submit_token, task_id, traceparent};
 use crate::map_runs::{self, Life, News, is_transfer};
 use crate::task::{Dispatch, DispatchKind, TaskId};
+use crate::test_cases::MockedCall;
 use crate::{Error, ErrorKind};
 
 /// What goes to the workers once the turn is durable.
@@ -30,6 +32,7 @@ impl Inner {
         &self,
         loaded: &Loaded,
         turn: &mut Turn,
+        mut mocked: HashMap<TaskKey, MockedCall>,
         ops: &mut Vec<Op>,
     ) -> Result<Orders, Error> {
         let mut orders = Orders::default();
@@ -37,7 +40,8 @@ impl Inner {
         for effect in std::mem::take(&mut turn.effects) {
             match effect {
                 Effect::Schedule(task) => {
-                    orders.give(submit(loaded.id, &loaded.execution.info, *task, self.env.now()), ops);
+                    let call = mocked.remove(&task.task);
+                    orders.give(submit(loaded.id, &loaded.execution.info, *task, call, now), ops);
                 }
                 Effect::Watch { task, external_ref } => {
                     let task = task_id(loaded.id, &task);
@@ -153,16 +157,18 @@ impl Inner {
         if !forget.is_empty() {
             self.dispatcher.forget(&forget);
             self.activities.forget(&forget);
+            self.mocked.forget(&forget);
         }
         if let (false, Some(shard)) = (dispatches.is_empty(), self.shards.get(usize::from(shard.0))) {
             shard.while_owned(epoch, || self.hand_over(dispatches));
         }
     }
 
-    /// Hands orders to those who carry them out: activities' to their queues, all others to the dispatcher.
+    /// Hands orders to those who carry them out: test cases answer theirs, activities' go to their queues, all others to the
+    /// dispatcher.
     pub(crate) fn hand_over(self: &Arc<Self>, orders: Vec<Arc<Dispatch>>) {
         let (activities, dispatches): (Vec<_>, Vec<_>) =
-            orders.into_iter().partition(|order| &*order.family == FAMILY);
+            self.answer_mocked(orders).into_iter().partition(|order| &*order.family == FAMILY);
         if !dispatches.is_empty() {
             self.dispatcher.dispatch(dispatches);
         }
@@ -188,7 +194,13 @@ impl Orders {
 }
 
 /// The order to carry out a new attempt.
-pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: Timestamp) -> Dispatch {
+pub(crate) fn submit(
+    execution: Id,
+    info: &Info,
+    scheduled: ScheduledTask,
+    mocked: Option<MockedCall>,
+    now: Timestamp,
+) -> Dispatch {
     // What else takes a token has it in its parameters.
     let token = scheduled.token.filter(|_| &*scheduled.resource.family == FAMILY);
     let task = task_id(execution, &scheduled.task);
@@ -212,6 +224,7 @@ pub(crate) fn submit(execution: Id, info: &Info, scheduled: ScheduledTask, now: 
         scheduled_at: now,
         submitted_at: None,
         token,
+        mocked,
         task,
     }
 }

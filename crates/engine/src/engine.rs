@@ -38,6 +38,7 @@ use crate::request::{
 use crate::service::{Served, Workflows};
 use crate::shard::Shard;
 use crate::task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngine, TaskId};
+use crate::test_cases::{Mocked, TestCases};
 use crate::timers::Timers;
 use crate::token::{TokenKey, stored_key};
 use crate::watch::Watchers;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How it behaves.
     pub options: Options,
+    /// The test cases that executions may be started by.
+    pub test_cases: Option<Arc<dyn TestCases>>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -83,6 +86,12 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+impl From<&Arc<Inner>> for Engine {
+    fn from(inner: &Arc<Inner>) -> Self {
+        Self(Arc::clone(inner))
+    }
+}
+
 pub(crate) struct Inner {
     pub(crate) env: Arc<dyn Env>,
     pub(crate) store: Arc<dyn Store>,
@@ -100,6 +109,7 @@ pub(crate) struct Inner {
     pub(crate) tokens: TokenKey,
     pub(crate) timers: Timers,
     pub(crate) express: Express,
+    pub(crate) mocked: Mocked,
     pub(crate) watchers: Watchers,
     pub(crate) map_runs: MapRuns,
     pub(crate) transfers: Transfers,
@@ -125,7 +135,7 @@ impl Engine {
     /// # Errors
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { env, store, catalog, dispatcher, observer, vault, limits, options } = parts;
+        let Parts { env, store, catalog, dispatcher, observer, vault, limits, options, test_cases } = parts;
         if store.shard_count() > MOST_SHARDS {
             let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
             return Err(Error::new(ErrorKind::Internal, message));
@@ -145,6 +155,7 @@ impl Engine {
             timers: Timers::new(Duration::from_secs(options.timer_horizon_seconds)),
             watchers: Watchers::default(),
             express: Express::new(&limits, &options),
+            mocked: Mocked::new(test_cases),
             map_runs: MapRuns::default(),
             transfers: Transfers::default(),
             map_run_permits: Semaphore::new(
@@ -501,6 +512,10 @@ impl Workflows for Engine {
         let action = action.map(str::to_owned);
         self.carried_through(async move { inner.remove_registrations(&service, action.as_deref()).await })
             .await
+    }
+
+    fn takes_test_cases(&self) -> bool {
+        self.0.mocked.is_on()
     }
 
     fn ready(&self) -> bool {

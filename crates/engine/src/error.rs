@@ -119,6 +119,11 @@ impl Error {
             .about(arn)
     }
 
+    /// A map run, or what tags are asked of, isn't there.
+    pub(crate) fn not_found(arn: &str) -> Self {
+        Self::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'")).about(arn)
+    }
+
     /// The state machine is of the type that doesn't have this operation.
     pub(crate) fn wrong_type() -> Self {
         Self::new(

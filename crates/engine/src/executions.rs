@@ -40,6 +40,28 @@ const PAGE_BYTES: usize = 3 << 20;
 const SCANNED_ROWS: usize = 200;
 const SCANNED_PAGES: usize = 10;
 
+/// Which executions of a list are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reach {
+    /// Those with rows in one of these statuses; in any if there are none.
+    pub(crate) statuses: &'static [ExecutionStatus],
+    /// Only those that stopped before.
+    pub(crate) before: Option<Timestamp>,
+    /// Only those that stopped then or later.
+    pub(crate) from: Option<Timestamp>,
+}
+
+impl Reach {
+    const ALL: Self = Self { statuses: &[], before: None, from: None };
+
+    /// Those with rows in a status.
+    pub(crate) fn of(status: ExecutionStatus) -> Self {
+        let at = ExecutionStatus::ALL.iter().position(|one| *one == status);
+        let statuses = at.map_or(&[][..], |at| &ExecutionStatus::ALL[at..=at]);
+        Self { statuses, ..Self::ALL }
+    }
+}
+
 /// Some events of a history.
 pub(crate) struct Events {
     pub(crate) events: Vec<Event>,
@@ -57,6 +79,7 @@ impl Inner {
         if machine.record.machine_type == MachineType::Express {
             return self.start_express(request, &target).await;
         }
+        let test_case = self.mocked.of_start(&request, &machine.record.name)?;
         self.check_open()?;
         let generated = request.name.is_none();
         let name = request.name.unwrap_or_else(|| uuid(&*self.env).into());
@@ -86,15 +109,10 @@ impl Inner {
         // Nobody can name the execution before its first commit, but its own effects can as soon as that is done.
         let epoch =
             shard.begin(id).ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
-        let loaded = Box::new(Loaded::new(
-            id,
-            machine.row.id,
-            target.revision,
-            epoch,
-            plan,
-            info,
-            request.trace_header,
-        ));
+        let trace_header = request.trace_header;
+        let mut loaded =
+            Box::new(Loaded::new(id, machine.row.id, target.revision, epoch, plan, info, trace_header));
+        loaded.test_case = test_case;
         match self.run_turn(loaded, vec![Input::Start], Write::Insert).await {
             Ok((loaded, _)) => {
                 self.after_start(id, loaded);
@@ -103,7 +121,9 @@ impl Inner {
             Err(failed) => {
                 shard.give_up(id).into_iter().for_each(|mail| mail.answer(Ok(newel_machine::Reply::Stale)));
                 match failed {
-                    NotDone::Exists if !generated => self.repeated_start(&arn, &request.input).await,
+                    NotDone::Exists if !generated => {
+                        self.repeated_start(&arn, &request.input, request.test_case.as_ref()).await
+                    }
                     NotDone::Exists => Err(Error::unavailable("the generated name is taken; try again")),
                     NotDone::Failed(error) => Err(error),
                 }
@@ -124,10 +144,19 @@ impl Inner {
     }
 
     /// A start by a name that is taken: the same request of an open execution is answered again.
-    async fn repeated_start(&self, arn: &str, input: &Payload) -> Result<StartedExecution, Error> {
+    async fn repeated_start(
+        &self,
+        arn: &str,
+        input: &Payload,
+        test_case: Option<&Str>,
+    ) -> Result<StartedExecution, Error> {
         let taken =
             || Error::new(ErrorKind::ExecutionAlreadyExists, format!("Execution Already Exists: '{arn}'"));
         let row = self.store.execution_by_arn(arn_key(arn)).await?.ok_or_else(taken)?;
+        let first: ExecutionRecord = decode(&row.record)?;
+        if first.test_case.as_ref().map(|case| &case.name) != test_case {
+            return Err(taken());
+        }
         let execution = self.execution_of(row).await?;
         if let Some(withheld) = execution.withheld {
             return Err(withheld);
@@ -264,7 +293,11 @@ impl Inner {
                 (row.id, Some(decode::<MapRunRecord>(&row.record)?), None)
             }
         };
-        let filter = ExecutionFilter { machine, status };
+        let reach = match (&run, status) {
+            (Some(run), Some(status)) => run.children_shown_as(status),
+            (None, Some(status)) => Reach::of(status),
+            (_, None) => Reach::ALL,
+        };
         let wanted = |item: &ExecutionItem| {
             let by = started_by.as_ref().is_none_or(|(qualifier, arn)| match qualifier {
                 Qualifier::Version(_) => item.version_arn.as_ref() == Some(arn),
@@ -277,8 +310,7 @@ impl Inner {
         let (mut items, mut last) = (Vec::new(), None);
         let mut after = Cursor::instant(after.as_deref())?;
         for _ in 0..SCANNED_PAGES {
-            let rows = self.store.executions(ExecutionsPage { filter, after, limit: at_once }).await?;
-            let more = rows.len() == at_once;
+            let (rows, more) = self.rows_of(machine, reach, after, at_once).await?;
             for row in rows {
                 after = Some((row.sort_at, row.id));
                 let item = match item(&row, run.as_ref()) {
@@ -302,6 +334,35 @@ impl Inner {
             }
         }
         Ok(Page { items, next: after.map(|(at, id)| Cursor::Instant(at, id).to_string()) })
+    }
+
+    /// The next rows of a list, newest first, and whether there may be more.
+    async fn rows_of(
+        &self,
+        machine: Id,
+        reach: Reach,
+        after: Option<(Timestamp, Id)>,
+        limit: usize,
+    ) -> Result<(Vec<ExecutionRow>, bool), Error> {
+        let after = after.or(reach.before.map(|before| (before, Id::MIN)));
+        let page = |status| ExecutionsPage { filter: ExecutionFilter { machine, status }, after, limit };
+        let mut rows = Vec::new();
+        for status in reach.statuses {
+            rows.extend(self.store.executions(page(Some(*status))).await?);
+        }
+        match reach.statuses {
+            [] => rows = self.store.executions(page(None)).await?,
+            [_] => {}
+            // Each list was read as far as the whole page could reach.
+            _ => {
+                rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.sort_at, row.id)));
+                rows.truncate(limit);
+            }
+        }
+        let more = rows.len() == limit;
+        let reached = rows.partition_point(|row| reach.from.is_none_or(|from| row.sort_at >= from));
+        rows.truncate(reached);
+        Ok((rows, more && reached == limit))
     }
 
     pub(crate) async fn history(&self, request: GetHistory) -> Result<Page<Event>, Error> {

@@ -239,6 +239,8 @@ pub struct StartExecution {
     pub input: Payload,
     /// W3C trace context of the caller, or an X-Ray header as given.
     pub trace_header: Option<Str>,
+    /// The test case that answers tasks of it.
+    pub test_case: Option<Str>,
 }
 
 /// Answer to [`StartExecution`].

@@ -101,6 +101,7 @@ fn execution_row(loaded: &Loaded, root: Option<Frame>, now: Timestamp) -> Execut
         version_arn: info.version_arn.clone(),
         redrives: execution.redrives.clone(),
         child: loaded.child.clone(),
+        test_case: loaded.test_case.clone(),
     };
     ExecutionRow {
         id: loaded.id,
@@ -171,6 +172,7 @@ impl Inner {
             stopped_at: row.stopped_at,
             root_apart,
             child: record.child,
+            test_case: record.test_case,
         })))
     }
 }

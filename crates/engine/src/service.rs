@@ -198,6 +198,11 @@ pub trait Workflows: Send + Sync + fmt::Debug + 'static {
         action: Option<&str>,
     ) -> Result<Vec<Registration>, Error>;
 
+    /// Whether an execution may be started by a test case.
+    fn takes_test_cases(&self) -> bool {
+        false
+    }
+
     /// Whether the engine takes work: it has taken its shards and isn't stopping. Without room in the store it is ready all the
     /// same, as what is there can be read; it answers `ServiceUnavailable` to what needs room.
     fn ready(&self) -> bool;

@@ -16,8 +16,7 @@ use crate::{Error, ErrorKind};
 impl Inner {
     /// The shard of a resource that can have tags: a state machine or an activity.
     async fn tagged(&self, tenant: &Tenant, arn: &str) -> Result<ShardId, Error> {
-        let missing =
-            || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'")).about(arn);
+        let missing = || Error::not_found(arn);
         let found = match arn.parse() {
             Ok(Arn::Activity(_)) => self.activity(tenant, arn).await.map(|(row, _)| row.id.shard()),
             Ok(Arn::StateMachine(named)) if named.qualifier.is_none() && named.label.is_none() => {

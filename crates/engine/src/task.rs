@@ -9,6 +9,8 @@ use newel_store::Id;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
 
+use crate::test_cases::MockedCall;
+
 /// One try of a Task state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskId {
@@ -93,6 +95,9 @@ pub struct Dispatch {
     /// The token that an activity's worker gets.
     #[serde(default)]
     pub token: Option<Str>,
+    /// The call that it is of a test case, which answers it instead of a worker.
+    #[serde(default)]
+    pub mocked: Option<MockedCall>,
 }
 
 /// What became of an attempt.

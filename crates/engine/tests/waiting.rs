@@ -61,6 +61,7 @@ async fn engine(store: SqliteStore) -> Engine {
         vault: Arc::default(),
         limits: Limits::default(),
         options: Options::default(),
+        test_cases: None,
     };
     Engine::start(parts).await.expect("the engine starts")
 }
@@ -79,6 +80,7 @@ async fn start(engine: &Engine, count: usize) {
                 input: Payload::parse(format!(r#"{{"number":{number},"text":"{}"}}"#, "x".repeat(400)))
                     .expect("JSON"),
                 trace_header: None,
+                test_case: None,
             };
             engine.start_execution(request).await.expect("it starts");
         });

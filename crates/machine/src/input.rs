@@ -52,6 +52,8 @@ pub enum TaskReport {
     Succeeded(Payload),
     /// Its error.
     Failed(Fault),
+    /// All of it at once: what a test case says in a worker's place. What a worker would have said on the way is recorded first.
+    Mocked(Result<Payload, Fault>),
 }
 
 /// What a turn did with an input.

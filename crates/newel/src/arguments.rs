@@ -63,6 +63,7 @@ Examples:
   newel dev
   newel dev --data-dir /var/lib/newel --config newel.toml
   newel dev --aws-endpoint http://127.0.0.1:5000    workers call an emulator instead of AWS
+  newel dev --mock-config MockConfigFile.json       test cases answer tasks: docs/newel-test.md
 
 Sections of the configuration file: those of `newel orchestrator --print-config`, and [worker],
 which all workers share.")]
@@ -79,6 +80,9 @@ pub(crate) struct Dev {
     /// An emulator that workers call instead of AWS. An account's calls are signed with its 12 digits as the key id
     #[arg(long, value_name = "URL")]
     pub(crate) aws_endpoint: Option<String>,
+    /// Mock configuration of Step Functions Local: executions started as ARN#CASE have their tasks answered by that case
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mock_config: Option<PathBuf>,
     /// Configuration file
     #[arg(long, value_name = "FILE", env = "NEWEL_CONFIG")]
     pub(crate) config: Option<PathBuf>,

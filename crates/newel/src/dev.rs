@@ -8,7 +8,7 @@ use newel_aws_catalog::Catalog;
 use newel_integrations::Integrations;
 use newel_orchestrator::{
     Auth, CatalogFile, EventOptions, Exports, Grpc, Http, Identity, IntegrationOptions, LogOptions,
-    MetricOptions, Running, Store,
+    MetricOptions, MockOptions, Running, Store,
 };
 use newel_runtime::{Shutdown, Telemetry, config, telemetry};
 use newel_worker::{Adapter, Options as WorkerOptions};
@@ -38,6 +38,7 @@ struct Config {
     nested: newel_orchestrator::NestedOptions,
     catalog: CatalogFile,
     integrations: IntegrationOptions,
+    mocks: MockOptions,
     telemetry: Telemetry,
     logs: LogOptions,
     events: EventOptions,
@@ -62,6 +63,7 @@ impl Config {
             nested,
             catalog,
             integrations,
+            mocks,
             telemetry,
             logs,
             events,
@@ -83,6 +85,7 @@ impl Config {
             nested,
             catalog,
             integrations,
+            mocks,
             telemetry,
             logs,
             events,
@@ -109,6 +112,9 @@ fn configured(command: &Dev) -> anyhow::Result<Config> {
     }
     if let Some(address) = command.grpc {
         config.grpc.listen = address;
+    }
+    if let Some(file) = &command.mock_config {
+        config.mocks.file = Some(file.clone());
     }
     if let Some(endpoint) = &command.aws_endpoint {
         config.worker.aws.endpoint_url = Some(endpoint.clone());

@@ -10,6 +10,8 @@ use newel_sinks::{EventOptions, LogOptions, MetricOptions};
 use newel_store::SqliteOptions;
 use serde::{Deserialize, Serialize};
 
+use crate::mocks::MockOptions;
+
 /// The orchestrator's configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub catalog: CatalogFile,
     /// What definitions may name.
     pub integrations: IntegrationOptions,
+    /// Made-up answers of tasks, for tests.
+    pub mocks: MockOptions,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
     /// Where the logs of executions go.

@@ -14,12 +14,14 @@ pub mod cli;
 mod config;
 mod credentials;
 mod lineage;
+mod mocks;
 mod observer;
 mod server;
 mod traces;
 
 pub use config::{Auth, CatalogFile, Config, Grpc, Http, Identity, IntegrationOptions, Store};
 pub use lineage::{Change, Lineage, Scope, Step};
+pub use mocks::MockOptions;
 pub use newel_nested::Options as NestedOptions;
 pub use newel_sinks::{EventOptions, LogOptions, MetricOptions};
 pub use server::{Exports, Running, start};

@@ -9,7 +9,7 @@ use newel_api::{Clock, GrpcAuth, Local, Options, Server, WorkerAuth};
 use newel_aws_catalog::Catalog;
 use newel_dispatch::Hub;
 use newel_engine::request::Tenant;
-use newel_engine::{Dispatcher, Engine, Env, Parts, SystemEnv, Workflows};
+use newel_engine::{Dispatcher, Engine, Env, Parts, SystemEnv, TestCases, Workflows};
 use newel_integrations::Integrations;
 use newel_nested::Nested;
 use newel_runtime::telemetry::{self, LogExport, Spans};
@@ -20,6 +20,7 @@ use newel_vault::Vault;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::mocks::MockFile;
 use crate::observer::{Observer, Told};
 use crate::{Config, credentials};
 
@@ -92,6 +93,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
     let (metrics, metric_sink) = Metrics::new(&config.metrics, &deliveries);
     let told = Told { logs, statuses, metrics };
 
+    let mocks = config.mocks.file.as_deref().map(MockFile::open).transpose()?;
     let catalog = Arc::new(Catalog::find(config.catalog.path.as_deref())?);
     let vault = Arc::new(Vault::open(&config.encryption).context("`encryption` can't be used")?);
     let store = open_store(&config.store).await?;
@@ -107,6 +109,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         vault,
         limits: config.limits.clone(),
         options: config.engine,
+        test_cases: mocks.map(|file| Arc::new(file) as Arc<dyn TestCases>),
     })
     .await
     .context("the engine can't start")?;

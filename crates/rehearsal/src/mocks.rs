@@ -45,6 +45,22 @@ pub struct Answer {
     pub delay_millis: i64,
 }
 
+impl Answer {
+    /// What becomes of a call that it answers. A function that is named by its own ARN gives the payload of its answer alone, and
+    /// mocks may have the whole answer of the API.
+    ///
+    /// # Errors
+    /// The call's, if it fails.
+    pub fn of_call(&self, is_function: bool) -> Result<Payload, newel_machine::Fault> {
+        let result = self.outcome.clone()?;
+        let answer = result.value();
+        match answer.get("Payload").filter(|_| is_function && answer.get("StatusCode").is_some()) {
+            Some(payload) => Ok(payload.clone().into()),
+            None => Ok(result),
+        }
+    }
+}
+
 impl Responses {
     /// The answer to a call, counted from 0.
     #[must_use]
@@ -136,12 +152,26 @@ impl Mocks {
     /// # Errors
     /// What is wrong, and where.
     pub fn parse(text: &str, machine: Option<&str>) -> Result<Self, Fault> {
-        let value = Value::parse(text).or_else(|error| {
-            fault("", format!("is no JSON: {error} (line {}, column {})", error.line(), error.column()))
-        })?;
+        let value = parsed(text)?;
         let root = Node::new(&value, "")?;
-        if root.object.contains_key("StateMachines") { local(&root, machine) } else { own(&root) }
+        if root.object.contains_key("StateMachines") { chosen(local(&root)?, machine) } else { own(&root) }
     }
+
+    /// Reads a mock configuration of Step Functions Local: the cases of each state machine, by its name.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn of_machines(text: &str) -> Result<BTreeMap<Str, Self>, Fault> {
+        let value = parsed(text)?;
+        let machines = local(&Node::new(&value, "")?)?;
+        Ok(machines.into_iter().map(|(name, cases)| (name, Self { cases })).collect())
+    }
+}
+
+fn parsed(text: &str) -> Result<Value, Fault> {
+    Value::parse(text).or_else(|error| {
+        fault("", format!("is no JSON: {error} (line {}, column {})", error.line(), error.column()))
+    })
 }
 
 /// This tool's own form.
@@ -178,11 +208,20 @@ fn own_case(node: &Node<'_>, named: &BTreeMap<Str, Responses>) -> Result<Case, F
     })
 }
 
-/// The mock configuration of Step Functions Local.
-fn local(root: &Node<'_>, machine: Option<&str>) -> Result<Mocks, Fault> {
+/// The cases of the state machines of a mock configuration.
+type Machines = BTreeMap<Str, BTreeMap<Str, Case>>;
+
+/// The mock configuration of Step Functions Local. What is named may have no answers at all, as in files that programs write:
+/// it is a call that lacks one.
+fn local(root: &Node<'_>) -> Result<Machines, Fault> {
     root.known(&["StateMachines", "MockedResponses"])?;
-    let named = root.each("MockedResponses", |_, value, location| responses(value, location))?;
-    let mut machines = root.each("StateMachines", |_, value, location| {
+    let named = root.each("MockedResponses", |_, value, location| match value {
+        Value::Object(none) if none.is_empty() => {
+            Ok(Responses { answers: Vec::new(), location: location.to_owned() })
+        }
+        _ => responses(value, location),
+    })?;
+    root.each("StateMachines", |_, value, location| {
         let node = Node::new(value, location)?;
         node.known(&["TestCases"])?;
         node.each("TestCases", |_, value, location| {
@@ -197,7 +236,11 @@ fn local(root: &Node<'_>, machine: Option<&str>) -> Result<Mocks, Fault> {
             let states = states.collect::<Result<_, _>>()?;
             Ok(Case { states, location: location.to_owned(), ..Case::default() })
         })
-    })?;
+    })
+}
+
+/// The cases of the state machine that is meant.
+fn chosen(mut machines: Machines, machine: Option<&str>) -> Result<Mocks, Fault> {
     let names: Vec<&str> = machines.keys().map(|name| &**name).collect();
     let chosen: Str = match (machine, &names[..]) {
         (Some(name), names) if names.contains(&name) => name.into(),

@@ -239,21 +239,12 @@ impl<'a> Play<'a> {
         let Some(answer) = responses.answer(call) else {
             return Err(Problem::NoAnswer { state, call, location: responses.location.clone() });
         };
-        let report = match &answer.outcome {
-            Ok(result) => TaskReport::Succeeded(self.result(&state, result)),
-            Err(fault) => TaskReport::Failed(fault.clone()),
+        let report = match answer.of_call(is_function(&self.scene.plan.root, &state)) {
+            Ok(result) => TaskReport::Succeeded(result),
+            Err(fault) => TaskReport::Failed(fault),
         };
         self.answers.insert((self.now.plus_millis(answer.delay_millis), self.all_calls), (task.task, report));
         Ok(())
-    }
-
-    /// A function named by its own ARN gives its answer's payload alone; mocks may give the whole answer of the API.
-    fn result(&self, state: &str, result: &Payload) -> Payload {
-        let payload = result.value().get("Payload").filter(|_| result.value().get("StatusCode").is_some());
-        match payload {
-            Some(payload) if is_function(&self.scene.plan.root, state) => payload.clone().into(),
-            _ => result.clone(),
-        }
     }
 }
 

@@ -250,6 +250,7 @@ fn order(place: &Place, action: &str, parameters: String) -> Dispatch {
         scheduled_at: now,
         submitted_at: None,
         token: None,
+        mocked: None,
     }
 }
 

@@ -46,7 +46,7 @@ impl Service {
 
     /// What both kinds of start ask for.
     fn start(&self, tenant: &Tenant, input: &Input) -> Result<StartExecution, Refusal> {
-        let state_machine_arn = input.text("stateMachineArn");
+        let (state_machine_arn, test_case) = self.started(input);
         own(tenant, &state_machine_arn, Named::StateMachine)?;
         Ok(StartExecution {
             tenant: tenant.clone(),
@@ -54,6 +54,7 @@ impl Service {
             name: input.optional_text("name").map(checked_name).transpose()?,
             input: self.execution_input(input.optional_text("input"))?,
             trace_header: input.optional_text("traceHeader"),
+            test_case,
         })
     }
 

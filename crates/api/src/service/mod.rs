@@ -17,6 +17,7 @@ use std::time::Duration;
 use newel_asl::{Limits, MachineType, Timestamp};
 use newel_engine::Workflows;
 use newel_engine::request::{Page, Tenant};
+use newel_value::Str;
 
 use crate::Clock;
 use crate::model::{Input, Operation};
@@ -76,9 +77,18 @@ impl Service {
 
     /// Whether a start is of an Express execution: those have a bucket of their own.
     async fn is_express(&self, tenant: &Tenant, input: &Input) -> bool {
-        let arn = input.text("stateMachineArn");
+        let (arn, _) = self.started(input);
         let machine = self.engine.describe_state_machine(tenant, &arn).await;
         machine.is_ok_and(|machine| machine.machine_type == MachineType::Express)
+    }
+
+    /// The state machine that a start names, and the test case: `ARN#CASE`, where there are any. Elsewhere that is no ARN.
+    fn started(&self, input: &Input) -> (Str, Option<Str>) {
+        let arn = input.text("stateMachineArn");
+        match arn.split_once('#') {
+            Some((machine, case)) if self.engine.takes_test_cases() => (machine.into(), Some(case.into())),
+            _ => (arn, None),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Arc<dyn Workflows> {

@@ -39,6 +39,7 @@ pub(crate) fn dispatch(n: u64, kind: DispatchKind) -> Dispatch {
         scheduled_at: Default::default(),
         submitted_at: None,
         token: None,
+        mocked: None,
     }
 }
 

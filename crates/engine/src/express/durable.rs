@@ -24,6 +24,7 @@ impl Inner {
         request: StartExecution,
         target: &Target,
     ) -> Result<StartedExecution, Error> {
+        let test_case = self.mocked.of_start(&request, &target.machine.record.name)?;
         let room = self.express.admit(request.input.text().len())?;
         let trace_header = request.trace_header.clone();
         let plan = self.plan(target.machine.row.id, target.revision).await?;
@@ -45,6 +46,7 @@ impl Inner {
             version_arn: info.version_arn,
             trace_header,
             input: info.input,
+            test_case,
         };
         let mut put = [Op::PutOutbox(OutboxRow {
             shard,
@@ -147,7 +149,7 @@ impl Inner {
             alias_arn: record.alias_arn,
             version_arn: record.version_arn,
         };
-        let run = self.express_run(info, plan, room);
+        let run = self.express_run(info, plan, room, record.test_case);
         let (run, turn) = self.express_turn(run, vec![Input::Start]).await?;
         if !run.is_closed() {
             self.run_express(run, turn).await?;

@@ -29,7 +29,7 @@ impl Inner {
         let now = self.env.now();
         let id = new_id_in_memory(&*self.env, now);
         let (send, mut mail) = mpsc::channel(MAILBOX);
-        let order = Arc::new(submit(id, info, task, now));
+        let order = Arc::new(submit(id, info, task, None, now));
         let orders = Mutex::new([(order.task.clone(), Arc::clone(&order))].into());
         let waiting = Listening::new(self, id, Arc::new(Waiting { mail: send, orders }));
         self.dispatcher.dispatch(vec![order]);

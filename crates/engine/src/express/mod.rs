@@ -36,6 +36,7 @@ use crate::options::Options;
 use crate::plans::Compiled;
 use crate::request::{MachineType, StartExecution, SyncExecution};
 use crate::task::{Dispatch, TaskId};
+use crate::test_cases::TestCase;
 use crate::versions::Target;
 
 use run::Run;
@@ -173,12 +174,13 @@ impl Inner {
         if machine.record.machine_type != MachineType::Express {
             return Err(Error::wrong_type());
         }
+        let test_case = self.mocked.of_start(&request, &machine.record.name)?;
         let room = self.express.admit(request.input.text().len())?;
         let plan = self.plan(machine.row.id, target.revision).await?;
         let trace_header = request.trace_header.clone();
         let info = self.express_info(request, &target, &plan);
         drop(target);
-        let run = self.express_run(info, plan, room);
+        let run = self.express_run(info, plan, room, test_case);
         let (run, turn) = self.express_turn(run, vec![Input::Start]).await?;
         if run.is_closed() {
             return run.answer(trace_header);
@@ -222,8 +224,15 @@ impl Inner {
         }
     }
 
-    fn express_run(&self, info: Info, plan: Arc<Compiled>, room: Room) -> Box<Run> {
-        Box::new(Run::new(crate::ids::new_id_in_memory(&*self.env, info.started_at), info, plan, room))
+    fn express_run(
+        &self,
+        info: Info,
+        plan: Arc<Compiled>,
+        room: Room,
+        test_case: Option<Box<TestCase>>,
+    ) -> Box<Run> {
+        let id = crate::ids::new_id_in_memory(&*self.env, info.started_at);
+        Box::new(Run::new(id, info, plan, room, test_case))
     }
 
     /// Tells an execution in memory what happened, and waits for what became of that.

@@ -20,6 +20,7 @@ use crate::mail::{Asker, Mail, answer};
 use crate::plans::Compiled;
 use crate::request::SyncExecution;
 use crate::task::DispatchKind;
+use crate::test_cases::TestCase;
 use crate::{Error, ErrorKind};
 
 /// Inputs that go into one turn at most.
@@ -43,6 +44,8 @@ pub(super) struct Run {
     peak: usize,
     /// Bytes of the payloads that its turns have made since it was weighed.
     grown: usize,
+    /// The test case that answers its tasks.
+    test_case: Option<Box<TestCase>>,
 }
 
 /// What ends a wait.
@@ -54,10 +57,17 @@ enum Woken {
 }
 
 impl Run {
-    pub(super) fn new(id: Id, info: Info, plan: Arc<Compiled>, room: Room) -> Self {
+    pub(super) fn new(
+        id: Id,
+        info: Info,
+        plan: Arc<Compiled>,
+        room: Room,
+        test_case: Option<Box<TestCase>>,
+    ) -> Self {
         let peak = info.input.text().len();
         let stopped_at = info.started_at;
-        Self { id, execution: Execution::new(Arc::new(info)), plan, stopped_at, room, peak, grown: 0 }
+        let execution = Execution::new(Arc::new(info));
+        Self { id, execution, plan, stopped_at, room, peak, grown: 0, test_case }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -155,7 +165,7 @@ impl Inner {
         let waiting = Arc::new(Waiting { mail: send, orders: Mutex::default() });
         self.express.waiting.lock().insert(run.id, Arc::clone(&waiting));
         let id = run.id;
-        self.express_orders(&run, &waiting, turn.effects);
+        self.express_orders(&mut run, &waiting, turn.effects);
         let ended = loop {
             if run.is_closed() {
                 break Ok(run);
@@ -167,7 +177,7 @@ impl Inner {
                 Ok((next, turn)) => {
                     run = next;
                     askers.into_iter().zip(turn.replies).for_each(|(asker, reply)| answer(asker, Ok(reply)));
-                    self.express_orders(&run, &waiting, turn.effects);
+                    self.express_orders(&mut run, &waiting, turn.effects);
                 }
                 Err(error) => break Err(error),
             }
@@ -221,13 +231,15 @@ impl Inner {
     }
 
     /// Carries out what a turn orders. An Express execution's tasks have no jobs, so nothing has to be stopped.
-    fn express_orders(&self, run: &Run, waiting: &Waiting, effects: Vec<Effect>) {
+    fn express_orders(self: &Arc<Self>, run: &mut Run, waiting: &Waiting, effects: Vec<Effect>) {
         let (mut give, mut forget) = (Vec::new(), Vec::new());
         let mut orders = waiting.orders.lock();
         for effect in effects {
             match effect {
                 Effect::Schedule(task) => {
-                    let order = Arc::new(submit(run.id, &run.execution.info, *task, self.env.now()));
+                    let call = run.test_case.as_mut().and_then(|case| self.mocked.call(case, &task.state));
+                    let order = submit(run.id, &run.execution.info, *task, call, self.env.now());
+                    let order = Arc::new(order);
                     orders.insert(order.task.clone(), Arc::clone(&order));
                     give.push(order);
                 }
@@ -256,7 +268,9 @@ impl Inner {
         drop(orders);
         if !forget.is_empty() {
             self.dispatcher.forget(&forget);
+            self.mocked.forget(&forget);
         }
+        let give = self.answer_mocked(give);
         if !give.is_empty() {
             self.dispatcher.dispatch(give);
         }
@@ -267,6 +281,7 @@ impl Inner {
         let left: Vec<_> = waiting.orders.lock().drain().map(|(task, _)| task).collect();
         if !left.is_empty() {
             self.dispatcher.forget(&left);
+            self.mocked.forget(&left);
         }
     }
 }

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use newel_asl::arn::MapRunArn;
+use newel_asl::timestamp::Timestamp;
 use newel_store::{EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, Id, Op};
 use tokio::sync::oneshot;
 
 use super::News;
+use super::plan::UNSUCCESSFUL;
 use super::record::{MapRunRecord, MapRunStatus};
 use crate::codec::{ExecutionRecord, decode};
 use crate::engine::Inner;
+use crate::executions::Reach;
 use crate::ids::arn_key;
 use crate::page::{Cursor, page};
 use crate::request::{MapRun, MapRunItem, Page, Tenant, UpdateMapRun};
@@ -23,7 +26,7 @@ pub(super) fn completed(arn: &str) -> Error {
 impl Inner {
     /// The row of a map run, if it is this tenant's and there is one.
     pub(crate) async fn map_run_row(&self, tenant: &Tenant, arn: &str) -> Result<EntityRow, Error> {
-        let missing = || Error::new(ErrorKind::ResourceNotFound, format!("Resource not found: '{arn}'"));
+        let missing = || Error::not_found(arn);
         let parsed: MapRunArn =
             arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
         if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
@@ -139,15 +142,30 @@ impl Inner {
 impl MapRunRecord {
     /// The status of a child of this run as clients see it.
     pub(crate) fn shown_status(&self, row: &ExecutionRow) -> ExecutionStatus {
-        let unsuccessful = matches!(
-            row.status,
-            ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted
-        );
         let earlier =
-            row.stopped_at.zip(self.redriven_at).is_some_and(|(stopped, redriven)| stopped < redriven);
-        if unsuccessful && earlier && self.status == MapRunStatus::Running {
+            row.stopped_at.zip(self.redriving_since()).is_some_and(|(stopped, redriven)| stopped < redriven);
+        if UNSUCCESSFUL.contains(&row.status) && earlier {
             return ExecutionStatus::PendingRedrive;
         }
         row.status
+    }
+
+    /// Where the children are found that are shown in a status, which need not be that of their rows. Closed ones are listed by
+    /// when they stopped, so those that wait to be redriven are at the end of each list.
+    pub(crate) fn children_shown_as(&self, status: ExecutionStatus) -> Reach {
+        match (self.redriving_since(), status) {
+            (Some(since), ExecutionStatus::PendingRedrive) => {
+                Reach { statuses: &UNSUCCESSFUL, before: Some(since), from: None }
+            }
+            (Some(since), status) if UNSUCCESSFUL.contains(&status) => {
+                Reach { from: Some(since), ..Reach::of(status) }
+            }
+            (_, status) => Reach::of(status),
+        }
+    }
+
+    /// Since when what hadn't succeeded waits to be redriven, if it does.
+    fn redriving_since(&self) -> Option<Timestamp> {
+        self.redriven_at.filter(|_| self.status == MapRunStatus::Running)
     }
 }

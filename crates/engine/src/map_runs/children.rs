@@ -190,6 +190,7 @@ impl Inner {
             label: record.label.clone(),
             keep,
         });
+        loaded.test_case.clone_from(&record.test_case);
         match self.run_turn(Box::new(loaded), vec![Input::Start], Write::Insert).await {
             Ok((loaded, _)) => {
                 let report = report_of(&loaded, false);

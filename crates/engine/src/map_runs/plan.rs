@@ -18,7 +18,7 @@ const PAGE: usize = 200;
 /// Bytes of inputs of children that are begun before the record is written again, about.
 const PAGE_BYTES: usize = 4 << 20;
 /// The lists of children that a redrive goes through.
-const UNSUCCESSFUL: [ExecutionStatus; 3] =
+pub(super) const UNSUCCESSFUL: [ExecutionStatus; 3] =
     [ExecutionStatus::Failed, ExecutionStatus::TimedOut, ExecutionStatus::Aborted];
 
 impl Run<'_> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counts::Counts;
 use crate::activation::Loaded;
+use crate::test_cases::TestCase;
 
 /// The row with what of a run never changes.
 pub(super) const PLAN_ROW: &str = "\u{1}plan";
@@ -215,6 +216,9 @@ pub(crate) struct MapRunRecord {
     /// Where results go elsewhere: how far they are written, once that has begun.
     #[serde(default)]
     pub(super) writing: Option<Writing>,
+    /// The test case that answers tasks of its children.
+    #[serde(default)]
+    pub(super) test_case: Option<Box<TestCase>>,
 }
 
 /// How a life of a run ended, for its execution.
@@ -274,6 +278,7 @@ impl MapRunRecord {
             told: false,
             reading: matches!(order.items, MapItems::Reader { .. }).then(Reading::default),
             writing: None,
+            test_case: loaded.test_case.as_ref().map(|case| Box::new(case.of_children(&info.arn))),
         }
     }
 

@@ -98,6 +98,7 @@ impl Inner {
             scheduled_at: self.env.now(),
             submitted_at: None,
             token: None,
+            mocked: None,
             task: task.clone(),
         });
         self.transfers.0.lock().insert(task.clone(), Arc::clone(&order));

@@ -52,6 +52,7 @@ async fn a_start_without_a_name_gets_a_new_one_each_time() {
             name: None,
             input: json("{}"),
             trace_header: Some("Root=1".into()),
+            test_case: None,
         };
         let arn = fixture.engine.start_execution(request).await.unwrap().arn;
         assert_eq!(fixture.describe(&arn).await.trace_header.as_deref(), Some("Root=1"));

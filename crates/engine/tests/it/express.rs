@@ -28,6 +28,7 @@ fn request(machine: &str, name: Option<&str>, input: &str) -> StartExecution {
         name: name.map(Into::into),
         input: json(input),
         trace_header: None,
+        test_case: None,
     }
 }
 

@@ -16,6 +16,7 @@ mod registrations;
 mod sim;
 mod support;
 mod tasks;
+mod test_cases;
 mod transfers;
 mod versions;
 mod watching;

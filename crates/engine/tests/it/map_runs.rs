@@ -452,6 +452,70 @@ async fn redriven(fixture: Fixture) {
     assert_eq!(fixture.store.open_executions(None).await.unwrap(), 0);
 }
 
+/// The numbers of children that a list shows, page by page, each page of `limit` but the last.
+async fn shown(fixture: &Fixture, run: &str, status: ExecutionStatus, limit: usize) -> Vec<String> {
+    let (mut names, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let of = ExecutionsOf::MapRun(run.into());
+        let request =
+            ListExecutions { tenant: tenant(), of, status: Some(status), redriven: None, limit, after };
+        let page = fixture.engine.list_executions(request).await.unwrap();
+        assert!(page.items.iter().all(|item| item.status == status), "{:?}", page.items);
+        assert!(page.next.is_none() || page.items.len() == limit, "a short page isn't the last");
+        names.extend(page.items.into_iter().map(|item| item.name.to_string()));
+        (after, pages) = (page.next, pages + 1);
+        if after.is_none() {
+            assert!(pages <= names.len() / limit + 1);
+            return names;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_are_listed_by_the_status_that_is_shown_of_them() {
+    use ExecutionStatus::{Aborted, Failed, PendingRedrive, TimedOut};
+    let fixture = Fixture::new().await;
+    let fields = r#","MaxConcurrency":4,"ToleratedFailureCount":4"#;
+    fixture.create("m", &distributed(fields, TASK)).await;
+    let arn = fixture.start("m", "e", &numbers(9)).await;
+    let fail = async |task| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let failed = Report::Failed { error: "E".into(), cause: "c".into() };
+        fixture.engine.report(task, failed).await.unwrap();
+    };
+    for n in 0..5 {
+        fail(fixture.desk.order(n).await.task.clone()).await;
+    }
+    fixture.closed(&arn).await;
+    let run = run_of(&fixture, &arn).await.arn;
+    let failed = shown(&fixture, &run, Failed, 2).await;
+    let aborted = shown(&fixture, &run, Aborted, 2).await;
+    assert_eq!((failed.len(), shown(&fixture, &run, PendingRedrive, 2).await.len()), (5, 0));
+    assert!(!aborted.is_empty());
+
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let orders = fixture.desk.orders().len();
+    fixture.engine.redrive_execution(&tenant(), &arn, None).await.unwrap();
+    fixture.desk.order(orders + 3).await;
+    let waiting = failed.len() + aborted.len() - 4;
+    for limit in [1, 2, 3, 100] {
+        let pending = shown(&fixture, &run, PendingRedrive, limit).await;
+        assert_eq!(pending.len(), waiting, "{pending:?}");
+        let before: Vec<_> = failed.iter().chain(&aborted).collect();
+        assert!(pending.iter().all(|name| before.contains(&name)));
+        for status in [Failed, TimedOut, Aborted] {
+            assert_eq!(shown(&fixture, &run, status, limit).await, Vec::<String>::new());
+        }
+    }
+    // What fails in its new life has failed, whatever else waits.
+    fail(fixture.desk.order(orders).await.task.clone()).await;
+    let again =
+        eventually(async || Some(shown(&fixture, &run, Failed, 2).await).filter(|failed| !failed.is_empty()))
+            .await;
+    assert_eq!(again.len(), 1);
+    assert!(!shown(&fixture, &run, PendingRedrive, 2).await.contains(&again[0]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stopped_execution_is_redriven_while_its_run_is_still_ending() {
     let fixture = Fixture::new().await;

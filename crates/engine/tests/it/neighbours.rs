@@ -66,6 +66,7 @@ async fn loops_and_slow_expressions_hold_up_nobody() {
             name: Some("slow".into()),
             input,
             trace_header: None,
+            test_case: None,
         };
         engine.start_execution(request).await.unwrap()
     });

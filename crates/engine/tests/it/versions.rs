@@ -74,6 +74,7 @@ async fn start(fixture: &Fixture, arn: &str, name: &str) -> Result<Str, Error> {
         name: Some(name.into()),
         input: json("{}"),
         trace_header: None,
+        test_case: None,
     };
     Ok(fixture.engine.start_execution(request).await?.arn)
 }

@@ -184,6 +184,25 @@ impl Runner<'_, '_> {
                 self.settle(path);
                 self.task_failed(path, fault.into());
             }
+            TaskReport::Mocked(outcome) => {
+                self.mocked_on_the_way(key, outcome.is_ok());
+                let end = outcome.map_or_else(TaskReport::Failed, TaskReport::Succeeded);
+                self.task_report(key, attempt, by_token, end);
+            }
+        }
+    }
+
+    /// What comes before the end of an attempt that a test case answers: an activity's task is fetched, a job or a callback's
+    /// call is accepted, unless it is that which fails. What its service answered nobody made up.
+    fn mocked_on_the_way(&mut self, key: &TaskKey, succeeds: bool) {
+        let Some((_, state)) = self.current(&key.frame) else { return };
+        let Kind::Task(task) = &state.kind else { return };
+        match (task.call, task.resource.pattern) {
+            (Call::Activity, _) => self.fetched(&key.frame, None),
+            (Call::Service, Pattern::Job(_) | Pattern::Callback) if succeeds => {
+                self.submitted(key, "".into(), Payload::from_checked_text("{}"));
+            }
+            (Call::Service | Call::Function, _) => {}
         }
     }
 

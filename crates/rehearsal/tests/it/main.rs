@@ -111,6 +111,29 @@ fn a_function_gives_its_payload_and_a_callback_what_comes_with_the_token() {
 }
 
 #[test]
+fn a_mock_configuration_has_the_cases_of_many_machines() {
+    let file = r#"{
+        "StateMachines": {"a": {"TestCases": {"x": {"S": "Once"}, "y": {}}}, "b": {"TestCases": {"x": {"S": "None"}}}},
+        "MockedResponses": {"Once": {"0": {"Return": 1}}, "None": {}, "Unused": {}}}"#;
+    let machines = Mocks::of_machines(file).unwrap();
+    assert_eq!(machines.keys().map(|name| &**name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(machines["a"].cases.len(), 2);
+    assert!(machines["a"].cases["x"].states["S"].answer(0).is_some());
+    assert!(machines["b"].cases["x"].states["S"].answer(0).is_none());
+    assert!(Mocks::of_machines("{}").unwrap().is_empty());
+    for (file, said) in [
+        (r#"{"Cases":{}}"#, "/: has no member Cases; there are: StateMachines, MockedResponses"),
+        (
+            r#"{"StateMachines":{"a":{"TestCases":{"x":{"S":"R"}}}}}"#,
+            "/StateMachines/a/TestCases/x/S: refers to the response R, which the file doesn't have",
+        ),
+        (r#"{"MockedResponses":{"R":{"0":{}}}}"#, "/MockedResponses/R/0: must have one of Return and Throw"),
+    ] {
+        assert_eq!(Mocks::of_machines(file).unwrap_err().to_string(), said);
+    }
+}
+
+#[test]
 fn what_cannot_be_played_is_told_with_its_place() {
     for (mocks, said) in [
         (r#"{"States":{}}"#, "/States: the task 'S' is called and has no answer"),

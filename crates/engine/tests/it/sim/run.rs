@@ -191,6 +191,7 @@ impl World {
                 vault: Arc::default(),
                 limits: Limits::default(),
                 options: self.options(),
+                test_cases: None,
             };
             if let Some(Ok(engine)) = life.run(Engine::start(parts)).await {
                 self.up.set(Some((engine, Arc::clone(&life))));
@@ -261,6 +262,7 @@ impl World {
                 name: Some(name.as_str().into()),
                 input: json(&(known.input)(n)),
                 trace_header: None,
+                test_case: None,
             };
             match engine.start_execution(request).await {
                 Ok(started) => Ok(started.arn.to_string()),

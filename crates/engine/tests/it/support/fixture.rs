@@ -9,7 +9,7 @@ use newel_engine::request::{
     StartExecution, StartedExecution, Tenant,
 };
 use newel_engine::{
-    Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId,
+    Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId, TestCases,
     Workflows as _,
 };
 use newel_machine::Event;
@@ -138,6 +138,7 @@ impl Fixture {
             vault: Arc::default(),
             limits,
             options,
+            test_cases: None,
         };
         Self { engine: Engine::start(parts.clone()).await.unwrap(), desk, store, parts }
     }
@@ -154,6 +155,12 @@ impl Fixture {
         let desk = Arc::new(Desk::default());
         let parts = Parts { dispatcher: Arc::clone(&desk) as Arc<dyn Dispatcher>, ..self.parts };
         Self { engine: Engine::start(parts.clone()).await.unwrap(), desk, store: self.store, parts }
+    }
+
+    /// As [`Self::restart`], with other test cases.
+    pub(crate) async fn restart_with_cases(mut self, cases: Option<Arc<dyn TestCases>>) -> Self {
+        self.parts.test_cases = cases;
+        self.restart().await
     }
 
     /// As [`Self::restart`], with another catalog.
@@ -218,6 +225,7 @@ impl Fixture {
             name: Some(name.into()),
             input: json(input),
             trace_header: None,
+            test_case: None,
         };
         self.engine.start_execution(request).await
     }
