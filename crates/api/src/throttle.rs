@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lru::LruCache;
 use newel_asl::Timestamp;
 use newel_engine::request::Tenant;
+use newel_engine::{TransitionRate, TransitionRates};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -33,9 +34,12 @@ pub struct Throttling {
     /// Rates by operation, in place of AWS's: `[throttling.operations.StartExecution]` with `bucket` and `refill`. The name
     /// `StartExpressExecution` is that of StartExecution on Express state machines.
     pub operations: BTreeMap<String, Rate>,
+    /// State transitions of Standard executions, in place of AWS's 5,000 at once and a second in its large regions and 800
+    /// elsewhere. Who makes more isn't refused; executions go slower.
+    pub transitions: Option<Rate>,
 }
 
-/// How many calls are let through.
+/// How many calls, or state transitions, are let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -59,9 +63,29 @@ impl Throttling {
                 return Err(format!("throttling.operations.{name}: bucket and refill must not be 0"));
             }
         }
+        if self.transitions.is_some_and(|rate| rate.bucket == 0 || rate.refill == 0) {
+            return Err("throttling.transitions: bucket and refill must not be 0".to_owned());
+        }
         Ok(())
     }
+
+    /// The rates of state transitions, if they are limited.
+    #[must_use]
+    pub fn transition_rates(&self) -> Option<TransitionRates> {
+        let rate = |Rate { bucket, refill }| TransitionRate { bucket, refill };
+        let (large, elsewhere) = TRANSITIONS;
+        self.enabled.then(|| match self.transitions {
+            Some(set) => TransitionRates { usual: rate(set), regions: BTreeMap::new() },
+            None => TransitionRates {
+                usual: rate(elsewhere),
+                regions: LARGE_REGIONS.map(|region| (region.into(), rate(large))).into(),
+            },
+        })
+    }
 }
+
+/// The state transitions that AWS lets through: in its large regions, and elsewhere.
+const TRANSITIONS: (Rate, Rate) = (rate(5_000, 5_000), rate(800, 800));
 
 const fn rate(bucket: u32, refill: u32) -> Rate {
     Rate { bucket, refill }
@@ -200,7 +224,7 @@ mod tests {
 
     fn on(operations: &[(&str, Rate)]) -> Throttle {
         let operations = operations.iter().map(|(name, rate)| ((*name).to_owned(), *rate)).collect();
-        Throttle::new(Throttling { enabled: true, operations }).unwrap()
+        Throttle::new(Throttling { enabled: true, operations, transitions: None }).unwrap()
     }
 
     /// How many of `calls` calls at that moment are let through.
@@ -249,6 +273,17 @@ mod tests {
     }
 
     #[test]
+    fn transitions_have_the_regions_rate_unless_another_is_set() {
+        assert_eq!(Throttling::default().transition_rates(), None);
+        let on = Throttling { enabled: true, ..Throttling::default() };
+        let rates = on.transition_rates().unwrap();
+        assert_eq!((rates.usual.bucket, rates.regions.len()), (800, 3));
+        assert_eq!(rates.regions["eu-west-1"], TransitionRate { bucket: 5_000, refill: 5_000 });
+        let set = Throttling { transitions: Some(rate(9, 3)), ..on }.transition_rates().unwrap();
+        assert_eq!((set.usual, set.regions.len()), (TransitionRate { bucket: 9, refill: 3 }, 0));
+    }
+
+    #[test]
     fn it_is_off_unless_told_and_refuses_names_and_rates_that_mean_nothing() {
         let off = Throttle::new(Throttling::default()).unwrap();
         assert_eq!(admitted(&off, &tenant("1", "r"), Operation::TestState, 1_000, at(0)), 1_000);
@@ -256,7 +291,11 @@ mod tests {
             [("StartExecutions", rate(1, 1)), ("StartExecution", rate(0, 1)), ("TestState", rate(1, 0))]
         {
             let operations = BTreeMap::from([(name.to_owned(), rate)]);
-            assert!(Throttle::new(Throttling { enabled: false, operations }).is_err(), "{name}");
+            let options = Throttling { enabled: false, operations, transitions: None };
+            assert!(Throttle::new(options).is_err(), "{name}");
+        }
+        for transitions in [rate(0, 1), rate(1, 0)] {
+            assert!(Throttling { transitions: Some(transitions), ..Throttling::default() }.check().is_err());
         }
     }
 }

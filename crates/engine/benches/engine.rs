@@ -121,6 +121,7 @@ impl Bench {
             limits: Limits::default(),
             options: Options::default(),
             test_cases: None,
+            transitions: None,
         };
         let engine = Engine::start(parts).await?;
         let pass: Vec<String> = (1..=5)

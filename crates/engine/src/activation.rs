@@ -55,6 +55,8 @@ pub(crate) struct Loaded {
     pub(crate) child: Option<Child>,
     /// The test case that answers its tasks.
     pub(crate) test_case: Option<Box<TestCase>>,
+    /// Whether a transition of its next turn is paid for.
+    pub(crate) paid: bool,
 }
 
 impl Loaded {
@@ -81,6 +83,7 @@ impl Loaded {
             root_apart: false,
             child: None,
             test_case: None,
+            paid: false,
         }
     }
 
@@ -163,7 +166,12 @@ impl Inner {
             mail.answer(Ok(Reply::Stale));
             return;
         };
-        if shard.deliver(id, mail) == Delivery::Activate {
+        let hurries = mail.what.is_stop();
+        let delivery = shard.deliver(id, mail);
+        if let (true, Some(transitions)) = (hurries, &self.transitions) {
+            transitions.hurry(id);
+        }
+        if delivery == Delivery::Activate {
             let inner = Arc::clone(self);
             self.env.spawn(Box::pin(async move { inner.activate(id, None).await }));
         }
@@ -226,18 +234,42 @@ impl Inner {
         // The shard is waited for before the permit: a shard that takes its time must not hold up the others.
         let opened = self.stop.run_until_cancelled(shard.opened()).await.flatten();
         let epoch = opened.ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
-        let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
-        let in_memory = loaded.or_else(|| shard.take_idle(id)).filter(|loaded| loaded.epoch == epoch);
-        let loaded = match in_memory {
-            Some(loaded) => loaded,
-            None => match self.load(id, epoch).await? {
-                Some(loaded) => loaded,
+        let Ok(mut permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
+        let Some(mut loaded) = self.at_hand(shard, id, epoch, loaded).await? else { return Ok(None) };
+        if !happened.iter().any(What::is_stop)
+            && let Some(passed) = self.must_wait(&mut loaded, || shard.is_stopped(id))
+        {
+            drop(permit);
+            shard.set_aside(id, loaded);
+            // A line is only gone with the engine.
+            let Some(Ok(paid)) = self.stop.run_until_cancelled(passed).await else {
+                return Err(Error::shutting_down());
+            };
+            permit = self.turns.acquire().await.map_err(|_| Error::shutting_down())?;
+            match self.at_hand(shard, id, epoch, None).await? {
+                Some(again) => loaded = again,
                 None => return Ok(None),
-            },
-        };
+            }
+            loaded.paid = paid;
+        }
         let inputs = happened.into_iter().map(|what| input_of(&loaded.execution, what)).collect();
         let (loaded, turn) = self.run_turn(loaded, inputs, Write::Update).await?;
+        drop(permit);
         Ok(Some((loaded, turn.replies)))
+    }
+
+    /// An execution as it was left in memory under an epoch, or else from the store; `None` if there is no such execution.
+    async fn at_hand(
+        &self,
+        shard: &Shard,
+        id: Id,
+        epoch: Epoch,
+        loaded: Option<Box<Loaded>>,
+    ) -> Result<Option<Box<Loaded>>, Error> {
+        match loaded.or_else(|| shard.take_idle(id)).filter(|loaded| loaded.epoch == epoch) {
+            Some(loaded) => Ok(Some(loaded)),
+            None => self.load(id, epoch).await,
+        }
     }
 
     /// Evaluates a turn, makes it durable, and lets its effects go.
@@ -321,7 +353,10 @@ impl Inner {
 
     fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
         let now = self.env.now();
-        let turn = self.play(&mut loaded.execution, loaded.id, &loaded.plan, &self.limits, inputs, millis);
+        let events = self.turn_events(loaded);
+        let pace = (events, millis);
+        let turn = self.play(&mut loaded.execution, loaded.id, &loaded.plan, &self.limits, inputs, pace);
+        self.charge(loaded, &turn);
         let closed = loaded.execution.outcome.is_some();
         // One that was redriven may have closed again.
         if !closed || !turn.events.is_empty() {
@@ -333,7 +368,7 @@ impl Inner {
         Evaluated { turn, ops, mocked }
     }
 
-    /// Runs a turn of the machine for `millis` milliseconds at most.
+    /// Runs a turn of the machine for so many events and milliseconds at most.
     pub(crate) fn play(
         &self,
         execution: &mut Execution,
@@ -341,7 +376,7 @@ impl Inner {
         plan: &Compiled,
         limits: &Limits,
         inputs: Vec<Input>,
-        millis: u64,
+        (events, millis): (usize, u64),
     ) -> Turn {
         let issuer = Issuer { key: &self.tokens, account: &execution.info.account.clone(), execution: id };
         let began = self.env.monotonic_millis();
@@ -355,7 +390,7 @@ impl Inner {
             now: self.env.now(),
             random: &|| self.env.random(),
             budget: Budget {
-                events: self.options.turn_events,
+                events,
                 bytes: self.options.turn_bytes,
                 expired: &|| self.env.monotonic_millis() >= end,
             },

@@ -41,6 +41,7 @@ use crate::task::{Dispatch, DispatchKind, Dispatcher, Report, Settled, TaskEngin
 use crate::test_cases::{Mocked, TestCases};
 use crate::timers::Timers;
 use crate::token::{TokenKey, stored_key};
+use crate::transitions::{TransitionRates, Transitions};
 use crate::watch::Watchers;
 use crate::{Error, ErrorKind};
 
@@ -65,6 +66,8 @@ pub struct Parts {
     pub options: Options,
     /// The test cases that executions may be started by.
     pub test_cases: Option<Arc<dyn TestCases>>,
+    /// How many state transitions Standard executions may make; as many as they like if nothing is said.
+    pub transitions: Option<TransitionRates>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -110,6 +113,7 @@ pub(crate) struct Inner {
     pub(crate) timers: Timers,
     pub(crate) express: Express,
     pub(crate) mocked: Mocked,
+    pub(crate) transitions: Option<Transitions>,
     pub(crate) watchers: Watchers,
     pub(crate) map_runs: MapRuns,
     pub(crate) transfers: Transfers,
@@ -135,7 +139,18 @@ impl Engine {
     /// # Errors
     /// When the store can't be read or its shards can't be taken.
     pub async fn start(parts: Parts) -> Result<Self, Error> {
-        let Parts { env, store, catalog, dispatcher, observer, vault, limits, options, test_cases } = parts;
+        let Parts {
+            env,
+            store,
+            catalog,
+            dispatcher,
+            observer,
+            vault,
+            limits,
+            options,
+            test_cases,
+            transitions,
+        } = parts;
         if store.shard_count() > MOST_SHARDS {
             let message = format!("the store has more than {MOST_SHARDS} shards; make one that has fewer");
             return Err(Error::new(ErrorKind::Internal, message));
@@ -156,6 +171,7 @@ impl Engine {
             watchers: Watchers::default(),
             express: Express::new(&limits, &options),
             mocked: Mocked::new(test_cases),
+            transitions: transitions.map(Transitions::new),
             map_runs: MapRuns::default(),
             transfers: Transfers::default(),
             map_run_permits: Semaphore::new(

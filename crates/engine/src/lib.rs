@@ -61,6 +61,7 @@ mod test_cases;
 mod test_state;
 mod timers;
 mod token;
+mod transitions;
 mod versions;
 mod watch;
 
@@ -77,3 +78,4 @@ pub use options::Options;
 pub use service::{Served, Workflows};
 pub use task::{Dispatch, DispatchKind, Dispatcher, FamilyPresence, Report, Settled, TaskEngine, TaskId};
 pub use test_cases::{MockAnswer, MockedCall, TestCases};
+pub use transitions::{TransitionRate, TransitionRates};

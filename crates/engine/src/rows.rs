@@ -173,6 +173,7 @@ impl Inner {
             root_apart,
             child: record.child,
             test_case: record.test_case,
+            paid: false,
         })))
     }
 }

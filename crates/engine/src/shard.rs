@@ -157,6 +157,16 @@ impl Shard {
         self.state.lock().begun.contains(&id)
     }
 
+    /// Keeps an execution in memory for a while that is being worked on and has to wait.
+    pub(crate) fn set_aside(&self, id: Id, loaded: Box<Loaded>) {
+        self.state.lock().keep(id, Some(loaded));
+    }
+
+    /// Whether an execution that is being worked on is to be stopped.
+    pub(crate) fn is_stopped(&self, id: Id) -> bool {
+        self.state.lock().active.get(&id).is_some_and(Mailbox::has_stop)
+    }
+
     /// An execution as it was left in memory.
     pub(crate) fn take_idle(&self, id: Id) -> Option<Box<Loaded>> {
         self.state.lock().idle.pop(&id)

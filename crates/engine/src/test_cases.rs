@@ -204,8 +204,11 @@ impl Inner {
     async fn carry_out_mocked(self: &Arc<Self>, order: &Dispatch) {
         let Some(call) = &order.mocked else { return };
         let report = match order.kind {
-            // There is no job: it is as good as stopped.
-            DispatchKind::Cancel => None,
+            // There is no job: it is as good as stopped. Nobody waits for its answer any more.
+            DispatchKind::Cancel => {
+                self.mocked.forget(std::slice::from_ref(&order.task));
+                None
+            }
             // All of an attempt is answered at once, so none is ever watched.
             DispatchKind::Submit | DispatchKind::Reconcile | DispatchKind::Watch => {
                 let answer = self.mocked.answer(call, order);

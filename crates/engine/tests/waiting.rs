@@ -62,6 +62,7 @@ async fn engine(store: SqliteStore) -> Engine {
         limits: Limits::default(),
         options: Options::default(),
         test_cases: None,
+        transitions: None,
     };
     Engine::start(parts).await.expect("the engine starts")
 }

@@ -109,6 +109,7 @@ pub async fn start(config: Config, exports: Exports, shutdown: Shutdown) -> anyh
         vault,
         limits: config.limits.clone(),
         options: config.engine,
+        transitions: config.throttling.transition_rates(),
         test_cases: mocks.map(|file| Arc::new(file) as Arc<dyn TestCases>),
     })
     .await

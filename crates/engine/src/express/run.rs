@@ -141,7 +141,8 @@ impl Inner {
         let (mut run, mut turn) = self
             .carefully(brief, run, move |inner: &Self, run: &mut Run, millis| {
                 let Run { execution, id, plan, .. } = run;
-                inner.play(execution, *id, plan, &inner.express.limits, inputs, millis)
+                let pace = (inner.options.turn_events, millis);
+                inner.play(execution, *id, plan, &inner.express.limits, inputs, pace)
             })
             .await?;
         if let Some(last) = turn.events.last() {

@@ -18,5 +18,6 @@ mod support;
 mod tasks;
 mod test_cases;
 mod transfers;
+mod transitions;
 mod versions;
 mod watching;

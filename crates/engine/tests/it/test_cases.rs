@@ -129,8 +129,12 @@ async fn children_of_distributed_maps_count_together() {
 #[tokio::test(start_paused = true)]
 async fn a_call_without_an_answer_fails_and_says_which() {
     let fixture = fixture().await;
-    let loop_ = r#","Next":"T""#;
-    fixture.create("m", &task("call", loop_)).await;
+    let definition = task("call", r#","Next":"W""#).replace(
+        "\"W\"}}}",
+        r#""W"},"W":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":99,"Next":"D"}],"Default":"T"},
+            "D":{"Type":"Succeed"}}}"#,
+    );
+    fixture.create("m", &definition).await;
     let arn = start(&fixture, "e", "{}", "plain").await;
     let fault = fixture.closed(&arn).await.fault;
     assert_eq!(fault.error.as_deref(), Some("States.Runtime"));
@@ -180,6 +184,7 @@ async fn numbers_survive_a_restart_and_answers_come_when_they_are_due() {
     tokio::time::sleep(Duration::from_secs(90)).await;
     assert_eq!(types(&fixture, &arn).await.iter().filter(|name| *name == "TaskScheduled").count(), 2);
     let fixture = fixture.restart().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let closed = fixture.closed(&arn).await;
     assert_eq!(closed.output.unwrap().text(), "2");
     assert_eq!(began.elapsed().as_secs(), 180);

@@ -192,6 +192,7 @@ impl World {
                 limits: Limits::default(),
                 options: self.options(),
                 test_cases: None,
+                transitions: None,
             };
             if let Some(Ok(engine)) = life.run(Engine::start(parts)).await {
                 self.up.set(Some((engine, Arc::clone(&life))));

@@ -1,5 +1,6 @@
 //! An engine on a store, with shorthands for what tests ask of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use newel_engine::request::{
 };
 use newel_engine::{
     Dispatch, DispatchKind, Dispatcher, Engine, Env, Error, NoObserver, Options, Parts, TaskId, TestCases,
-    Workflows as _,
+    TransitionRate, TransitionRates, Workflows as _,
 };
 use newel_machine::Event;
 use newel_store::{Commit, ExecutionStatus, FrameRow, MemoryStore, Op, OutboxRow, Outcome, ShardId, Store};
@@ -139,6 +140,7 @@ impl Fixture {
             limits,
             options,
             test_cases: None,
+            transitions: None,
         };
         Self { engine: Engine::start(parts.clone()).await.unwrap(), desk, store, parts }
     }
@@ -160,6 +162,13 @@ impl Fixture {
     /// As [`Self::restart`], with other test cases.
     pub(crate) async fn restart_with_cases(mut self, cases: Option<Arc<dyn TestCases>>) -> Self {
         self.parts.test_cases = cases;
+        self.restart().await
+    }
+
+    /// As [`Self::restart`], with so many state transitions at once and a second.
+    pub(crate) async fn restart_paced(mut self, bucket: u32, refill: u32) -> Self {
+        let usual = TransitionRate { bucket, refill };
+        self.parts.transitions = Some(TransitionRates { usual, regions: BTreeMap::new() });
         self.restart().await
     }
 
