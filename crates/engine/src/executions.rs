@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use newel_asl::arn::{ExecutionArn, Qualifier};
+use newel_asl::arn::{ExecutionArn, ExpressExecutionArn, Home, Qualifier};
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Event, EventId, Fault, Info, Input, Outcome, TaskReport};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage, HistoryOrder, Id};
@@ -182,14 +182,27 @@ impl Inner {
     pub(crate) async fn execution_row_of(&self, tenant: &Tenant, arn: &str) -> Result<ExecutionRow, Error> {
         let parsed: ExecutionArn =
             arn.parse().map_err(|why| Error::new(ErrorKind::InvalidArn, format!("{why}")))?;
-        if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
+        self.row_at(&parsed.home, tenant, arn).await
+    }
+
+    /// As [`Self::execution_row_of`], of the Express children of map runs too, which are described like others but have no history,
+    /// and aren't stopped or redriven by themselves.
+    async fn row_to_describe(&self, tenant: &Tenant, arn: &str) -> Result<ExecutionRow, Error> {
+        match arn.parse() {
+            Ok(ExpressExecutionArn { home, label: Some(_), .. }) => self.row_at(&home, tenant, arn).await,
+            _ => self.execution_row_of(tenant, arn).await,
+        }
+    }
+
+    async fn row_at(&self, home: &Home, tenant: &Tenant, arn: &str) -> Result<ExecutionRow, Error> {
+        if home.account != tenant.account || home.region != tenant.region {
             return Err(Error::no_execution(arn));
         }
         self.store.execution_by_arn(arn_key(arn)).await?.ok_or_else(|| Error::no_execution(arn))
     }
 
     pub(crate) async fn describe(&self, tenant: &Tenant, arn: &str) -> Result<Execution, Error> {
-        let row = self.execution_row_of(tenant, arn).await?;
+        let row = self.row_to_describe(tenant, arn).await?;
         self.execution_of(row).await
     }
 
@@ -242,7 +255,7 @@ impl Inner {
         tenant: &Tenant,
         arn: &str,
     ) -> Result<StateMachine, Error> {
-        let row = self.execution_row_of(tenant, arn).await?;
+        let row = self.row_to_describe(tenant, arn).await?;
         let record: ExecutionRecord = decode(&row.record)?;
         let Some(child) = record.child else {
             let revision = self.revision(row.machine, record.revision).await?;

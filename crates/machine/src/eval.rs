@@ -219,8 +219,8 @@ impl<'a> Context<'a> {
 
     fn build(&self) -> Value {
         let text = Value::from;
-        // Recorded: the context of an Express execution, which is never redriven, doesn't speak of redrives.
-        let express = self.info.arn.split(':').nth(5) == Some("express");
+        // Recorded: the context of an Express execution doesn't speak of redrives.
+        let express = self.info.is_express();
         let redrives = i64::try_from(self.extra.redrives.0).unwrap_or(i64::MAX);
         let execution: Object = [
             ("Id", Value::from(Str::clone(&self.info.arn))),

@@ -41,6 +41,14 @@ pub struct Info {
     pub version_arn: Option<Str>,
 }
 
+impl Info {
+    /// Whether it is an Express execution, by its ARN.
+    #[must_use]
+    pub fn is_express(&self) -> bool {
+        self.arn.split(':').nth(5) == Some("express")
+    }
+}
+
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {

@@ -60,6 +60,10 @@ impl Runner<'_, '_> {
         self.execution.deadline = Some(self.deadline());
         let redrive_count = self.execution.redrives.count;
         let redriven = self.emit(Detail::ExecutionRedriven { redrive_count }, self.execution.last_event);
+        if self.execution.info.is_express() {
+            self.begin_again(redriven);
+            return Reply::Accepted;
+        }
         let paths = self.execution.frames.paths();
         for path in &paths {
             self.reopen(path, redriven);
@@ -73,6 +77,15 @@ impl Runner<'_, '_> {
         }
         self.due_frames();
         Reply::Accepted
+    }
+
+    /// An Express child of a map run doesn't go on: it runs once more, from its start and its input.
+    fn begin_again(&mut self, redriven: u64) {
+        for path in self.execution.frames.paths() {
+            self.remove(&path);
+        }
+        let input = self.execution.info.input.clone();
+        self.spawn("".into(), None, 0, &self.world.plan.root, input, redriven);
     }
 
     /// Readies a frame of a closed execution: what its state is to do again falls due at once.

@@ -12,7 +12,7 @@ use super::record::{Child, MapRunRecord, OpenChild};
 use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{OutboxRecord, encode, status_of};
 use crate::engine::Inner;
-use crate::ids::{arn_key, child_name, new_id, shard_of};
+use crate::ids::{arn_key, child_name, express_run, new_id, shard_of};
 use crate::{Error, ErrorKind};
 
 /// What a run learns of a child that has closed.
@@ -140,8 +140,13 @@ impl MapRunRecord {
     /// A child's ARN, which is the same whenever it is asked for.
     pub(super) fn child_arn(&self, index: u32) -> (Str, Str) {
         let name = child_name(&self.arn, index);
-        let machine = self.machine_arn.replace(":stateMachine:", ":execution:");
-        (format!("{machine}:{name}").into(), name)
+        let of = |kind: &str| self.machine_arn.replace(":stateMachine:", &format!(":{kind}:"));
+        let arn = if self.express_arns {
+            format!("{}:{name}:{}", of("express"), express_run(&self.arn, index))
+        } else {
+            format!("{}:{name}", of("execution"))
+        };
+        (arn.into(), name)
     }
 }
 

@@ -219,6 +219,9 @@ pub(crate) struct MapRunRecord {
     /// The test case that answers tasks of its children.
     #[serde(default)]
     pub(super) test_case: Option<Box<TestCase>>,
+    /// Whether the ARNs of its children are those of Express executions. Runs that an earlier release began have others.
+    #[serde(default)]
+    pub(super) express_arns: bool,
 }
 
 /// How a life of a run ended, for its execution.
@@ -279,6 +282,7 @@ impl MapRunRecord {
             reading: matches!(order.items, MapItems::Reader { .. }).then(Reading::default),
             writing: None,
             test_case: loaded.test_case.as_ref().map(|case| Box::new(case.of_children(&info.arn))),
+            express_arns: order.express,
         }
     }
 

@@ -7,7 +7,7 @@ use newel_asl::Limits;
 use newel_engine::request::{
     Execution, ExecutionsOf, ListExecutions, MapRun, MapRunStatus, Redrivable, UpdateMapRun,
 };
-use newel_engine::{ErrorKind, Options, Report, TaskEngine as _, Workflows as _};
+use newel_engine::{ErrorKind, Options, Report, Settled, TaskEngine as _, Workflows as _};
 use newel_machine::Fault;
 use newel_store::{ExecutionStatus, MemoryStore, SqliteOptions, SqliteStore};
 
@@ -577,6 +577,46 @@ async fn runs_may_be_nested() {
         assert_eq!(inner.status, MapRunStatus::Succeeded);
         let machine = inner.arn.split(':').nth(6).unwrap().split('/').next().unwrap().to_owned();
         assert_eq!(machine, "m");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_express_child_is_redriven_from_its_start() {
+    let fixture = Fixture::new().await;
+    let states = r#""I":{"Type":"Pass","Parameters":{"begun.$":"$$.State.EnteredTime","execution.$":"$$.Execution"},"Next":"J"},
+        "J":{"Type":"Task","Resource":"arn:aws:states:::fam:call","ResultPath":"$.done","End":true}"#;
+    let definition = distributed("", states).replace("STANDARD", "EXPRESS");
+    fixture.create("m", &definition).await;
+    let arn = fixture.start("m", "e", "[1]").await;
+    let first = fixture.desk.order(0).await;
+    let failed = Report::Failed { error: "E".into(), cause: "c".into() };
+    fixture.engine.report(first.task.clone(), failed).await.unwrap();
+    fixture.closed(&arn).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    fixture.engine.redrive_execution(&tenant(), &arn, None).await.unwrap();
+    let second = fixture.desk.order(1).await;
+    assert_ne!((&first.task, &first.submit_token), (&second.task, &second.submit_token));
+    let late = fixture.engine.report(first.task.clone(), Report::Succeeded(json("1"))).await.unwrap();
+    assert_eq!(late, Settled::Stale);
+    fixture.engine.report(second.task.clone(), Report::Succeeded(json("2"))).await.unwrap();
+    let done = fixture.closed(&arn).await;
+    assert_eq!(done.status, ExecutionStatus::Succeeded);
+    let (run, output) = (run_of(&fixture, &arn).await, done.output.unwrap());
+    let child = &children(&fixture, &run.arn, None).await[0];
+    assert!(child.arn.contains(":express:m/"), "{}", child.arn);
+    let item = output.value().as_array().unwrap()[0].clone();
+    let began = item.get("begun").unwrap().as_str().unwrap();
+    assert!(began >= &*run.redriven_at.unwrap().to_string(), "{began}: its first state ran again");
+    assert_eq!(item.pointer("/execution/RedriveCount"), None);
+    let described = fixture.describe(&child.arn).await;
+    assert_eq!(described.output.unwrap().value(), &item);
+    let machine = fixture.engine.describe_state_machine_for_execution(&tenant(), &child.arn).await.unwrap();
+    assert_eq!(machine.map.unwrap().map_run_arn, Some(run.arn));
+    for refused in [
+        fixture.engine.stop_execution(&tenant(), &child.arn, Fault::default()).await.unwrap_err(),
+        fixture.engine.redrive_execution(&tenant(), &child.arn, None).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.kind, ErrorKind::InvalidArn);
     }
 }
 
