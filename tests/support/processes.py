@@ -11,16 +11,22 @@ PORTS, PORTS_EACH = 10_000, 5_000
 """Below the ports that a system gives to clients, so that none of them takes one before the program that it is for."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback TCP port that nothing listens on at the moment. Tests that run beside each other take theirs apart."""
+    """A loopback TCP port that nothing listens on and nobody was given. Tests that run beside each other take theirs apart."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
     while True:
         port = PORTS + worker * PORTS_EACH + random.randrange(PORTS_EACH)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
 
 

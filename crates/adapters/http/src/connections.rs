@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::guard::HostPattern;
 use crate::oauth::{self, Oauth};
 use crate::parameters::{Pairs, header};
-use crate::source::{Secrets, Source, Sources, current, sources};
+use crate::source::{Secrets, Source, Sources, Unread, current, sources};
 
 /// A failure of a connection, by the last part of its name.
 pub(crate) fn failure(kind: &str, cause: impl Into<String>) -> Failure {
@@ -111,23 +111,24 @@ impl Connection {
         deadline: Instant,
         refused: Option<&Secret>,
     ) -> Result<Additions, Failure> {
-        let mut additions = self.parameters(secrets).await.map_err(|error| self.unreadable(&error))?;
+        let mut additions = self.parameters(secrets).await.map_err(|error| self.unreadable(error))?;
         let authorization = match &self.auth {
             Auth::None => return Ok(additions),
             Auth::Basic { username, password } => {
-                let password = password.current(secrets).await.map_err(|error| self.unreadable(&error))?;
+                let password = password.current(secrets).await.map_err(|error| self.unreadable(error))?;
                 (AUTHORIZATION, basic(username, &password))
             }
             Auth::ApiKey { name, key } => {
-                let key = key.current(secrets).await.map_err(|error| self.unreadable(&error))?;
-                let (name, key) = header(name, key.expose()).map_err(|error| self.unreadable(&error))?;
+                let key = key.current(secrets).await.map_err(|error| self.unreadable(error))?;
+                let (name, key) = header(name, key.expose()).map_err(|error| self.unreadable(error))?;
                 (name, key)
             }
             Auth::Oauth(oauth) => {
                 let token = oauth.token(client, secrets, deadline, refused).await;
-                let token = token.map_err(|error| self.unauthorized(&error))?;
+                let token = token.map_err(|error| self.unauthorized(error))?;
                 let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
-                let bearer = bearer.map_err(|_| self.unreadable("the access token can't be a header"))?;
+                let bearer =
+                    bearer.map_err(|_| self.unreadable("the access token can't be a header".to_owned()))?;
                 additions.token = Some(token);
                 (AUTHORIZATION, bearer)
             }
@@ -138,7 +139,7 @@ impl Connection {
         Ok(additions)
     }
 
-    async fn parameters(&self, secrets: &Secrets) -> Result<Additions, String> {
+    async fn parameters(&self, secrets: &Secrets) -> Result<Additions, Unread> {
         let mut headers = HeaderMap::new();
         for (name, value) in current(&self.headers, secrets).await? {
             let (name, mut value) = header(&name, &value)?;
@@ -151,15 +152,16 @@ impl Connection {
     }
 
     /// Paths and names of variables are for the operator, not for histories.
-    fn unreadable(&self, problem: &str) -> Failure {
+    fn unreadable(&self, problem: impl Into<Unread>) -> Failure {
+        let (kind, problem) = match problem.into() {
+            Unread::Unusable(problem) => ("AccessDenied", problem),
+            Unread::Unreachable(problem) => ("InternalError", problem),
+        };
         tracing::error!(connection = self.name, problem, "a connection's secret can't be had");
-        failure(
-            "AccessDenied",
-            format!("A secret of the connection {} can't be read by the worker.", self.name),
-        )
+        failure(kind, format!("A secret of the connection {} can't be read by the worker.", self.name))
     }
 
-    fn unauthorized(&self, error: &oauth::Error) -> Failure {
+    fn unauthorized(&self, error: oauth::Error) -> Failure {
         tracing::warn!(connection = self.name, %error, "a connection got no access token");
         let kind = match error {
             oauth::Error::Secret(problem) => return self.unreadable(problem),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::client::{Call, Client, Limits};
 use crate::connections::basic_credentials;
 use crate::parameters::{Pairs, add_query, encoded, header};
-use crate::source::{Secrets, Source, Sources, current, sources};
+use crate::source::{Secrets, Source, Sources, Unread, current, sources};
 
 /// Bytes of a token endpoint's answer.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -30,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub(crate) enum Error {
     /// The client's secret can't be read.
     #[error("the client's secret can't be read: {0}")]
-    Secret(String),
+    Secret(#[from] Unread),
     /// The endpoint gave none.
     #[error("{0}")]
     Refused(String),
@@ -135,8 +135,8 @@ impl Oauth {
 
     async fn request(&self, client: &Client, secrets: &Secrets) -> Result<Call, Error> {
         let mut url = client.endpoint(&self.url).map_err(Error::Refused)?;
-        let secret = self.client_secret.current(secrets).await.map_err(Error::Secret)?;
-        let read = async |sources| current(sources, secrets).await.map_err(Error::Secret);
+        let secret = self.client_secret.current(secrets).await?;
+        let read = async |sources| current(sources, secrets).await;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut form: Pairs = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
@@ -156,7 +156,7 @@ impl Oauth {
             form.push((name, value));
         }
         for (name, value) in read(&self.headers).await? {
-            let (name, mut value) = header(&name, &value).map_err(Error::Secret)?;
+            let (name, mut value) = header(&name, &value).map_err(Unread::from)?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }

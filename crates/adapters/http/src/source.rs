@@ -17,6 +17,25 @@ use crate::parameters::Pairs;
 
 /// How long a secret that was read in Secrets Manager is good for: one that was rotated is used that much later.
 const KEPT: Duration = Duration::from_secs(300);
+/// How long the former value serves before Secrets Manager, which couldn't be reached, is asked again.
+const FORMER: Duration = Duration::from_secs(30);
+
+/// Why there is no value; for the operator's log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unread {
+    /// It isn't there, may not be read or can't be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// It can't be asked for now.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl From<String> for Unread {
+    fn from(problem: String) -> Self {
+        Self::Unusable(problem)
+    }
+}
 
 /// Where a value comes from. It is looked up at every use, so it can be rotated.
 #[derive(Debug)]
@@ -47,15 +66,17 @@ impl Source {
     /// The value.
     ///
     /// # Errors
-    /// Why there is none; for the operator's log.
-    pub(crate) async fn current(&self, secrets: &Secrets) -> Result<Secret, String> {
+    /// Why there is none.
+    pub(crate) async fn current(&self, secrets: &Secrets) -> Result<Secret, Unread> {
         match self {
             Self::Value(value) => Ok(Secret::new(value.as_str())),
             Self::Held(secret) => Ok(secret.clone()),
-            Self::File(file) => file.current().map_err(|error| error.to_string()),
+            Self::File(file) => file.current().map_err(|error| error.to_string().into()),
             Self::Environment(name) => {
                 let value = std::env::var(name);
-                value.map(Secret::new).map_err(|_| format!("the environment variable {name} isn't set"))
+                value
+                    .map(Secret::new)
+                    .map_err(|_| format!("the environment variable {name} isn't set").into())
             }
             Self::Managed(managed) => managed.current(secrets).await,
         }
@@ -73,7 +94,7 @@ pub(crate) fn sources(options: &BTreeMap<String, SourceOptions>) -> Sources {
 ///
 /// # Errors
 /// Why one of them can't be had.
-pub(crate) async fn current(sources: &Sources, secrets: &Secrets) -> Result<Pairs, String> {
+pub(crate) async fn current(sources: &Sources, secrets: &Secrets) -> Result<Pairs, Unread> {
     let mut pairs = Pairs::with_capacity(sources.len());
     for (name, source) in sources {
         pairs.push((name.clone(), source.current(secrets).await?.expose().to_owned()));
@@ -85,7 +106,7 @@ pub(crate) async fn current(sources: &Sources, secrets: &Secrets) -> Result<Pair
 pub(crate) struct Managed {
     secret: ManagedSecret,
     key: Option<String>,
-    /// What was read last, and when. Whoever asks while it is read waits for the same answer.
+    /// What was read last, and until when it serves. Whoever asks while it is read waits for the same answer.
     kept: Mutex<Option<(Instant, Secret)>>,
 }
 
@@ -98,27 +119,26 @@ impl fmt::Debug for Managed {
 
 impl Managed {
     /// The value, read again when it is old. What was read before serves while Secrets Manager can't be reached.
-    async fn current(&self, secrets: &Secrets) -> Result<Secret, String> {
+    async fn current(&self, secrets: &Secrets) -> Result<Secret, Unread> {
         let mut kept = self.kept.lock().await;
-        if let Some((_, value)) = kept.as_ref().filter(|(read, _)| read.elapsed() < KEPT) {
+        if let Some((_, value)) = kept.as_ref().filter(|(until, _)| Instant::now() < *until) {
             return Ok(value.clone());
         }
         match secrets.read(&self.secret).await {
             Ok(text) => {
                 let value = self.value(text.expose())?;
-                *kept = Some((Instant::now(), value.clone()));
+                *kept = Some((Instant::now() + KEPT, value.clone()));
                 Ok(value)
             }
-            Err(Unread::Unreachable(problem)) => match kept.as_ref() {
-                Some((_, value)) => {
-                    tracing::warn!(secret = %self.secret, problem, "a secret can't be read again: its former value serves");
-                    Ok(value.clone())
-                }
-                None => Err(problem),
-            },
-            Err(Unread::Refused(problem)) => {
+            Err(Unread::Unreachable(problem)) => {
+                let Some((until, value)) = kept.as_mut() else { return Err(Unread::Unreachable(problem)) };
+                tracing::warn!(secret = %self.secret, problem, "a secret can't be read again: its former value serves");
+                *until = Instant::now() + FORMER;
+                Ok(value.clone())
+            }
+            Err(unusable @ Unread::Unusable(_)) => {
                 *kept = None;
-                Err(problem)
+                Err(unusable)
             }
         }
     }
@@ -132,12 +152,6 @@ impl Managed {
             _ => Err(format!("the secret {} has no text {key:?}", self.secret)),
         }
     }
-}
-
-/// Why a secret wasn't read.
-enum Unread {
-    Refused(String),
-    Unreachable(String),
 }
 
 /// Reads secrets in Secrets Manager, under the worker's own identity: they are the operator's, not a task's.
@@ -160,7 +174,7 @@ impl Secrets {
             task_role: None,
         };
         let caller = self.aws.caller(&identity, "connections").await.map_err(|access| match access {
-            Access::Denied(failure) => Unread::Refused(failure.cause),
+            Access::Denied(failure) => Unread::Unusable(failure.cause),
             Access::Unreachable(cause) => Unread::Unreachable(cause),
         })?;
         let body = [("SecretId", secret.arn())].into_iter().collect::<Object>().into();
@@ -170,12 +184,12 @@ impl Secrets {
             let problem = format!("GetSecretValue of {secret} failed: {}", error.cause());
             match error {
                 CallError::Refused { throttled: false, error } if error.status < 500 => {
-                    Unread::Refused(problem)
+                    Unread::Unusable(problem)
                 }
                 _ => Unread::Unreachable(problem),
             }
         })?;
         let text = answer.get("SecretString").and_then(Value::as_str).map(Secret::new);
-        text.ok_or_else(|| Unread::Refused(format!("the secret {secret} holds no text")))
+        text.ok_or_else(|| Unread::Unusable(format!("the secret {secret} holds no text")))
     }
 }

@@ -10,12 +10,12 @@ use newel_runtime::Secret;
 use newel_value::{Payload, Value};
 use newel_worker::aws::Aws;
 use newel_worker::{Attempt, Failure, Submission};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::aws_connections::AwsConnections;
 use crate::client::{Call, Client, Fault, Limits, Reply};
-use crate::connections::{Additions, Connection, Connections, merged_body};
+use crate::connections::{Additions, Connection, Connections, failure, merged_body};
 use crate::form::{self, ArrayFormat};
 use crate::parameters::{Pairs, Parameters, add_query, headers, invalid, query};
 use crate::redirect;
@@ -144,7 +144,10 @@ impl HttpTasks {
         let connection = self.connection(aws, attempt, task.connection, host).await?;
         let mut refused: Option<Secret> = None;
         loop {
-            let additions = connection.additions(client, &self.secrets, deadline, refused.as_ref()).await?;
+            let additions = connection.additions(client, &self.secrets, deadline, refused.as_ref());
+            let additions = timeout_at(deadline, additions).await.map_err(|_| {
+                failure("InternalError", "The connection's secrets couldn't be had in time.")
+            })??;
             let call = task.call(url.clone(), &additions, &identity.region)?;
             let answer = self.send(client, call, deadline).await;
             // The token may have been revoked before its time. What was refused had no effect, so a new one is tried, once.

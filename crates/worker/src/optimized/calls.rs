@@ -104,6 +104,12 @@ impl<S: Service> Calls<'_, S> {
                 let answer = match self.send(&request, Repeat::Freely).await {
                     Ok((answer, _)) => answer,
                     Err(CallError::Refused { error, .. }) if self.integration.says_missing(&error) => break,
+                    // Who may ask for each may not be allowed to ask for all.
+                    Err(CallError::Refused { throttled: false, .. })
+                        if self.integration.is_summary(&request) =>
+                    {
+                        break;
+                    }
                     Err(error) => return Err(self.failure(error)),
                 };
                 self.read(&request, &answer, jobs, states, &mut open);

@@ -236,3 +236,24 @@ async fn several_steps_are_one_call_and_those_that_are_over_one_more_each() {
         ]
     );
 }
+
+#[tokio::test]
+async fn steps_are_asked_for_one_by_one_by_whoever_may_not_list_them() {
+    let case = CASES.iter().find(|case| case.resource == "elasticmapreduce:addStep").unwrap();
+    let world = World::new();
+    let adapter = world.adapter(case.resource).await;
+    let attempt = attempt(case.resource, Pattern::Job, case.parameters);
+    let jobs = ["a j-1", "b j-1"].map(ExternalRef::new);
+    let watch = WatchKey {
+        identity: attempt.identity.clone(),
+        resource: Arc::clone(&attempt.resource),
+        group: adapter.describe_group(&jobs[0]),
+    };
+    world.script([
+        Answer::Refused("AccessDeniedException"),
+        Answer::of(r#"{"Step":{"Id":"a","Status":{"State":"RUNNING"}}}"#),
+        Answer::of(r#"{"Step":{"Id":"b","Status":{"State":"COMPLETED"}}}"#),
+    ]);
+    let states = adapter.describe(&watch, &jobs).await.unwrap();
+    assert!(matches!(&states[..], [JobState::Running, JobState::Succeeded(_)]), "{states:?}");
+}
