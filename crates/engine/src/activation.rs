@@ -25,6 +25,7 @@ use crate::shard::{Delivery, Shard};
 use crate::task::TaskId;
 use crate::test_cases::{MockedCall, TestCase};
 use crate::token::Issuer;
+use crate::transitions::{ONE, Wait};
 use crate::{Error, ErrorKind};
 
 /// How long to wait before a commit that found no room is tried again.
@@ -55,8 +56,8 @@ pub(crate) struct Loaded {
     pub(crate) child: Option<Child>,
     /// The test case that answers its tasks.
     pub(crate) test_case: Option<Box<TestCase>>,
-    /// Whether a transition of its next turn is paid for.
-    pub(crate) paid: bool,
+    /// What has been paid for transitions of its next turn, in thousandths.
+    pub(crate) paid: i64,
 }
 
 impl Loaded {
@@ -83,7 +84,7 @@ impl Loaded {
             root_apart: false,
             child: None,
             test_case: None,
-            paid: false,
+            paid: 0,
         }
     }
 
@@ -134,6 +135,16 @@ struct Evaluated {
     mocked: HashMap<TaskKey, MockedCall>,
 }
 
+/// What came of an execution's next turn.
+enum Next {
+    /// The execution as it is now, and the replies to its mail.
+    Turn(Box<Loaded>, Vec<Reply>),
+    /// There is no such execution.
+    Gone,
+    /// It is to come again after so many milliseconds.
+    Later(i64),
+}
+
 /// Whether a turn's execution is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Write {
@@ -166,14 +177,13 @@ impl Inner {
             mail.answer(Ok(Reply::Stale));
             return;
         };
-        let hurries = mail.what.is_stop();
-        let delivery = shard.deliver(id, mail);
-        if let (true, Some(transitions)) = (hurries, &self.transitions) {
-            transitions.hurry(id);
-        }
-        if delivery == Delivery::Activate {
-            let inner = Arc::clone(self);
-            self.env.spawn(Box::pin(async move { inner.activate(id, None).await }));
+        match (shard.deliver(id, mail), &self.transitions) {
+            (Delivery::Activate, _) => {
+                let inner = Arc::clone(self);
+                self.env.spawn(Box::pin(async move { inner.activate(id, None).await }));
+            }
+            (Delivery::Queued, Some(transitions)) => transitions.hurry(id),
+            (Delivery::Queued, None) | (Delivery::Refused, _) => {}
         }
     }
 
@@ -196,11 +206,15 @@ impl Inner {
             let (happened, askers): (Vec<_>, Vec<_>) =
                 mail.into_iter().map(|mail| (mail.what, mail.asker)).unzip();
             match self.next_turn(shard, id, loaded.take(), happened).await {
-                Ok(Some((current, replies))) => {
+                Ok(Next::Turn(current, replies)) => {
                     askers.into_iter().zip(replies).for_each(|(asker, reply)| answer(asker, Ok(reply)));
                     loaded = Some(current);
                 }
-                Ok(None) => askers.into_iter().for_each(|asker| answer(asker, Ok(Reply::Stale))),
+                Ok(Next::Gone) => askers.into_iter().for_each(|asker| answer(asker, Ok(Reply::Stale))),
+                Ok(Next::Later(millis)) => {
+                    self.put_off(shard, id, millis, &Error::unavailable("the execution is busy; try again"));
+                    return;
+                }
                 Err(error) => {
                     askers.into_iter().for_each(|asker| answer(asker, Err(error.clone())));
                     self.give_up(shard, id, &error);
@@ -217,45 +231,65 @@ impl Inner {
             tracing::error!(execution = %id, %error, "an execution can't go on");
             return;
         }
-        // What it was woken for is forgotten with its mail, so it is woken again.
-        let now = self.env.now();
         let again = if error.kind.is_key() { KEY_AGAIN_MILLIS } else { AGAIN_MILLIS };
-        self.timers.arm(id, Some(now.plus_millis(again)), now);
+        self.wake_again(id, again);
     }
 
-    /// The next turn of an execution, which is loaded if need be; `None` if there is no such execution.
+    /// Ends an activation for so many milliseconds.
+    fn put_off(&self, shard: &Shard, id: Id, millis: i64, error: &Error) {
+        shard.give_up(id).into_iter().for_each(|mail| mail.answer(Err(error.clone())));
+        self.wake_again(id, millis);
+    }
+
+    /// What an execution was woken for is forgotten with its mail, so it is woken again.
+    fn wake_again(&self, id: Id, millis: i64) {
+        let now = self.env.now();
+        self.timers.arm(id, Some(now.plus_millis(millis)), now);
+    }
+
+    /// The next turn of an execution, which is loaded if need be.
     async fn next_turn(
         self: &Arc<Self>,
         shard: &Shard,
         id: Id,
         loaded: Option<Box<Loaded>>,
         happened: Vec<What>,
-    ) -> Result<Option<(Box<Loaded>, Vec<Reply>)>, Error> {
+    ) -> Result<Next, Error> {
         // The shard is waited for before the permit: a shard that takes its time must not hold up the others.
         let opened = self.stop.run_until_cancelled(shard.opened()).await.flatten();
         let epoch = opened.ok_or_else(|| Error::unavailable("the shard is changing hands; try again"))?;
         let Ok(mut permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
-        let Some(mut loaded) = self.at_hand(shard, id, epoch, loaded).await? else { return Ok(None) };
-        if !happened.iter().any(What::is_stop)
-            && let Some(passed) = self.must_wait(&mut loaded, || shard.is_stopped(id))
-        {
-            drop(permit);
-            shard.set_aside(id, loaded);
-            // A line is only gone with the engine.
-            let Some(Ok(paid)) = self.stop.run_until_cancelled(passed).await else {
-                return Err(Error::shutting_down());
-            };
-            permit = self.turns.acquire().await.map_err(|_| Error::shutting_down())?;
-            match self.at_hand(shard, id, epoch, None).await? {
-                Some(again) => loaded = again,
-                None => return Ok(None),
+        let Some(mut loaded) = self.at_hand(shard, id, epoch, loaded).await? else { return Ok(Next::Gone) };
+        // What happens to an execution is taken in at once: a report or a deadline that waited would come too late, and hold up
+        // whoever brings it. Only what the execution does by itself waits.
+        let wait =
+            if happened.is_empty() { self.must_wait(&mut loaded, || shard.has_mail(id)) } else { None };
+        match wait {
+            None => {}
+            Some(Wait::Later(millis)) => return Ok(Next::Later(millis)),
+            Some(Wait::Line(passed)) => {
+                drop(permit);
+                shard.set_aside(id, loaded);
+                // A line is only gone with the engine.
+                let Some(Ok(paid)) = self.stop.run_until_cancelled(passed).await else {
+                    return Err(Error::shutting_down());
+                };
+                permit = self.turns.acquire().await.map_err(|_| Error::shutting_down())?;
+                match self.at_hand(shard, id, epoch, None).await? {
+                    Some(again) => loaded = again,
+                    None => return Ok(Next::Gone),
+                }
+                if !paid {
+                    // Mail has come.
+                    return Ok(Next::Turn(loaded, Vec::new()));
+                }
+                loaded.paid = ONE;
             }
-            loaded.paid = paid;
         }
         let inputs = happened.into_iter().map(|what| input_of(&loaded.execution, what)).collect();
         let (loaded, turn) = self.run_turn(loaded, inputs, Write::Update).await?;
         drop(permit);
-        Ok(Some((loaded, turn.replies)))
+        Ok(Next::Turn(loaded, turn.replies))
     }
 
     /// An execution as it was left in memory under an epoch, or else from the store; `None` if there is no such execution.
@@ -353,7 +387,7 @@ impl Inner {
 
     fn step(&self, loaded: &mut Loaded, inputs: Vec<Input>, write: Write, millis: u64) -> Evaluated {
         let now = self.env.now();
-        let events = self.turn_events(loaded);
+        let events = self.pay(loaded);
         let pace = (events, millis);
         let turn = self.play(&mut loaded.execution, loaded.id, &loaded.plan, &self.limits, inputs, pace);
         self.charge(loaded, &turn);

@@ -35,11 +35,6 @@ impl What {
         Self::Input(Input::Stop(fault))
     }
 
-    /// Whether it is such a stop.
-    pub(crate) const fn is_stop(&self) -> bool {
-        matches!(self, Self::Input(Input::Stop(_)))
-    }
-
     const fn is_clock(&self) -> bool {
         matches!(self, Self::Input(Input::Clock))
     }
@@ -107,10 +102,6 @@ impl Mailbox {
 
     fn push(&mut self, mail: Mail) {
         if mail.what.is_urgent() { self.urgent.push_back(mail) } else { self.rest.push_back(mail) }
-    }
-
-    pub(crate) fn has_stop(&self) -> bool {
-        self.urgent.iter().any(|mail| mail.what.is_stop())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -173,7 +173,7 @@ impl Inner {
             root_apart,
             child: record.child,
             test_case: record.test_case,
-            paid: false,
+            paid: 0,
         })))
     }
 }

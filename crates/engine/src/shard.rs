@@ -162,9 +162,9 @@ impl Shard {
         self.state.lock().keep(id, Some(loaded));
     }
 
-    /// Whether an execution that is being worked on is to be stopped.
-    pub(crate) fn is_stopped(&self, id: Id) -> bool {
-        self.state.lock().active.get(&id).is_some_and(Mailbox::has_stop)
+    /// Whether mail waits for an execution that is being worked on.
+    pub(crate) fn has_mail(&self, id: Id) -> bool {
+        self.state.lock().active.get(&id).is_some_and(|mailbox| !mailbox.is_empty())
     }
 
     /// An execution as it was left in memory.

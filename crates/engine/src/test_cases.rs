@@ -29,6 +29,8 @@ use crate::{Error, ErrorKind};
 const COUNTED: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 /// How long a report that couldn't be taken is put off.
 const AGAIN: Duration = Duration::from_millis(200);
+/// The same, where a key can't be used.
+const KEY_AGAIN: Duration = Duration::from_secs(10);
 
 /// The test cases there are.
 pub trait TestCases: Send + Sync + fmt::Debug + 'static {
@@ -227,15 +229,17 @@ impl Inner {
                     self.ask(execution, What::Input(input)).await.map(|_| ())
                 }
             };
-            match told {
-                Err(error) if error.kind == ErrorKind::Unavailable => {}
+            let again = match told {
+                Err(error) if error.kind == ErrorKind::Unavailable => AGAIN,
+                // A customer's key that can't be used may be again.
+                Err(error) if error.kind.is_key() => KEY_AGAIN,
                 Err(error) => {
                     tracing::error!(task = %order.task, %error, "a mocked answer is refused");
                     return;
                 }
                 Ok(()) => return,
-            }
-            if self.stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
+            };
+            if self.stop.run_until_cancelled(tokio::time::sleep(again)).await.is_none() {
                 return;
             }
         }

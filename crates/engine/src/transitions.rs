@@ -1,11 +1,12 @@
 //! The rate of state transitions: a token bucket for each account and region, as AWS has it
 //! (<https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html#service-limits-api-state-throttling>).
 //!
-//! Nothing fails by it; executions go slower. What a turn makes is known only afterwards, so a turn pays one transition when it
-//! begins and the others when it has been evaluated, and a bucket may be in debt by what the turns under way have made. A turn
-//! that finds its tenant's bucket empty waits in the tenant's line, in which the one task of that tenant lets as many pass at a
-//! time as there are transitions. A start doesn't wait: where there is nothing left its first turn ends with its first
-//! event. Neither does a stop. Express executions have no such limit.
+//! Nothing fails by it; executions go slower. A turn pays beforehand for as many transitions as there are, up to what a turn may
+//! make, and is given events for those alone; what it didn't make is put back when it has been evaluated. What happens to an
+//! execution (a start, a report, a deadline, a stop) is taken in at once, by a turn that ends with its first event where
+//! there is nothing left, so a bucket may be in debt by one transition for each of those. What the execution does by itself then
+//! waits in the tenant's line, in which the one task of that tenant lets as many pass at a time as there are transitions. Beyond a
+//! number of them executions leave memory and come back later. Express executions have no such limit.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,7 +26,11 @@ use crate::request::{MachineType, Tenant};
 /// Buckets that are kept without looking for those that are full again.
 const BUCKETS: usize = 10_000;
 /// One transition; buckets are counted in thousandths.
-const ONE: i64 = 1_000;
+pub(crate) const ONE: i64 = 1_000;
+/// Events that a state makes at least, where it is entered and left in one turn.
+const EVENTS: usize = 2;
+/// Executions that wait in one tenant's line; others come back later.
+const LINE: usize = 10_000;
 
 /// How many state transitions an account may make in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +132,16 @@ enum Admission {
     Paid,
     /// To wait until it has. The flag says that nobody lets the tenant's line pass yet.
     Wait(oneshot::Receiver<bool>, bool),
+    /// To come back after so many milliseconds.
+    Later(i64),
+}
+
+/// How an execution waits.
+pub(crate) enum Wait {
+    /// In the line, until it is let pass (`true`: it has paid) or mail comes for it.
+    Line(oneshot::Receiver<bool>),
+    /// Out of memory, for so many milliseconds.
+    Later(i64),
 }
 
 impl Transitions {
@@ -140,6 +155,12 @@ impl Transitions {
         if paced.line.is_empty() && paced.left >= ONE {
             paced.left -= ONE;
             return Admission::Paid;
+        }
+        if paced.line.len() >= LINE {
+            // Its turn comes about then.
+            let seconds = paced.line.len() as u64 / u64::from(paced.rate.refill.max(1));
+            let spread = u64::from(id.0[id.0.len() - 1]) * 8;
+            return Admission::Later(i64::try_from(seconds * 1_000 + 1_000 + spread).unwrap_or(i64::MAX));
         }
         paced.line.push_back(id);
         let undriven = !std::mem::replace(&mut paced.driven, true);
@@ -166,7 +187,7 @@ impl Transitions {
         paced.driven.then(|| Duration::from_millis(paced.wait_millis()))
     }
 
-    /// Lets an execution out of its line, which is to be stopped.
+    /// Lets an execution out of its line for which mail has come.
     pub(crate) fn hurry(&self, id: Id) {
         if let Some(pass) = self.tenants.lock().waiting.remove(&id) {
             // It may have gone by itself.
@@ -180,10 +201,14 @@ impl Transitions {
         paced.left = paced.left.saturating_sub(thousandths).min(paced.full());
     }
 
-    fn has_none(&self, tenant: &Tenant, now: Timestamp) -> bool {
+    /// Takes what there is for transitions, up to `most`; nothing while others wait.
+    fn reserve(&self, tenant: &Tenant, most: i64, now: Timestamp) -> i64 {
         let mut tenants = self.tenants.lock();
         let paced = tenants.paced(tenant, &self.rates, now);
-        !paced.line.is_empty() || paced.left < ONE
+        let there = if paced.line.is_empty() { paced.left.max(0) / ONE } else { 0 };
+        let taken = there.min(most) * ONE;
+        paced.left -= taken;
+        taken
     }
 }
 
@@ -203,30 +228,30 @@ fn made(turn: &Turn) -> i64 {
 }
 
 impl Inner {
-    /// What an execution has to wait for before its next turn, which says whether it has paid then; nothing if it has by now, or
-    /// needn't.
+    /// What an execution has to wait for before its next turn; nothing if it has paid by now, or needn't.
     pub(crate) fn must_wait(
         self: &Arc<Self>,
         loaded: &mut Loaded,
-        is_stopped: impl FnOnce() -> bool,
-    ) -> Option<oneshot::Receiver<bool>> {
+        has_mail: impl FnOnce() -> bool,
+    ) -> Option<Wait> {
         let transitions = self.transitions.as_ref()?;
         let tenant = payer(loaded)?;
         match transitions.admit(&tenant, loaded.id, self.env.now()) {
             Admission::Paid => {
-                loaded.paid = true;
+                loaded.paid = ONE;
                 None
             }
+            Admission::Later(millis) => Some(Wait::Later(millis)),
             Admission::Wait(passed, undriven) => {
                 if undriven {
                     let inner = Arc::clone(self);
                     self.env.spawn(Box::pin(async move { inner.drive(tenant).await }));
                 }
-                // One that came before there was anybody in the line to be let out.
-                if is_stopped() {
+                // What came before there was anybody in the line to be let out.
+                if has_mail() {
                     transitions.hurry(loaded.id);
                 }
-                Some(passed)
+                Some(Wait::Line(passed))
             }
         }
     }
@@ -241,20 +266,22 @@ impl Inner {
         }
     }
 
-    /// Events after which a turn pauses: the first, where it hasn't paid and nothing is left.
-    pub(crate) fn turn_events(&self, loaded: &Loaded) -> usize {
-        let Some(transitions) = self.transitions.as_ref().filter(|_| !loaded.paid) else {
-            return self.options.turn_events;
-        };
-        let is_poor = payer(loaded).is_some_and(|tenant| transitions.has_none(&tenant, self.env.now()));
-        if is_poor { 1 } else { self.options.turn_events }
+    /// Pays for a turn, as far as there is something to pay with. Gives the events after which it pauses.
+    pub(crate) fn pay(&self, loaded: &mut Loaded) -> usize {
+        let most = self.options.turn_events;
+        let Some(transitions) = &self.transitions else { return most };
+        let Some(tenant) = payer(loaded) else { return most };
+        let states = i64::try_from(most / EVENTS).unwrap_or(i64::MAX);
+        loaded.paid += transitions.reserve(&tenant, states, self.env.now());
+        let events = usize::try_from(loaded.paid / ONE).unwrap_or(usize::MAX).saturating_mul(EVENTS);
+        events.clamp(1, most.max(1))
     }
 
-    /// Has a turn paid for.
+    /// Has a turn's transitions paid for, and puts back what was paid for others.
     pub(crate) fn charge(&self, loaded: &mut Loaded, turn: &Turn) {
         let Some(transitions) = &self.transitions else { return };
         let Some(tenant) = payer(loaded) else { return };
-        let paid = if std::mem::take(&mut loaded.paid) { ONE } else { 0 };
+        let paid = std::mem::take(&mut loaded.paid);
         transitions.charge(&tenant, made(turn).saturating_mul(ONE) - paid, self.env.now());
     }
 }

@@ -87,7 +87,7 @@ fn check_job(of: &Integration<'_>, job: &Job) {
     let shape = check_describe(of, &job.describe);
     at(of, shape, job.ending.status);
     match &job.several {
-        Some(Several::Batch(describe)) => {
+        Some(Several::Batch(describe) | Several::Summaries(describe)) => {
             at(of, check_describe(of, describe), job.ending.status);
         }
         Some(Several::Sweep(sweep)) => {

@@ -47,16 +47,13 @@ impl MockFile {
 
     /// What the file says now.
     fn current(&self) -> anyhow::Result<Arc<Machines>> {
+        // One at a time: what was read earlier must not take the place of what was read later.
+        let mut read = self.read.write();
         let now = version(&self.path)?;
-        {
-            let read = self.read.read();
-            if read.0 == now {
-                return Ok(Arc::clone(&read.1));
-            }
+        if read.0 != now {
+            *read = (now, Arc::new(machines(&self.path)?));
         }
-        let machines = Arc::new(machines(&self.path)?);
-        *self.read.write() = (now, Arc::clone(&machines));
-        Ok(machines)
+        Ok(Arc::clone(&read.1))
     }
 
     /// What the file said when it was last read: an execution under way isn't held up by one that is being written.

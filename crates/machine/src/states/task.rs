@@ -186,8 +186,14 @@ impl Runner<'_, '_> {
             }
             TaskReport::Mocked(outcome) => {
                 self.mocked_on_the_way(key, outcome.is_ok());
-                let end = outcome.map_or_else(TaskReport::Failed, TaskReport::Succeeded);
-                self.task_report(key, attempt, by_token, end);
+                match outcome {
+                    Ok(output) => self.succeeded(path, output),
+                    // What a mock says of time is no clock's word.
+                    Err(fault) => {
+                        self.settle(path);
+                        self.task_failed(path, fault.into());
+                    }
+                }
             }
         }
     }
