@@ -15,6 +15,8 @@ mod codec;
 mod column;
 mod delta;
 mod footer;
+#[cfg(test)]
+mod hostile_tests;
 mod layout;
 mod pages;
 mod rows;
