@@ -1,12 +1,14 @@
 //! Parquet: rows put together from the columns of a file, which is read by ranges.
 //!
 //! A cursor is a row of a row group. What is in memory is a file's footer, a window of the bytes of each of a row group's
-//! columns, and of each column one page, unpacked, and its dictionary. So going on in the middle of a row group costs a look at
-//! the headers of the pages that are passed over, and files that were read up to somewhere are kept for a while.
+//! columns, and of each column its dictionary and, unpacked, the pages of the rows that are decoded at once. So going on in the
+//! middle of a row group costs a look at the headers of the pages that are passed over, and files that were read up to somewhere
+//! are kept for a while.
 //!
-//! Files are what anybody may have written. What they say of themselves isn't believed: footers (`thrift.rs`, `layout.rs`), pages (`pages.rs`,
-//! `codec.rs`, `delta.rs`) and rows (`rows.rs`) are held against bounds before room is made for them. The decoder may panic
-//! all the same; that ends the reading of its file. Decoding is work for the processor and has threads of its own.
+//! Files are what anybody may have written. What they say of themselves isn't believed: footers and the headers of pages
+//! (`thrift.rs`, `layout.rs`), pages (`pages.rs`, `codec.rs`, `delta.rs`) and rows (`rows.rs`) are held against bounds before room
+//! is made for them. The decoder may panic all the same; that ends the reading of its file. Decoding is work for the processor
+//! and has threads of its own.
 //!
 //! Where to start: this file for what is read, `footer.rs` for how a file is opened, `rows.rs` for how rows are made,
 //! `schema.rs` and `scalar.rs` for what they look like.

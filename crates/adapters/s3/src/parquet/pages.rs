@@ -309,7 +309,7 @@ struct Count {
 /// The lengths at the front of a page's values.
 fn lengths(bytes: &[u8], count: Count) -> Result<Lengths<'_>> {
     let lengths = Lengths::of(bytes).ok_or_else(|| general("a page's lengths are damaged"))?;
-    if lengths.count > (count.values as u64).min(MOST_AT_ONCE as u64) {
+    if lengths.count > (count.levels as u64).min(MOST_AT_ONCE as u64) {
         return Err(general("a page has more lengths than values"));
     }
     Ok(lengths)

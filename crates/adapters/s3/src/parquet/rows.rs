@@ -19,7 +19,7 @@ use super::source::{ChunkBytes, Stored};
 
 /// Packed bytes of a row group up to which all of it is fetched at once.
 const WHOLE: u64 = 8 << 20;
-/// Bytes of a column that are fetched at once at least and at most.
+/// Bytes of a column that are fetched at once at least and at most, unless there are very many columns.
 const STEP: std::ops::RangeInclusive<usize> = (64 << 10)..=(1 << 20);
 
 /// Rows of a row group that are decoded at once at most.
@@ -79,7 +79,8 @@ impl RowGroup {
             _ => Bytes::new(),
         };
         let step = usize::try_from(WHOLE).unwrap_or(usize::MAX) / extents.len().max(1);
-        let step = step.clamp(*STEP.start(), *STEP.end());
+        // Windows of all columns have a quarter of the memory.
+        let step = step.clamp(*STEP.start(), *STEP.end()).min(most / 4 / extents.len().max(1)).max(1);
         let budget = Arc::new(Budget::new(most));
         let rows_at_once = rows_at_once(group, most);
         let mut columns = Vec::with_capacity(extents.len());
