@@ -11,11 +11,8 @@ use ::parquet::data_type::{
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::schema::types::ColumnDescPtr;
 
-use super::pages::{AtOnce, Budget, Pages};
+use super::pages::{Budget, Pages, Share};
 use super::scalar::{Meaning, Primitive, Scalar};
-
-/// Rows that are decoded at once; where rows have lists it is one, as nobody knows how long they are.
-const ROWS: usize = 1_024;
 
 fn damaged(why: &str) -> ParquetError {
     ParquetError::General(why.to_owned())
@@ -73,6 +70,8 @@ where
     }
 
     fn skip(&mut self, rows: usize) -> Result<usize> {
+        // They hold on to their pages.
+        self.values.clear();
         self.reader.skip_records(rows)
     }
 
@@ -102,14 +101,15 @@ pub(super) struct Column {
     at: usize,
     value: usize,
     rows_at_once: usize,
-    at_once: Arc<AtOnce>,
+    share: Arc<Share>,
     budget: Arc<Budget>,
     held: usize,
 }
 
 impl Column {
     pub(super) fn new(column: &ColumnDescPtr, pages: Pages, budget: Arc<Budget>) -> Self {
-        let at_once = Arc::clone(&pages.at_once);
+        let share = Arc::clone(&pages.share);
+        let rows_at_once = pages.rows_at_once;
         let reader = get_column_reader(Arc::clone(column), Box::new(pages));
         let values = match column.physical_type() {
             Physical::BOOLEAN => typed::<BoolType>(reader),
@@ -131,8 +131,8 @@ impl Column {
             levels: 0,
             at: 0,
             value: 0,
-            rows_at_once: if column.max_rep_level() > 0 { 1 } else { ROWS },
-            at_once,
+            rows_at_once,
+            share,
             budget,
             held: 0,
         }
@@ -150,7 +150,7 @@ impl Column {
     }
 
     fn refill(&mut self) -> Result<()> {
-        self.at_once.begin(false);
+        self.share.begin(false)?;
         let filled = loop {
             let filled = self.values.fill(self.rows_at_once, &mut self.definitions, &mut self.repetitions)?;
             // The end of a row may be noticed later than its last value is read.
@@ -215,8 +215,11 @@ impl Column {
             }
             rows -= 1;
         }
-        self.at_once.begin(true);
-        if rows > 0 && self.values.skip(rows)? != rows {
+        if rows == 0 {
+            return Ok(());
+        }
+        self.share.begin(true)?;
+        if self.values.skip(rows)? != rows {
             return Err(damaged("a column ends before its row group"));
         }
         Ok(())

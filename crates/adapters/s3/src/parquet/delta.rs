@@ -4,12 +4,23 @@
 
 /// The lengths of a page, one after the other.
 pub(super) struct Lengths<'a> {
+    /// How many bytes there are with all that come after the lengths, and those after the head.
+    whole: usize,
     bytes: &'a [u8],
     per_mini: usize,
     minis: usize,
     /// How many there are altogether.
     pub(super) count: u64,
     first: i64,
+}
+
+/// What lengths come to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) sum: u64,
+    pub(super) longest: u64,
+    /// How many bytes the lengths are stored in: what comes after them begins there.
+    pub(super) end: usize,
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
@@ -46,24 +57,25 @@ fn bits(bytes: &[u8], place: usize, width: u8) -> Option<u64> {
 impl<'a> Lengths<'a> {
     /// The lengths at the front of these bytes, unless that isn't what they are.
     pub(super) fn of(mut bytes: &'a [u8]) -> Option<Self> {
+        let whole = bytes.len();
         let block = usize::try_from(varint(&mut bytes)?).ok()?;
         let minis = usize::try_from(varint(&mut bytes)?).ok()?;
         let count = varint(&mut bytes)?;
         let first = zigzag(&mut bytes)?;
         let per_mini = block.checked_div(minis)?;
-        let whole = per_mini > 0 && per_mini.is_multiple_of(8) && per_mini * minis == block;
-        whole.then_some(Self { bytes, per_mini, minis, count, first })
+        let even = per_mini > 0 && per_mini.is_multiple_of(8) && per_mini * minis == block;
+        even.then_some(Self { whole, bytes, per_mini, minis, count, first })
     }
 
-    /// Their sum, if none of them is negative; at most `most` of them are looked at.
-    pub(super) fn sum(&self, most: u64) -> Option<u64> {
-        if self.count == 0 {
-            return Some(0);
-        }
+    /// Their sum, if none of them is negative.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        let mut bytes = self.bytes;
+        let Some(mut left) = self.count.checked_sub(1) else {
+            return Some(Sum { sum: 0, longest: 0, end: self.whole - bytes.len() });
+        };
         let mut length = self.first;
         let mut sum = u64::try_from(length).ok()?;
-        let mut left = self.count.min(most) - 1;
-        let mut bytes = self.bytes;
+        let mut longest = sum;
         while left > 0 {
             let least = zigzag(&mut bytes)?;
             let (widths, rest) = bytes.split_at_checked(self.minis)?;
@@ -80,13 +92,16 @@ impl<'a> Lengths<'a> {
                 for at in 0..usize::try_from(values).ok()? {
                     let delta = bits(bytes, at * usize::from(width), width)?.cast_signed();
                     length = length.checked_add(least)?.checked_add(delta)?;
-                    sum = sum.checked_add(u64::try_from(length).ok()?)?;
+                    let told = u64::try_from(length).ok()?;
+                    sum = sum.checked_add(told)?;
+                    longest = longest.max(told);
                 }
                 left -= values;
-                bytes = bytes.get((self.per_mini / 8 * usize::from(width)).min(bytes.len())..)?;
+                // The last is filled up.
+                bytes = bytes.get((self.per_mini / 8).checked_mul(usize::from(width))?..)?;
             }
         }
-        Some(sum)
+        Some(Sum { sum, longest, end: self.whole - bytes.len() })
     }
 }
 
@@ -97,12 +112,15 @@ mod tests {
     #[test]
     fn lengths_are_added_up() {
         // Blocks of 128 in 4 parts; 5 values: 7, 5, 3, 1, 2; differences -2, -2, -2, 1, the least -2, so 0, 0, 0, 3 in two bits.
-        let packed = [0x80, 1, 4, 5, 14, 3, 2, 0, 0, 0, 0b1100_0000, 0, 0, 0, 0, 0, 0, 0];
+        let mut packed = vec![0x80, 1, 4, 5, 14, 3, 2, 0, 0, 0, 0b1100_0000, 0, 0, 0, 0, 0, 0, 0, b'x'];
         let lengths = Lengths::of(&packed).unwrap();
-        assert_eq!((lengths.count, lengths.sum(u64::MAX), lengths.sum(2)), (5, Some(18), Some(12)));
-        assert_eq!(Lengths::of(&packed[..9]).unwrap().sum(u64::MAX), None, "it ends early");
+        assert_eq!((lengths.count, lengths.sum()), (5, Some(Sum { sum: 18, longest: 7, end: 18 })));
+        packed.truncate(17);
+        assert_eq!(Lengths::of(&packed).unwrap().sum(), None, "it ends early");
         assert!(Lengths::of(&[0x80, 1, 0, 5, 14]).is_none(), "in no parts");
-        // One negative length.
-        assert_eq!(Lengths::of(&[0x80, 1, 4, 1, 1]).unwrap().sum(u64::MAX), None);
+        let few = |bytes: &[u8]| Lengths::of(bytes).unwrap().sum();
+        assert_eq!(few(&[0x80, 1, 4, 1, 6, 9]), Some(Sum { sum: 3, longest: 3, end: 5 }), "one");
+        assert_eq!(few(&[0x80, 1, 4, 0, 0, 9]), Some(Sum { sum: 0, longest: 0, end: 5 }), "none");
+        assert_eq!(few(&[0x80, 1, 4, 1, 1]), None, "one that is negative");
     }
 }

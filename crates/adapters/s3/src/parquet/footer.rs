@@ -51,7 +51,7 @@ pub(super) fn bytes(stored: &Stored, last: &Bytes) -> Outcome<Bytes> {
 
 /// Understands a footer.
 pub(super) fn understand(stored: &Stored, bytes: &[u8]) -> Outcome<Footer> {
-    thrift::check_schema(bytes).map_err(|why| stored.damaged(&why))?;
+    thrift::check_footer(bytes).map_err(|why| stored.damaged(&why))?;
     let options = ParquetMetaDataOptions::default()
         .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
         .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
@@ -78,13 +78,14 @@ pub(super) fn understand(stored: &Stored, bytes: &[u8]) -> Outcome<Footer> {
 }
 
 impl Footer {
-    /// What the largest row group takes unpacked, as the footer says.
+    /// What the largest row group takes, packed or unpacked, as the footer says.
     pub(super) fn largest(&self) -> u64 {
-        let unpacked = |group: &RowGroupMetaData| {
-            let sizes =
-                group.columns().iter().map(|chunk| u64::try_from(chunk.uncompressed_size()).unwrap_or(0));
-            sizes.fold(0, u64::saturating_add)
-        };
-        self.metadata.row_groups().iter().map(unpacked).max().unwrap_or(0)
+        self.metadata.row_groups().iter().map(size).max().unwrap_or(0)
     }
+}
+
+/// What a row group takes, packed or unpacked, as the footer says.
+pub(super) fn size(group: &RowGroupMetaData) -> u64 {
+    let sizes = group.columns().iter().map(|chunk| chunk.uncompressed_size().max(chunk.compressed_size()));
+    sizes.fold(0, |sum, size| sum.saturating_add(u64::try_from(size).unwrap_or(0)))
 }

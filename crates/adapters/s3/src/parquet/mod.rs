@@ -1,12 +1,14 @@
 //! Parquet: rows put together from the columns of a file, which is read by ranges.
 //!
 //! A cursor is a row of a row group. What is in memory is a file's footer, a window of the bytes of each of a row group's
-//! columns, and of each column one page, unpacked, and its dictionary. So going on in the middle of a row group costs a look at
-//! the headers of the pages that are passed over, and files that were read up to somewhere are kept for a while.
+//! columns, and of each column its dictionary and, unpacked, the pages of the rows that are decoded at once. So going on in the
+//! middle of a row group costs a look at the headers of the pages that are passed over, and files that were read up to somewhere
+//! are kept for a while.
 //!
-//! Files are what anybody may have written. What they say of themselves isn't believed: footers (`thrift.rs`), pages (`pages.rs`,
-//! `codec.rs`, `delta.rs`) and rows (`rows.rs`) are held against bounds before room is made for them. The decoder may panic
-//! all the same; that ends the reading of its file. Decoding is work for the processor and has threads of its own.
+//! Files are what anybody may have written. What they say of themselves isn't believed: footers and the headers of pages
+//! (`thrift.rs`, `layout.rs`), pages (`pages.rs`, `codec.rs`, `delta.rs`) and rows (`rows.rs`) are held against bounds before room
+//! is made for them. The decoder may panic all the same; that ends the reading of its file. Decoding is work for the processor
+//! and has threads of its own.
 //!
 //! Where to start: this file for what is read, `footer.rs` for how a file is opened, `rows.rs` for how rows are made,
 //! `schema.rs` and `scalar.rs` for what they look like.
@@ -15,6 +17,9 @@ mod codec;
 mod column;
 mod delta;
 mod footer;
+#[cfg(test)]
+mod hostile_tests;
+mod layout;
 mod pages;
 mod rows;
 mod scalar;
@@ -44,7 +49,7 @@ use crate::page::PageBuilder;
 
 /// MiB that all open files may take.
 const MEMORY_MIB: u32 = 256;
-/// MiB that a file is reckoned with at least.
+/// MiB that understanding a footer is reckoned with.
 const LEAST_MIB: u32 = 32;
 /// MiB of a row group that may be in memory whatever the file says of its size.
 const GROUP_MIB: u32 = 64;
@@ -235,13 +240,12 @@ impl Readers {
         };
         // Who holds memory mustn't wait for more.
         drop(memory);
+        let mib = |bytes: u64| u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX);
+        let known = mib(footer.metadata.memory_size() as u64);
         // Decoded, a value may take more than stored.
-        let group = u32::try_from(footer.largest().saturating_mul(2) / MIB).unwrap_or(u32::MAX);
-        let group = group.clamp(GROUP_MIB, MEMORY_MIB);
-        let known = u32::try_from(footer.metadata.memory_size() as u64 / MIB).unwrap_or(u32::MAX);
-        let expected = u32::try_from(footer.largest() / MIB).unwrap_or(u32::MAX);
-        let mib = expected.saturating_mul(2).saturating_add(known).clamp(LEAST_MIB, MEMORY_MIB);
-        let memory = self.memory(mib).await?;
+        let group = mib(footer.largest().saturating_mul(2));
+        let group = group.clamp(GROUP_MIB, MEMORY_MIB.saturating_sub(known).max(GROUP_MIB));
+        let memory = self.memory(group.saturating_add(known).min(MEMORY_MIB)).await?;
         Ok(Reader { stored, footer, group: None, most: group as usize * (1 << 20), _memory: memory })
     }
 }

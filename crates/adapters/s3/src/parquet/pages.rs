@@ -4,14 +4,16 @@
 //! one, and what they say is held against what they have.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ::parquet::basic::{Compression, Encoding, Type as Physical};
 use ::parquet::column::page::{Page, PageMetadata, PageReader};
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::metadata::ColumnChunkMetaData;
 use ::parquet::file::serialized_reader::SerializedPageReader;
-use ::parquet::schema::types::ColumnDescPtr;
+use ::parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
+use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::codec::unpack;
 use super::delta::Lengths;
@@ -51,26 +53,63 @@ impl Budget {
     }
 }
 
-/// Values of pages that came since a row's values were asked for: all of them are in memory at once.
-#[derive(Debug, Default)]
-pub(super) struct AtOnce {
-    values: AtomicUsize,
-    passing: AtomicBool,
+/// What the pages of a column take, of a row group's memory.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    held: Mutex<Held>,
 }
 
-impl AtOnce {
-    /// Counts from here on: for a row that is read, or over rows that are passed over, of which no value is kept.
-    pub(super) fn begin(&self, passing: bool) {
-        self.values.store(0, Ordering::Relaxed);
-        self.passing.store(passing, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Held {
+    /// Whether rows are passed over, of which no value is kept.
+    passing: bool,
+    /// Values of lists that came since rows were asked for: all of them are in memory at once.
+    values: usize,
+    /// What the pages take that came since rows were asked for, and the one before.
+    all: usize,
+    last: Taken,
+}
+
+/// What a page takes for as long as it is the last, and what its values hold on to after that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    now: usize,
+    kept: usize,
+}
+
+impl Held {
+    /// What is still held when another page has come.
+    fn kept(&self) -> usize {
+        if self.passing { 0 } else { self.all - self.last.now + self.last.kept }
+    }
+}
+
+impl Share {
+    /// Counts from here on: for rows that are read instead of those before, or over rows that are passed over.
+    pub(super) fn begin(&self, passing: bool) -> Result<()> {
+        let held = &mut *self.held.lock();
+        (held.passing, held.values) = (passing, 0);
+        self.budget.change(&mut held.all, held.last.now)
     }
 
-    fn add(&self, values: usize) -> Result<()> {
-        if self.passing.load(Ordering::Relaxed) {
-            self.values.store(0, Ordering::Relaxed);
-        }
-        let before = self.values.fetch_add(values, Ordering::Relaxed);
-        if before.saturating_add(values) > MOST_AT_ONCE {
+    /// Bytes that another page may have.
+    fn room(&self) -> usize {
+        let held = self.held.lock();
+        self.budget.left() + (held.all - held.kept())
+    }
+
+    fn add(&self, page: Taken) -> Result<()> {
+        let held = &mut *self.held.lock();
+        let all = held.kept().saturating_add(page.now);
+        held.last = page;
+        self.budget.change(&mut held.all, all)
+    }
+
+    fn add_values(&self, values: usize) -> Result<()> {
+        let held = &mut *self.held.lock();
+        held.values = if held.passing { values } else { held.values.saturating_add(values) };
+        if held.values > MOST_AT_ONCE {
             return Err(general(format!(
                 "the lists of a page or a row have more than {MOST_AT_ONCE} values"
             )));
@@ -89,10 +128,11 @@ pub(super) struct Pages {
     codec: Compression,
     column: ColumnDescPtr,
     budget: Arc<Budget>,
-    /// What the page that came last takes, and what the dictionary takes.
-    page: usize,
+    /// What the dictionary takes.
     dictionary: usize,
-    pub(super) at_once: Arc<AtOnce>,
+    /// Rows that are decoded at once at most; where they have lists it is one, as nobody knows how long they are.
+    pub(super) rows_at_once: usize,
+    pub(super) share: Arc<Share>,
 }
 
 impl Pages {
@@ -100,6 +140,7 @@ impl Pages {
         bytes: ChunkBytes,
         chunk: &ColumnChunkMetaData,
         rows: usize,
+        rows_at_once: usize,
         budget: Arc<Budget>,
     ) -> Result<Self> {
         let codec = chunk.compression();
@@ -107,12 +148,14 @@ impl Pages {
         let stored = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
         let packed = SerializedPageReader::new(Arc::new(bytes), &stored, rows, None)?;
         let column = chunk.column_descr_ptr();
-        Ok(Self { packed, codec, column, budget, page: 0, dictionary: 0, at_once: Arc::default() })
+        let rows_at_once = if column.max_rep_level() > 0 { 1 } else { rows_at_once };
+        let share = Arc::new(Share { budget: Arc::clone(&budget), held: Mutex::default() });
+        Ok(Self { packed, codec, column, budget, dictionary: 0, rows_at_once, share })
     }
 
     /// Unpacks a page in its place.
     fn unpack(&mut self, page: &mut Page) -> Result<()> {
-        let most = self.budget.left() + self.page;
+        let most = self.share.room();
         let (buffer, plain, packed) = match page {
             Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => (buf, 0, true),
             // Its levels are never packed.
@@ -128,6 +171,11 @@ impl Pages {
             let mut unpacked = buffer[..plain].to_vec();
             unpack(self.codec, &buffer[plain..], &mut unpacked, most)?;
             *buffer = unpacked.into();
+        } else if buffer.len() > most {
+            return Err(general(format!("a page has more than {most} bytes")));
+        } else {
+            // It is part of more bytes, all of which its values would hold on to.
+            *buffer = Bytes::copy_from_slice(buffer);
         }
         Ok(())
     }
@@ -136,7 +184,10 @@ impl Pages {
     fn check(&mut self, page: &Page) -> Result<()> {
         match page {
             Page::DictionaryPage { buf, num_values, .. } => {
-                let (stored, decoded) = self.width()?;
+                if self.column.physical_type() == Physical::BOOLEAN {
+                    return Err(general("booleans have a dictionary"));
+                }
+                let (stored, decoded) = width(&self.column);
                 let values = *num_values as usize;
                 if values.saturating_mul(stored) > buf.len() {
                     return Err(general("a dictionary has fewer values than it says"));
@@ -144,7 +195,6 @@ impl Pages {
                 self.budget.change(&mut self.dictionary, buf.len() + values * decoded)
             }
             Page::DataPage { buf, num_values, encoding, def_level_encoding, rep_level_encoding, .. } => {
-                self.budget.change(&mut self.page, buf.len())?;
                 let values = *num_values as usize;
                 let mut rest = &buf[..];
                 for (most, encoding) in [
@@ -153,61 +203,127 @@ impl Pages {
                 ] {
                     rest = after_levels(rest, most, encoding, values)?;
                 }
-                self.check_values(rest, *encoding, values)
+                let all_there = self.column.max_def_level() == 0;
+                self.check_values(buf.len(), rest, *encoding, Count { levels: values, values, all_there })
             }
             Page::DataPageV2 {
-                buf, num_values, encoding, def_levels_byte_len, rep_levels_byte_len, ..
+                buf,
+                num_values,
+                num_nulls,
+                encoding,
+                def_levels_byte_len,
+                rep_levels_byte_len,
+                ..
             } => {
-                self.budget.change(&mut self.page, buf.len())?;
+                let values = num_values.checked_sub(*num_nulls);
+                let values = values.ok_or_else(|| general("a page has more nulls than values"))? as usize;
                 let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
-                self.check_values(&buf[levels..], *encoding, *num_values as usize)
+                let count = Count { levels: *num_values as usize, values, all_there: true };
+                self.check_values(buf.len(), &buf[levels..], *encoding, count)
             }
         }
     }
 
-    /// What a value takes at least, stored and decoded.
-    fn width(&self) -> Result<(usize, usize)> {
-        Ok(match self.column.physical_type() {
-            Physical::BOOLEAN => return Err(general("booleans have a dictionary")),
-            Physical::INT32 | Physical::FLOAT => (4, 4),
-            Physical::INT64 | Physical::DOUBLE => (8, 8),
-            Physical::INT96 => (12, 12),
-            Physical::BYTE_ARRAY => (4, 32),
-            Physical::FIXED_LEN_BYTE_ARRAY => (usize::try_from(self.column.type_length())?.max(1), 32),
-        })
-    }
-
-    fn check_values(&self, bytes: &[u8], encoding: Encoding, values: usize) -> Result<()> {
+    /// Counts a page in whose values are stored in these bytes.
+    fn check_values(&self, page: usize, bytes: &[u8], encoding: Encoding, count: Count) -> Result<()> {
         if self.column.max_rep_level() > 0 {
-            self.at_once.add(values)?;
+            self.share.add_values(count.levels)?;
         }
-        match encoding {
+        let physical = self.column.physical_type();
+        let parts = matches!(physical, Physical::BYTE_ARRAY | Physical::FIXED_LEN_BYTE_ARRAY);
+        let taken = match encoding {
+            // Values are parts of the page.
+            Encoding::PLAIN if parts => Taken { now: page, kept: page },
+            Encoding::BYTE_STREAM_SPLIT if parts => {
+                let copies = self.split(bytes, count)?;
+                Taken { now: page.saturating_add(copies), kept: copies }
+            }
             Encoding::PLAIN
             | Encoding::RLE
             | Encoding::PLAIN_DICTIONARY
             | Encoding::RLE_DICTIONARY
             | Encoding::DELTA_BINARY_PACKED
-            | Encoding::BYTE_STREAM_SPLIT => Ok(()),
-            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY
-                if values == 0 || bytes.is_empty() =>
-            {
-                Ok(())
+            | Encoding::BYTE_STREAM_SPLIT => Taken { now: page, kept: 0 },
+            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY if bytes.is_empty() => {
+                Taken { now: page, kept: 0 }
             }
-            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY => {
-                let lengths = Lengths::of(bytes).ok_or_else(|| general("a page's lengths are damaged"))?;
-                if lengths.count > (values as u64).min(MOST_AT_ONCE as u64) {
-                    return Err(general("a page has more lengths than values"));
-                }
-                if encoding == Encoding::DELTA_BYTE_ARRAY {
-                    let sum = lengths.sum(u64::MAX).ok_or_else(|| general("a page's lengths are damaged"))?;
-                    if sum > MOST_REPEATED {
-                        return Err(general(format!("a page's texts have more than {MOST_REPEATED} bytes")));
-                    }
-                }
-                Ok(())
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => {
+                let lengths = lengths(bytes, count)?;
+                let now = page + usize::try_from(lengths.count)? * size_of::<i32>();
+                Taken { now, kept: page }
             }
-            other => Err(general(format!("values that are encoded by {other} can't be read"))),
+            Encoding::DELTA_BYTE_ARRAY => {
+                let (texts, sizes) = self.repeated(bytes, count)?;
+                Taken { now: page + texts + sizes, kept: texts }
+            }
+            other => return Err(general(format!("values that are encoded by {other} can't be read"))),
+        };
+        self.share.add(taken)
+    }
+
+    /// What the copies of values take at once that are stored a byte of each after the other.
+    fn split(&self, bytes: &[u8], count: Count) -> Result<usize> {
+        let width = usize::try_from(self.column.type_length())?;
+        if width == 0 || (count.all_there && count.values.saturating_mul(width) > bytes.len()) {
+            return Err(general("a page has fewer values than it says"));
         }
+        Ok(count.values.min(self.at_once()).saturating_mul(width))
+    }
+
+    /// What texts take at once of which each may repeat the one before it, and what their lengths take.
+    fn repeated(&self, bytes: &[u8], count: Count) -> Result<(usize, usize)> {
+        let damaged = || general("a page's lengths are damaged");
+        let repeated = lengths(bytes, count)?;
+        let prefixes = repeated.sum().ok_or_else(damaged)?;
+        let own = lengths(bytes.get(prefixes.end..).ok_or_else(damaged)?, count)?;
+        let suffixes = own.sum().ok_or_else(damaged)?;
+        if repeated.count != own.count {
+            return Err(damaged());
+        }
+        let all = prefixes.sum.saturating_add(suffixes.sum);
+        if all > MOST_REPEATED {
+            return Err(general(format!("a page's texts have more than {MOST_REPEATED} bytes")));
+        }
+        let longest = prefixes.longest.saturating_add(suffixes.longest);
+        let texts = all.min(longest.saturating_mul(self.at_once() as u64));
+        Ok((usize::try_from(texts)?, usize::try_from(repeated.count)? * 2 * size_of::<i32>()))
+    }
+
+    /// How many values may be decoded at once.
+    fn at_once(&self) -> usize {
+        if self.column.max_rep_level() > 0 { MOST_AT_ONCE } else { self.rows_at_once }
+    }
+}
+
+/// How much a page says it has.
+#[derive(Clone, Copy)]
+struct Count {
+    /// Values with those that are null.
+    levels: usize,
+    /// Values without them, or at most so many.
+    values: usize,
+    /// Whether it is without them.
+    all_there: bool,
+}
+
+/// The lengths at the front of a page's values.
+fn lengths(bytes: &[u8], count: Count) -> Result<Lengths<'_>> {
+    let lengths = Lengths::of(bytes).ok_or_else(|| general("a page's lengths are damaged"))?;
+    if lengths.count > (count.levels as u64).min(MOST_AT_ONCE as u64) {
+        return Err(general("a page has more lengths than values"));
+    }
+    Ok(lengths)
+}
+
+/// What a value takes at least, stored and decoded.
+pub(super) fn width(column: &ColumnDescriptor) -> (usize, usize) {
+    match column.physical_type() {
+        Physical::BOOLEAN => (1, 1),
+        Physical::INT32 | Physical::FLOAT => (4, 4),
+        Physical::INT64 | Physical::DOUBLE => (8, 8),
+        Physical::INT96 => (12, 12),
+        Physical::BYTE_ARRAY => (4, 32),
+        Physical::FIXED_LEN_BYTE_ARRAY => (usize::try_from(column.type_length()).unwrap_or(0).max(1), 32),
     }
 }
 

@@ -12,14 +12,20 @@ use newel_asl::transfer::ITEM_BYTES;
 use newel_value::{ObjectBuilder, Value};
 
 use super::column::Column;
-use super::pages::{Budget, Pages};
+use super::footer;
+use super::pages::{Budget, Pages, width};
 use super::schema::{Node, Shape};
 use super::source::{ChunkBytes, Stored};
 
 /// Packed bytes of a row group up to which all of it is fetched at once.
 const WHOLE: u64 = 8 << 20;
-/// Bytes of a column that are fetched at once at least and at most.
+/// Bytes of a column that are fetched at once at least and at most, unless there are very many columns.
 const STEP: std::ops::RangeInclusive<usize> = (64 << 10)..=(1 << 20);
+
+/// Rows of a row group that are decoded at once at most.
+const ROWS: usize = 1_024;
+/// Bytes of the levels of a value.
+const LEVELS: usize = 4;
 
 /// A row group that is being read.
 pub(super) struct RowGroup {
@@ -45,6 +51,14 @@ fn extents(group: &RowGroupMetaData, total: u64) -> Result<Vec<(u64, u64)>> {
     extents.ok_or_else(|| damaged("a column isn't where its footer says"))
 }
 
+/// How many rows may be decoded at once: those that take a quarter of the memory, as they are stored and as values.
+fn rows_at_once(group: &RowGroupMetaData, most: usize) -> usize {
+    let values = group.columns().iter().map(|chunk| width(chunk.column_descr()).1 + LEVELS).sum::<usize>();
+    let stored = footer::size(group) / u64::try_from(group.num_rows()).unwrap_or(0).max(1);
+    let row = values.max(usize::try_from(stored).unwrap_or(usize::MAX));
+    (most / 4 / row.max(1)).clamp(1, ROWS)
+}
+
 impl RowGroup {
     /// Opens a row group at its first row.
     pub(super) fn open(
@@ -65,16 +79,18 @@ impl RowGroup {
             _ => Bytes::new(),
         };
         let step = usize::try_from(WHOLE).unwrap_or(usize::MAX) / extents.len().max(1);
-        let step = step.clamp(*STEP.start(), *STEP.end());
+        // Windows of all columns have a quarter of the memory.
+        let step = step.clamp(*STEP.start(), *STEP.end()).min(most / 4 / extents.len().max(1)).max(1);
         let budget = Arc::new(Budget::new(most));
+        let rows_at_once = rows_at_once(group, most);
         let mut columns = Vec::with_capacity(extents.len());
         for (chunk, (from, to)) in group.columns().iter().zip(extents) {
             let here = match (usize::try_from(from - begin), usize::try_from(to - begin)) {
                 (Ok(first), Ok(last)) if !known.is_empty() => known.slice(first..last),
                 _ => Bytes::new(),
             };
-            let bytes = ChunkBytes::new(Arc::clone(stored), from, here, to, step);
-            let pages = Pages::new(bytes, chunk, rows, Arc::clone(&budget))?;
+            let bytes = ChunkBytes::new(Arc::clone(stored), (from, to), here, step, Arc::clone(&budget))?;
+            let pages = Pages::new(bytes, chunk, rows, rows_at_once, Arc::clone(&budget))?;
             columns.push(Column::new(&chunk.column_descr_ptr(), pages, Arc::clone(&budget)));
         }
         Ok(Self { number, row: 0, columns })

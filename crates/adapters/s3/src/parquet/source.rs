@@ -9,6 +9,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use super::layout;
+use super::pages::Budget;
 use crate::objects::{Failed, ObjectRef, Objects, Outcome};
 
 /// Bytes of a page's header at most: it may quote the page's smallest and largest value.
@@ -72,22 +74,35 @@ struct Inner {
     end: u64,
     /// Bytes that are asked for at once.
     step: usize,
+    budget: Arc<Budget>,
 }
 
+#[derive(Default)]
 struct Window {
     from: u64,
     bytes: Bytes,
+    /// What of the budget it has.
+    held: usize,
 }
 
 impl ChunkBytes {
     /// The bytes up to `end`, of which `known` are there already from `from` on.
-    pub(super) fn new(stored: Arc<Stored>, from: u64, known: Bytes, end: u64, step: usize) -> Self {
-        Self(Arc::new(Inner { stored, window: Mutex::new(Window { from, bytes: known }), end, step }))
+    pub(super) fn new(
+        stored: Arc<Stored>,
+        (from, end): (u64, u64),
+        known: Bytes,
+        step: usize,
+        budget: Arc<Budget>,
+    ) -> Result<Self> {
+        let mut window = Window { from, ..Window::default() };
+        budget.change(&mut window.held, known.len())?;
+        window.bytes = known;
+        Ok(Self(Arc::new(Inner { stored, window: Mutex::new(window), end, step, budget })))
     }
 
     /// What is in memory from a position on: at least so many bytes.
     fn at(&self, from: u64, count: usize) -> Result<Bytes> {
-        let Inner { stored, window, end, step } = &*self.0;
+        let Inner { stored, window, end, step, budget } = &*self.0;
         if from.saturating_add(count as u64) > *end {
             return Err(ParquetError::EOF("a page goes on after its column's end".to_owned()));
         }
@@ -101,6 +116,7 @@ impl ChunkBytes {
         let missing = from + known.len() as u64;
         let left = usize::try_from(end - missing).unwrap_or(usize::MAX);
         let wanted = (count - known.len()).max(*step).min(left);
+        budget.change(&mut window.held, known.len() + wanted)?;
         let fetched =
             stored.fetch(missing, wanted).map_err(|failed| ParquetError::External(Box::new(failed)))?;
         let bytes = if known.is_empty() {
@@ -111,8 +127,35 @@ impl ChunkBytes {
             joined.extend_from_slice(&fetched);
             joined.freeze()
         };
-        *window = Window { from, bytes: bytes.clone() };
+        (window.from, window.bytes) = (from, bytes.clone());
         Ok(bytes)
+    }
+
+    /// Lets go of what is in memory, if nothing comes after a position.
+    fn release(&self, from: u64) -> Result<()> {
+        let mut window = self.0.window.lock();
+        if window.from.saturating_add(window.bytes.len() as u64) == from {
+            (window.from, window.bytes) = (from, Bytes::new());
+            self.0.budget.change(&mut window.held, 0)?;
+        }
+        Ok(())
+    }
+
+    /// A page's header, and what comes after it as far as it is in memory.
+    fn header(&self, from: u64) -> Result<Bytes> {
+        let left = usize::try_from(self.0.end.saturating_sub(from)).unwrap_or(usize::MAX).min(HEADER_BYTES);
+        let mut count = 1;
+        loop {
+            let bytes = self.at(from, count.min(left))?;
+            let begin = bytes.get(..left).unwrap_or(&bytes);
+            if layout::is_page_header(begin) {
+                return Ok(bytes);
+            }
+            if begin.len() >= left {
+                return Err(ParquetError::General("a page's header is damaged or too large".to_owned()));
+            }
+            count = bytes.len().saturating_mul(2);
+        }
     }
 }
 
@@ -126,40 +169,34 @@ impl ChunkReader for ChunkBytes {
     type T = HeaderBytes;
 
     fn get_read(&self, start: u64) -> Result<HeaderBytes> {
-        Ok(HeaderBytes { chunk: self.clone(), at: start, here: Bytes::new(), left: HEADER_BYTES })
+        Ok(HeaderBytes { chunk: self.clone(), at: start, here: None })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
         if length == 0 {
             return Ok(Bytes::new());
         }
-        Ok(self.at(start, length)?.slice(..length))
+        let bytes = self.at(start, length)?.slice(..length);
+        self.release(start.saturating_add(length as u64))?;
+        Ok(bytes)
     }
 }
 
-/// A page's header as it is read.
+/// A page's header as it is read, if it is.
 pub(super) struct HeaderBytes {
     chunk: ChunkBytes,
     at: u64,
-    here: Bytes,
-    left: usize,
+    here: Option<Bytes>,
 }
 
 impl Read for HeaderBytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.left == 0 {
-            return Err(std::io::Error::other("a page's header is too large"));
-        }
-        if self.here.is_empty() {
-            if self.at >= self.chunk.0.end {
-                return Ok(0);
-            }
-            self.here = self.chunk.at(self.at, 1).map_err(std::io::Error::other)?;
-            self.at += self.here.len() as u64;
-        }
-        let count = buffer.len().min(self.here.len()).min(self.left);
-        self.here.copy_to_slice(&mut buffer[..count]);
-        self.left -= count;
+        let here = match &mut self.here {
+            Some(here) => here,
+            none => none.insert(self.chunk.header(self.at).map_err(std::io::Error::other)?),
+        };
+        let count = buffer.len().min(here.len());
+        here.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
 }

@@ -17,7 +17,7 @@ use crate::testing::{Memory, pages, reader};
 
 /// Values of a column, and their levels.
 #[derive(Clone)]
-enum Data {
+pub(super) enum Data {
     Bool(Vec<bool>),
     I32(Vec<i32>),
     I64(Vec<i64>),
@@ -28,22 +28,22 @@ enum Data {
     Fixed(Vec<Vec<u8>>),
 }
 
-type Column = (Data, Vec<i16>, Vec<i16>);
+pub(super) type Column = (Data, Vec<i16>, Vec<i16>);
 
-fn texts(texts: &[&str]) -> Data {
+pub(super) fn texts(texts: &[&str]) -> Data {
     Data::Bytes(texts.iter().map(|text| text.as_bytes().to_vec()).collect())
 }
 
 /// A column without levels.
-fn plain(data: Data) -> Column {
+pub(super) fn plain(data: Data) -> Column {
     (data, vec![], vec![])
 }
 
-fn properties() -> WriterPropertiesBuilder {
+pub(super) fn properties() -> WriterPropertiesBuilder {
     WriterProperties::builder()
 }
 
-fn write(schema: &str, properties: WriterPropertiesBuilder, groups: &[Vec<Column>]) -> Vec<u8> {
+pub(super) fn write(schema: &str, properties: WriterPropertiesBuilder, groups: &[Vec<Column>]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties.build())).unwrap();
@@ -83,11 +83,11 @@ fn write(schema: &str, properties: WriterPropertiesBuilder, groups: &[Vec<Column
     file
 }
 
-fn named(key: &str) -> ReadPage {
+pub(super) fn named(key: &str) -> ReadPage {
     reader(&format!(r#"{{"Bucket":"b","Key":"{key}"}}"#), r#"{"InputType":"PARQUET"}"#)
 }
 
-async fn read_all(file: Vec<u8>) -> Result<Vec<Value>, String> {
+pub(super) async fn read_all(file: Vec<u8>) -> Result<Vec<Value>, String> {
     let memory = Memory::with("k", file);
     let once = pages(&memory, "s3:getObject", named("k"), false).await.map_err(|failed| failed.0)?;
     let afresh = pages(&memory, "s3:getObject", named("k"), true).await.map_err(|failed| failed.0)?;
@@ -289,7 +289,7 @@ fn row(n: i64) -> String {
 }
 
 /// A file of three row groups of 100, no and 200 rows, in small pages.
-fn groups(properties: WriterPropertiesBuilder) -> Vec<u8> {
+pub(super) fn groups(properties: WriterPropertiesBuilder) -> Vec<u8> {
     let properties = properties.set_data_page_row_count_limit(7).set_write_batch_size(7);
     write(ROWS, properties, &[rows(0, 100), rows(100, 0), rows(100, 200)])
 }
@@ -456,14 +456,14 @@ async fn a_version_cannot_be_given() {
     assert_eq!(failed.0, "VersionId can't be given for files of InputType PARQUET.");
 }
 
-fn metadata(file: &[u8]) -> (usize, ParquetMetaData) {
+pub(super) fn metadata(file: &[u8]) -> (usize, ParquetMetaData) {
     let length = u32::from_le_bytes(file[file.len() - 8..file.len() - 4].try_into().unwrap()) as usize;
     let begin = file.len() - 8 - length;
     (begin, ParquetMetaDataReader::decode_metadata(&file[begin..file.len() - 8]).unwrap())
 }
 
 /// The file with another footer.
-fn with_footer(file: &[u8], change: impl FnOnce(ParquetMetaData) -> ParquetMetaData) -> Vec<u8> {
+pub(super) fn with_footer(file: &[u8], change: impl FnOnce(ParquetMetaData) -> ParquetMetaData) -> Vec<u8> {
     let (begin, metadata) = metadata(file);
     let changed = change(metadata);
     let mut lying = file[..begin].to_vec();
@@ -471,12 +471,12 @@ fn with_footer(file: &[u8], change: impl FnOnce(ParquetMetaData) -> ParquetMetaD
     lying
 }
 
-async fn failed(file: Vec<u8>) -> String {
+pub(super) async fn failed(file: Vec<u8>) -> String {
     read_all(file).await.unwrap_err()
 }
 
 #[tokio::test]
-async fn files_that_lie_are_told_and_take_no_memory() {
+async fn files_that_lie_are_told() {
     let good = groups(properties().set_compression(Compression::GZIP(Default::default())));
     let end = good.len();
     assert_eq!(failed(vec![]).await, "S3://b/k is no Parquet file.");

@@ -14,21 +14,27 @@ pub(super) const MOST_LEVELS: usize = 64;
 
 /// Fields of a footer and of an element.
 const VERSION: i64 = 1;
-const SCHEMA: i64 = 2;
+pub(super) const SCHEMA: i64 = 2;
 const NAME: i64 = 4;
 const CHILDREN: i64 = 5;
 const NUMBERS: std::ops::RangeInclusive<i64> = 1..=9;
 const LOGICAL_TYPE: i64 = 10;
 
 /// Types of fields. A boolean's type is its value.
-const STOP: u8 = 0;
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const I8: u8 = 3;
-const I32: u8 = 5;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const STRUCT: u8 = 12;
+pub(super) const STOP: u8 = 0;
+pub(super) const TRUE: u8 = 1;
+pub(super) const FALSE: u8 = 2;
+pub(super) const BYTE: u8 = 3;
+pub(super) const I16: u8 = 4;
+pub(super) const I32: u8 = 5;
+pub(super) const I64: u8 = 6;
+pub(super) const DOUBLE: u8 = 7;
+pub(super) const BINARY: u8 = 8;
+pub(super) const LIST: u8 = 9;
+pub(super) const SET: u8 = 10;
+pub(super) const MAP: u8 = 11;
+pub(super) const STRUCT: u8 = 12;
+pub(super) const UUID: u8 = 13;
 
 /// The types of a logical type's fields, the first field's first.
 const fn logical_type(id: i64) -> &'static [u8] {
@@ -38,17 +44,17 @@ const fn logical_type(id: i64) -> &'static [u8] {
         // TIME and TIMESTAMP: whether it is adjusted to UTC, and the unit.
         7 | 8 => &[TRUE, STRUCT],
         // INTEGER: its width, and whether it has a sign.
-        10 => &[I8, TRUE],
+        10 => &[BYTE, TRUE],
         // VARIANT, GEOMETRY and GEOGRAPHY.
-        16 => &[I8],
+        16 => &[BYTE],
         17 => &[BINARY],
         18 => &[BINARY, I32],
         _ => &[],
     }
 }
 
-/// Looks at a footer's schema; says what is wrong with it.
-pub(super) fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
+/// Looks at a footer; says what is wrong with it.
+pub(super) fn check_footer(footer: &[u8]) -> Result<(), &'static str> {
     let mut walk = Walk(footer);
     let elements = walk.schema().ok_or("its footer is damaged")?;
     let Some(elements) = elements else { return Err("its schema has too many columns") };
@@ -70,11 +76,11 @@ pub(super) fn check_schema(footer: &[u8]) -> Result<(), &'static str> {
             return Err("its schema is too deep");
         }
     }
-    Ok(())
+    walk.after_schema().ok_or("its footer is damaged")
 }
 
-/// What is left of a footer. Everything gives `None` where the bytes end early or make no sense.
-struct Walk<'a>(&'a [u8]);
+/// What is left of a footer, or of a page's header. Everything gives `None` where the bytes end early or make no sense.
+pub(super) struct Walk<'a>(pub(super) &'a [u8]);
 
 impl Walk<'_> {
     /// The number of children of each element of the schema; `None` within if there are too many.
@@ -130,7 +136,7 @@ impl Walk<'_> {
             let expected = usize::try_from(member - 1).ok().and_then(|member| types.get(member))?;
             match (*expected, found) {
                 (TRUE, TRUE | FALSE) => {}
-                (I8, I8) => _ = self.byte()?,
+                (BYTE, BYTE) => _ = self.byte()?,
                 (I32, I32) => _ = self.integer()?,
                 (BINARY, BINARY) => self.skip_binary()?,
                 // A unit is one of several structures without fields.
@@ -146,7 +152,7 @@ impl Walk<'_> {
         (self.field(&mut id)? == STOP).then_some(())
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
@@ -164,13 +170,13 @@ impl Walk<'_> {
         None
     }
 
-    fn integer(&mut self) -> Option<i64> {
+    pub(super) fn integer(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
-    /// The kind of the next field; `id` becomes its number.
-    fn field(&mut self, id: &mut i64) -> Option<u8> {
+    /// The kind of the next field; `id` becomes its number, which has 16 bits.
+    pub(super) fn field(&mut self, id: &mut i64) -> Option<u8> {
         let head = self.byte()?;
         let kind = head & 0x0f;
         if kind != STOP {
@@ -178,24 +184,34 @@ impl Walk<'_> {
                 0 => self.integer()?,
                 more => id.checked_add(i64::from(more))?,
             };
+            i16::try_from(*id).ok()?;
         }
         Some(kind)
     }
 
     /// What a list has, and how much.
-    fn list(&mut self) -> Option<(u8, usize)> {
+    pub(super) fn list(&mut self) -> Option<(u8, usize)> {
         let head = self.byte()?;
         let count = match head >> 4 {
-            15 => usize::try_from(self.varint()?).ok()?,
+            15 => self.count()?,
             count => usize::from(count),
         };
-        // Each takes a byte at least.
-        (count <= self.0.len()).then_some((head & 0x0f, count))
+        Some((head & 0x0f, count))
     }
 
-    fn skip_binary(&mut self) -> Option<()> {
+    /// How many elements something has. Each takes a byte at least.
+    pub(super) fn count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.varint()?).ok()?;
+        (count <= self.0.len()).then_some(count)
+    }
+
+    pub(super) fn skip_binary(&mut self) -> Option<()> {
         let length = self.varint()?;
-        self.0 = self.0.get(usize::try_from(length).ok()?..)?;
+        self.skip_bytes(usize::try_from(length).ok()?)
+    }
+
+    pub(super) fn skip_bytes(&mut self, count: usize) -> Option<()> {
+        self.0 = self.0.get(count..)?;
         Some(())
     }
 }
@@ -231,22 +247,27 @@ mod tests {
             (vec![3, 0, 0], Err("its schema is damaged")),
             (vec![0; MOST_ELEMENTS + 1], Err("its schema has too many columns")),
         ] {
-            assert_eq!(check_schema(&footer(&children)), expected, "{} elements", children.len());
+            assert_eq!(check_footer(&footer(&children)), expected, "{} elements", children.len());
         }
     }
 
     #[test]
     fn damage_is_noticed_wherever_it_is() {
         let whole = footer(&[2, 0, 0]);
-        for end in 0..whole.len() - 1 {
-            assert_eq!(check_schema(&whole[..end]), Err("its footer is damaged"), "{end}");
+        for end in 0..whole.len() {
+            assert_eq!(check_footer(&whole[..end]), Err("its footer is damaged"), "{end}");
         }
         // A list that claims to be longer than the footer.
-        assert!(check_schema(&[0x15, 2, 0x19, 0xfc, 0xff, 0xff, 0xff, 0x7f]).is_err());
+        assert!(check_footer(&[0x15, 2, 0x19, 0xfc, 0xff, 0xff, 0xff, 0x7f]).is_err());
         // A number of children of another type, and another field before the schema.
         let mut other = footer(&[0]);
         let at = other.iter().rposition(|byte| *byte == 0x15).unwrap();
         other[at] = 0x13;
-        assert!(check_schema(&other).is_err() && check_schema(&[0x1c; 10_000]).is_err());
+        assert!(check_footer(&other).is_err() && check_footer(&[0x1c; 10_000]).is_err());
+        // After the schema: an unknown list of two billion booleans, a maker that is no text, and another schema.
+        for field in [&[0xa9, 0xf1, 0xff, 0xff, 0xff, 0xff, 7][..], &[0x41], &[0x09, 4, 0x0c]] {
+            let with = [&whole[..whole.len() - 1], field, &[0; 9]].concat();
+            assert_eq!(check_footer(&with), Err("its footer is damaged"), "{field:?}");
+        }
     }
 }
