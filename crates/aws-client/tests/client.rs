@@ -195,7 +195,7 @@ async fn what_goes_to_many_regions_is_signed_for_them_all() {
         (
             ("s3", "GetObject"),
             &*object,
-            "mfzwi23gnjvgw.accesspoint.s3-global.amazonaws.com",
+            "mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com",
             "/s3/aws4_request",
         ),
         (("events", "PutEvents"), events, "abcde.veo.endpoint.events.amazonaws.com", "/events/aws4_request"),
