@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from e2e.kinds import KINDS
-from support.executions import count, machine, single, start, task
+from support.executions import machine, single, start, task
 from support.life_cycles import Life, LifeCycles, marks_of
 from support.newel import Dev
 from support.scripted_aws import ScriptedAws
@@ -28,25 +28,31 @@ def run(sfn, cycles: LifeCycles, jobs: int, seconds: float) -> dict[str, list[Li
     """Runs the jobs to their ends."""
     lives = {kind.resource: [cycles.tell(kind) for _ in range(jobs)] for kind in KINDS}
 
-    def begin(life: Life) -> str:
-        arn = machine(sfn, single(task(f"{life.kind.resource}.sync", life.parameters)))
-        start(sfn, arn)
-        return arn
+    def begin(life: Life) -> tuple[str, Life]:
+        definition = single(task(f"{life.kind.resource}.sync", life.parameters))
+        return start(sfn, machine(sfn, definition)), life
 
-    with ThreadPoolExecutor(STARTERS) as pool:
-        machines = list(pool.map(begin, [life for of in lives.values() for life in of]))
     everything = [life for of in lives.values() for life in of]
+    with ThreadPoolExecutor(STARTERS) as pool:
+        running = dict(pool.map(begin, everything))
     wait_until(lambda: all(life.starts for life in everything), "every job to start", seconds=120, every=0.5)
     time.sleep(seconds)
     for life in everything:
         life.let_go.set()
-    succeeded = set()
 
     def all_done() -> bool:
-        succeeded.update(arn for arn in machines if arn not in succeeded and count(sfn, arn, "SUCCEEDED"))
-        return len(succeeded) == len(machines)
+        for execution in list(running):
+            status = sfn.describe_execution(executionArn=execution)["status"]
+            if status != "RUNNING":
+                resource = running.pop(execution).kind.resource
+                assert status == "SUCCEEDED", f"{resource}: {execution} is {status}"
+        return not running
 
-    wait_until(all_done, "every job's execution to succeed", seconds=300, every=2)
+    try:
+        wait_until(all_done, "every job's execution to succeed", seconds=300, every=2)
+    except TimeoutError as error:
+        left = Counter(life.kind.resource for life in running.values())
+        raise TimeoutError(f"{error}; left are {dict(left)}") from None
     return lives
 
 

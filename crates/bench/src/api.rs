@@ -13,25 +13,34 @@ use tokio::net::TcpStream;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/bench";
 /// Whose calls these are. A server without access keys reads the account and the region and verifies nothing.
-const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/states/aws4_request, \
-                             SignedHeaders=host, Signature=0";
+fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
 
 /// A connection to the AWS JSON port.
 #[derive(Debug)]
 pub(crate) struct Api {
     sender: SendRequest<Full<Bytes>>,
     host: String,
+    authorization: String,
 }
 
 impl Api {
     pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::connect_to(address, "states").await
+    }
+
+    /// Connects to whatever service listens.
+    pub(crate) async fn connect_to(address: SocketAddr, service: &str) -> anyhow::Result<Self> {
         let stream =
             TcpStream::connect(address).await.with_context(|| format!("no connection to {address}"))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Ends with the sender; its errors are those of the calls.
         tokio::spawn(connection);
-        Ok(Self { sender, host: address.to_string() })
+        Ok(Self { sender, host: address.to_string(), authorization: authorization(service) })
     }
 
     /// One call; any answer is one.
@@ -39,7 +48,7 @@ impl Api {
         self.aws_json(&target(operation), body).await
     }
 
-    /// One call of whatever service listens: `target` is its `X-Amz-Target`.
+    /// One call; `target` is its `X-Amz-Target`.
     pub(crate) async fn aws_json(
         &mut self,
         target: &str,
@@ -49,7 +58,7 @@ impl Api {
             .header("host", &self.host)
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", target)
-            .header("authorization", AUTHORIZATION)
+            .header("authorization", &self.authorization)
             .body(Full::new(body))?;
         self.send(request).await
     }

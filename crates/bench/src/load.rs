@@ -21,6 +21,8 @@ const ENOUGH: u64 = 20_000;
 
 /// The operation that most scenarios load.
 const START: &str = "StartExecution";
+/// What Newel's requests are signed for.
+const STATES: &str = "states";
 
 /// How long calls took, in order.
 #[derive(Debug, Default)]
@@ -62,7 +64,7 @@ impl Outcome {
 
 /// Sends `count` requests with the same body.
 async fn send(
-    address: SocketAddr,
+    (address, service): (SocketAddr, &'static str),
     connections: usize,
     count: u64,
     target: &str,
@@ -74,7 +76,7 @@ async fn send(
     for _ in 0..connections {
         let (next, target, body) = (Arc::clone(&next), Arc::clone(&target), body.clone());
         tasks.spawn(async move {
-            let mut api = Api::connect(address).await?;
+            let mut api = Api::connect_to(address, service).await?;
             let mut took = Vec::new();
             while next.fetch_add(1, Ordering::Relaxed) < count {
                 let begun = Instant::now();
@@ -118,20 +120,20 @@ pub(crate) async fn requests(
     operation: &'static str,
     body: &Bytes,
 ) -> anyhow::Result<Outcome> {
-    let of = (server.http, &server.process);
+    let of = (server.http, &server.process, STATES);
     requests_to(of, connections, count, &target(operation), body).await
 }
 
-/// As [`requests`], to any process and any service: `target` is an `X-Amz-Target`.
+/// As [`requests`], to any process and the service that it is, by the name it is signed for: `target` is an `X-Amz-Target`.
 pub(crate) async fn requests_to(
-    (address, process): (SocketAddr, &Process),
+    (address, process, service): (SocketAddr, &Process, &'static str),
     connections: usize,
     count: u64,
     target: &str,
     body: &Bytes,
 ) -> anyhow::Result<Outcome> {
     let usage = Usage::begin(process)?;
-    let latencies = send(address, connections, count, target, body).await?;
+    let latencies = send((address, service), connections, count, target, body).await?;
     let (took, cpu) = usage.end(process)?;
     Ok(Outcome { count, took, cpu, latencies })
 }
@@ -156,7 +158,8 @@ pub(crate) async fn executions(
     input: &str,
 ) -> anyhow::Result<Outcome> {
     let usage = Usage::begin(&server.process)?;
-    let latencies = send(server.http, connections, count, &target(START), &start(machine, input)).await?;
+    let latencies =
+        send((server.http, STATES), connections, count, &target(START), &start(machine, input)).await?;
     let mut api = Api::connect(server.http).await?;
     let finished = async {
         while api.any(machine, "RUNNING").await? {

@@ -23,6 +23,7 @@ const OPERATION: &str = "StartSyncExecution";
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
 const TABLE: &str = "orders";
+const SERVICE: &str = "dynamodb";
 
 pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let count = setup.count.unwrap_or(COUNT);
@@ -44,7 +45,7 @@ pub(crate) async fn run(setup: &Setup) -> anyhow::Result<()> {
     let spent = worker.cpu()?.saturating_sub(before);
     server.kill().await?;
     worker.kill().await?;
-    let of = (fake.address, &fake.process);
+    let of = (fake.address, &fake.process, SERVICE);
     let direct = load::requests_to(of, setup.connections, count, &target("GetItem"), &get()).await?;
     rows(&newel, spent, &direct);
     fake.process.kill().await
@@ -99,7 +100,7 @@ impl Fake {
         });
         let item = json!({"TableName": TABLE, "Item": {"id": {"S": "a"}, "total": {"N": "12.5"}, "note": {"S": "x".repeat(400)}}});
         let address = ([127, 0, 0, 1], port).into();
-        let mut api = Api::connect(address).await?;
+        let mut api = Api::connect_to(address, SERVICE).await?;
         for (operation, input) in [("CreateTable", table), ("PutItem", item)] {
             let (status, answer) = api.aws_json(&target(operation), input.to_string().into()).await?;
             anyhow::ensure!(
