@@ -76,6 +76,8 @@ static NEWEL: LazyLock<(Runtime, Local)> = LazyLock::new(|| {
             vault: Arc::default(),
             limits: Limits::default(),
             options: Options::default(),
+            test_cases: None,
+            transitions: None,
         })
         .await
         .expect("an engine");
