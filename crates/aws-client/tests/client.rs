@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod models;
+
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aws_config::identity::IdentityCache;
@@ -20,6 +21,8 @@ use aws_smithy_types::body::SdkBody;
 use newel_aws_catalog::Catalog;
 use newel_aws_client::{Answer, Call, CallError, Caller, Client, MAX_ANSWER};
 use newel_value::Value;
+
+use models::catalog;
 
 /// Gives every request one answer, and keeps the requests.
 #[derive(Clone, Debug)]
@@ -56,16 +59,6 @@ impl Outcome {
     fn sent(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
-}
-
-fn catalog() -> Option<Arc<Catalog>> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.newel/aws-catalog.bin");
-    let path = std::env::var_os("NEWEL_CATALOG").map_or(default, Into::into);
-    if !path.exists() {
-        println!("skipped: {} is not there (NEWEL_CATALOG)", path.display());
-        return None;
-    }
-    Some(Arc::new(Catalog::open(path).unwrap()))
 }
 
 fn config(transport: Memory) -> SdkConfig {

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
-use std::path::Path;
+mod models;
+
 use std::sync::{Arc, Mutex};
 
 use aws_config::identity::IdentityCache;
@@ -16,9 +17,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use newel_aws_catalog::Catalog;
 use newel_aws_client::{Answer, Call, CallError, Caller, Client};
 use newel_value::{Object, Value};
+
+use models::catalog;
 
 const QUERY: &str = r#"{"QueryString": "SELECT 1"}"#;
 
@@ -75,16 +77,6 @@ impl Cells {
     fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().requests)
     }
-}
-
-fn catalog() -> Option<Arc<Catalog>> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.newel/aws-catalog.bin");
-    let path = std::env::var_os("NEWEL_CATALOG").map_or(default, Into::into);
-    if !path.exists() {
-        println!("skipped: {} is not there (NEWEL_CATALOG)", path.display());
-        return None;
-    }
-    Some(Arc::new(Catalog::open(path).unwrap()))
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
-use std::path::Path;
+mod models;
+
 use std::sync::Arc;
 
 use newel_aws_catalog::Catalog;
@@ -16,13 +17,7 @@ struct Endpoints {
 
 impl Endpoints {
     fn open() -> Option<Self> {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.newel/aws-catalog.bin");
-        let path = std::env::var_os("NEWEL_CATALOG").map_or(default, Into::into);
-        if !path.exists() {
-            println!("skipped: {} is not there (NEWEL_CATALOG)", path.display());
-            return None;
-        }
-        let catalog = Arc::new(Catalog::open(path).unwrap());
+        let catalog = models::catalog()?;
         Some(Self { resolver: Resolver::new(Arc::clone(&catalog)), catalog })
     }
 

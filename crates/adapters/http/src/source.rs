@@ -26,7 +26,7 @@ pub(crate) enum Unread {
     /// It isn't there, may not be read or can't be used.
     #[error("{0}")]
     Unusable(String),
-    /// It can't be asked for now.
+    /// Secrets Manager, or the service that lends the worker its identity, can't be reached.
     #[error("{0}")]
     Unreachable(String),
 }
