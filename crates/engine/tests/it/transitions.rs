@@ -182,3 +182,17 @@ async fn those_who_wait_are_found_again_after_a_restart() {
         assert_eq!(fixture.closed(&arn).await.status, ExecutionStatus::Succeeded);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_the_line_too_long_comes_back_later() {
+    let fixture = paced(1, 1).await;
+    fixture.create("m", &pass(2)).await;
+    for n in 0..10_100 {
+        fixture.start("m", &format!("e{n}"), "{}").await;
+    }
+    let open = async || fixture.store.open_executions(None).await.unwrap();
+    assert!(open().await > 10_050, "most wait");
+    // 20,200 transitions at one a second.
+    tokio::time::sleep(Duration::from_secs(40_000)).await;
+    assert_eq!(open().await, 0);
+}
