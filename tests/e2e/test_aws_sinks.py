@@ -220,6 +220,22 @@ def test_metrics_of_integrations_and_versions(sfn, moto):
     )
 
 
+def test_metrics_of_executions_that_wait_for_their_rate(moto, tmp_path):
+    cloudwatch = client("cloudwatch", moto.url)
+    config = {
+        "metrics": {"cloudwatch": True, "interval_seconds": 1},
+        "throttling": {"enabled": True},
+        "throttling.transitions": {"bucket": 1, "refill": 5},
+    }
+    with Services(tmp_path, moto.url, families=("sdk",), orchestrator=config) as services:
+        sfn = services.client(ACCOUNT)
+        arn = machine(sfn, PASS)
+        for execution in [start(sfn, arn, {}) for _ in range(6)]:
+            closed(sfn, execution)
+        wait_until(lambda: (total(cloudwatch, "ExecutionThrottled", StateMachineArn=arn) or 0) >= 3, "throttled executions")
+        assert total(cloudwatch, "ThrottledEvents", ServiceMetric="StateTransition") >= 3
+
+
 def test_what_was_told_last_is_written_before_the_server_stops(moto, logs, tmp_path):
     group, arn = new_group(logs)
     with Services(tmp_path, moto.url, families=("sdk",), orchestrator={"logs": {"cloudwatch": True}}) as services:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import pytest
 from e2e.kinds import KINDS
-from e2e.kinds.data import GLUE_SHARED, SHARED
+from e2e.kinds.data import GLUE_TOGETHER
+from e2e.kinds.emr import ON_EKS_TOGETHER, SERVERLESS_TOGETHER
+from e2e.kinds.models import MEDIACONVERT
 from support.executions import closed, events_of, flaws, history, machine, seen, single, start, task
 from support.life_cycles import THROTTLED, Kind, Life, LifeCycles, filled, marks_of, without_marker
 from support.newel import Services, binary
@@ -34,7 +36,9 @@ PREFIXES = {"databrew": "DataBrew", "eks": "EKS", "emr": "ElasticMapReduce", "em
 ELSEWHERE = {"eks:runJob", "states:startExecution"}
 """Jobs of a cluster and of Newel itself: test_http.py and test_nested.py."""
 FAILING = [kind for kind in KINDS if kind.fails]
-COALESCED = [kind for kind in KINDS if kind.several]
+COALESCED = [kind for kind in KINDS if kind.several and not kind.shared]
+LISTED = [GLUE_TOGETHER, ON_EKS_TOGETHER, SERVERLESS_TOGETHER, MEDIACONVERT]
+"""Of services that have no call for several jobs by their ids, but one for all jobs of a scope."""
 
 
 def named(kinds: list[Kind]):
@@ -220,19 +224,25 @@ def test_polling_is_coalesced(sfn, aws, cycles, kind):
         check_calls(aws, life)
 
 
-def test_runs_of_one_job_are_looked_at_together(sfn, aws, cycles):
-    """Glue has no call for several runs by their ids, but one for all runs of a job."""
-    before = len(aws.of("GetJobRuns", SHARED))
-    begun = begin(sfn, [cycles.tell(GLUE_SHARED) for _ in range(8)])
+@named(LISTED)
+def test_jobs_of_one_scope_are_looked_at_together(sfn, aws, cycles, kind):
+    listing, single = kind.several[0], kind.describe[0]
+    begun = begin(sfn, [cycles.tell(kind) for _ in range(8)])
     for _, execution in begun:
         seen(sfn, execution, "TaskSubmitted")
-    singly = len(aws.of("GetJobRun", SHARED))
-    wait_until(lambda: len(aws.of("GetJobRuns", SHARED)) >= before + 3, "three looks at all")
-    assert len(aws.of("GetJobRun", SHARED)) == singly
+
+    def counted() -> tuple[int, int]:
+        singly = sum(len(aws.of(single, life.mark)) for life, _ in begun)
+        return len(aws.of(listing, kind.shared)), singly
+
+    listed, singly = counted()
+    wait_until(lambda: counted()[0] >= listed + 3, f"three looks by {listing}")
+    assert counted()[1] == singly
     for life, _ in begun:
         life.let_go.set()
     for life, execution in begun:
         check_succeeded(sfn, life, execution)
+        check_calls(aws, life)
 
 
 # --- kill -9 of every worker

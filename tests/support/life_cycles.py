@@ -10,7 +10,7 @@ import re
 import threading
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from support.scripted_aws import LOST, Call, Refusal
 
@@ -82,7 +82,7 @@ class Kind:
     several: tuple[str, dict] | None = None
     """The call that looks at several: its operation, and the answer about one."""
     shared: str | None = None
-    """A word that all jobs of the kind have in common: what `find` asks with it and no mark is about all of them."""
+    """A word that all jobs of the kind have in common: a call that has it and no mark is about all of them."""
     gone: tuple[str, dict] | None = None
     """The error that says that the job is gone, and the state's result then."""
     throttle: str = "ThrottlingException"
@@ -91,6 +91,13 @@ class Kind:
     def can_be_found(self) -> bool:
         """Whether a start call whose answer was lost can be made up for."""
         return bool(self.token or self.marker or self.named or self.again)
+
+
+def together(kind: Kind, scope: str, word: str, several: tuple[str, dict]) -> Kind:
+    """The kind with one scope for all its jobs, named by the word, and the call that looks at all jobs of a scope."""
+    names = ("parameters", "start", "find", "answer", "submitted", "describe", "job", "result", "stop")
+    parts = {name: json.loads(json.dumps(getattr(kind, name)).replace(scope, word)) for name in names}
+    return replace(kind, **parts, shared=word, several=several)
 
 
 @dataclass
@@ -130,7 +137,7 @@ class Life:
         if call.operation == kind.describe[0]:
             return self._looked(kind.job)
         if kind.several and call.operation == kind.several[0]:
-            return self._looked(kind.several[1])
+            return self._looked(kind.several[1], call.parameters.get("states"))
         if kind.find and call.operation == kind.find[0]:
             return self._looked(kind.find[2])
         if kind.stop and call.operation == kind.stop[0]:
@@ -157,7 +164,8 @@ class Life:
             return LOST
         return LOST if lost else filled(kind.answer, self.mark)
 
-    def _looked(self, template: dict):
+    def _looked(self, template: dict, states: list[str] | None = None):
+        """What is shown of it; nothing where only jobs in other states are."""
         kind = self.kind
         with self.lock:
             if len(self.looks) > 1 or (self.looks and self.let_go.is_set()):
@@ -168,6 +176,8 @@ class Life:
             raise Refusal(kind.throttle, "Rate exceeded")
         if shown == GONE:
             raise Refusal(kind.gone[0], "not found")
+        if states and shown not in states:
+            return {}
         return self._with_marker(filled(template, self.mark, shown))
 
     def _with_marker(self, answer):
@@ -210,9 +220,14 @@ class LifeCycles:
         self._lives[life.mark] = life
         return life
 
+    @staticmethod
+    def _has_all(call: Call, kind: Kind) -> bool:
+        """Whether the call is about all jobs of the kind."""
+        return kind.shared is not None and kind.shared in call.text
+
     def __call__(self, call: Call):
         lives = [self._lives[mark] for mark in marks_of(call) if mark in self._lives]
-        lives = lives or [life for life in list(self._lives.values()) if (word := life.kind.shared) and word in call.text]
+        lives = lives or [life for life in list(self._lives.values()) if life.jobs and self._has_all(call, life.kind)]
         if not lives:
             raise Refusal("ValidationException", f"nobody told of {call.text}")
         return merged([life.answer(call) for life in lives])

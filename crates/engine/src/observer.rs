@@ -35,6 +35,9 @@ pub struct Committed<'a> {
 pub trait Observer: Send + Sync + fmt::Debug + 'static {
     /// Events of an execution can't be taken back any more.
     fn committed(&self, turn: &Committed<'_>);
+
+    /// The next state transition of an execution has to wait for its tenant's rate.
+    fn throttled(&self, _info: &Info) {}
 }
 
 /// Sees nothing.

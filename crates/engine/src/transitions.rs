@@ -236,7 +236,11 @@ impl Inner {
     ) -> Option<Wait> {
         let transitions = self.transitions.as_ref()?;
         let tenant = payer(loaded)?;
-        match transitions.admit(&tenant, loaded.id, self.env.now()) {
+        let admission = transitions.admit(&tenant, loaded.id, self.env.now());
+        if !matches!(admission, Admission::Paid) {
+            self.observer.throttled(&loaded.execution.info);
+        }
+        match admission {
             Admission::Paid => {
                 loaded.paid = ONE;
                 None

@@ -105,7 +105,13 @@ impl Integration<'_> {
             let describe = match (&job.several, &ids[..]) {
                 (Some(Several::Sweep(sweep)), [_, _, ..]) => {
                     let mut body = ObjectBuilder::default();
-                    put_some(&mut body, Some(sweep.scope), *scope);
+                    put_some(&mut body, sweep.scope, *scope);
+                    if let Some((member, states)) = sweep.states {
+                        body.insert(member, states.iter().copied().map(Value::from).collect::<Value>());
+                    }
+                    if let Some((member, word)) = sweep.newest_first {
+                        body.insert(member, word);
+                    }
                     body.insert(sweep.page_size, sweep.max_page);
                     return vec![self.call(sweep.operation, body.build().into())];
                 }
@@ -120,17 +126,29 @@ impl Integration<'_> {
     /// Whether a call tells too little of jobs to judge those that are over.
     #[must_use]
     pub fn is_summary(&self, request: &WireRequest) -> bool {
-        let several = self.action.job.and_then(|job| job.several);
-        matches!(several, Some(Several::Summaries(summary)) if summary.operation == request.operation)
+        match self.several_by(request) {
+            Some(Several::Summaries(_)) => true,
+            Some(Several::Sweep(sweep)) => sweep.summaries,
+            Some(Several::Batch(_)) | None => false,
+        }
+    }
+
+    /// Whether a call looks at several jobs and there is another that looks at one.
+    #[must_use]
+    pub fn is_of_several(&self, request: &WireRequest) -> bool {
+        self.several_by(request).is_some()
+    }
+
+    /// The call about several jobs that a request is.
+    pub(crate) fn several_by(&self, request: &WireRequest) -> Option<Several> {
+        let several = self.action.job?.several?;
+        (several.operation() == request.operation).then_some(several)
     }
 
     /// The call for the page after `answer` to `request`, if that was a sweep with more to come.
     #[must_use]
     pub fn next_page(&self, request: &WireRequest, answer: &Value) -> Option<WireRequest> {
-        let Several::Sweep(sweep) = self.action.job?.several? else { return None };
-        if sweep.operation != request.operation {
-            return None;
-        }
+        let Several::Sweep(sweep) = self.several_by(request)? else { return None };
         self.page_after(request, sweep.next, answer)
     }
 

@@ -56,16 +56,10 @@ impl Integration<'_> {
     #[must_use]
     pub fn described<'a>(&self, request: &'a WireRequest, answer: &'a Value) -> Vec<(&'a str, &'a Value)> {
         let Some(job) = self.action.job.as_ref() else { return Vec::new() };
-        let (jobs, id, asked) = match &job.several {
-            Some(Several::Sweep(sweep)) if sweep.operation == request.operation => {
-                (sweep.jobs, Some(sweep.id), None)
-            }
-            Some(Several::Batch(batch) | Several::Summaries(batch))
-                if batch.operation == request.operation =>
-            {
-                (batch.jobs, batch.id, None)
-            }
-            _ => (job.describe.jobs, job.describe.id, Some(job.describe.ids)),
+        let (jobs, id, asked) = match self.several_by(request) {
+            Some(Several::Sweep(sweep)) => (sweep.jobs, Some(sweep.id), None),
+            Some(Several::Batch(batch) | Several::Summaries(batch)) => (batch.jobs, batch.id, None),
+            None => (job.describe.jobs, job.describe.id, Some(job.describe.ids)),
         };
         let jobs = match answer.pointer(jobs) {
             Some(Value::Array(jobs)) => jobs.as_slice(),

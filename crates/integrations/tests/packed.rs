@@ -5,10 +5,12 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use newel_asl::catalog::ResourceCatalog as _;
 use newel_aws_catalog::{ShapeId, ShapeKind};
 use newel_integrations::Integration;
-use newel_integrations::descriptor::{Describe, Idempotency, Ids, Job, Several, Source};
+use newel_integrations::descriptor::{Describe, Idempotency, Ids, Job, Several, Source, Sweep};
 use newel_integrations::families::FAMILIES;
 use newel_value::Value;
 use support::integrations;
@@ -79,6 +81,18 @@ fn check_describe(of: &Integration<'_>, describe: &Describe) -> ShapeId {
     described(of, describe.operation, describe.jobs, describe.id)
 }
 
+/// A listing by states shows every job that isn't over.
+#[track_caller]
+fn check_states(of: &Integration<'_>, job: &Job, sweep: &Sweep) {
+    let shape = at(of, described(of, sweep.operation, sweep.jobs, Some(sweep.id)), job.ending.status);
+    let (Some((_, going_on)), ShapeKind::String(known)) = (sweep.states, &of.api.shape(shape).kind) else {
+        return;
+    };
+    let over = |state: &str| job.ending.succeeded.contains(&state) || job.ending.failed.contains(&state);
+    let open: BTreeSet<&str> = known.iter().map(|state| &**state).filter(|state| !over(state)).collect();
+    assert_eq!(open, going_on.iter().copied().collect());
+}
+
 fn check_job(of: &Integration<'_>, job: &Job) {
     assert_has(of, job.id);
     if let Some(scope) = job.scope {
@@ -91,7 +105,11 @@ fn check_job(of: &Integration<'_>, job: &Job) {
             at(of, check_describe(of, describe), job.ending.status);
         }
         Some(Several::Sweep(sweep)) => {
-            assert_takes(of, sweep.operation, &[Some(sweep.scope), Some(sweep.page_size), Some(sweep.next)]);
+            let chosen =
+                [sweep.states.map(|(member, _)| member), sweep.newest_first.map(|(member, _)| member)];
+            assert_takes(of, sweep.operation, &[sweep.scope, Some(sweep.page_size), Some(sweep.next)]);
+            assert_takes(of, sweep.operation, &chosen);
+            check_states(of, job, sweep);
             at(of, shape_of(of, sweep.operation, true), &format!("/{}", sweep.next));
             at(of, described(of, sweep.operation, sweep.jobs, Some(sweep.id)), job.ending.status);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use newel_engine::{Committed, Observer as EngineObserver};
-use newel_machine::Detail;
+use newel_machine::{Detail, Info};
 use newel_nested::Nested;
 use newel_runtime::telemetry::Spans;
 use newel_sinks::{Events, Logs, Metrics};
@@ -19,6 +19,7 @@ pub(crate) struct Observer {
     started: Counter<u64>,
     closed: Counter<u64>,
     events: Counter<u64>,
+    throttled: Counter<u64>,
     traces: Option<Traces>,
     nested: Arc<Nested>,
     told: Told,
@@ -40,6 +41,10 @@ impl Observer {
             started: counter("newel.executions.started", "Executions that started."),
             closed: counter("newel.executions.closed", "Executions that closed, by status."),
             events: counter("newel.history.events", "History events that became durable."),
+            throttled: counter(
+                "newel.executions.throttled",
+                "State transitions that had to wait for their rate.",
+            ),
             traces: spans.map(|spans| Traces::new(move |span| spans.export(span))),
             nested,
             told,
@@ -65,6 +70,11 @@ impl EngineObserver for Observer {
         self.told.logs.committed(turn);
         self.told.statuses.committed(turn);
         self.told.metrics.committed(turn);
+    }
+
+    fn throttled(&self, info: &Info) {
+        self.throttled.add(1, &[]);
+        self.told.metrics.throttled(info);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use newel_asl::Timestamp;
 use newel_engine::Committed;
-use newel_machine::{Detail, Event, Fault};
+use newel_machine::{Detail, Event, Fault, Info, Redrives};
 use newel_value::Str;
 use parking_lot::Mutex;
 
@@ -141,14 +141,23 @@ impl Metrics {
         (Self { state: Some(shared), role, series, attempts }, Some(Service::of(sink)))
     }
 
+    /// The next state transition of an execution has to wait for its tenant's rate.
+    pub fn throttled(&self, info: &Info) {
+        let Some(shared) = &self.state else { return };
+        let mut state = shared.state.lock();
+        let mut telling = Telling { metrics: self, shared, info, state: &mut state };
+        telling.of_machine("ExecutionThrottled", Unit::Count, 1);
+        telling.add("ThrottledEvents", Unit::Count, vec![("ServiceMetric", "StateTransition".into())], 1);
+    }
+
     /// Events of an execution can't be taken back any more.
     pub fn committed(&self, turn: &Committed<'_>) {
         let Some(shared) = &self.state else { return };
         let mut state = shared.state.lock();
-        let mut telling = Telling { metrics: self, shared, turn, state: &mut state };
+        let mut telling = Telling { metrics: self, shared, info: turn.info, state: &mut state };
         for event in turn.events {
-            telling.execution(event);
-            telling.attempt(event);
+            telling.execution(event, turn.redrives);
+            telling.attempt(turn.execution.0, event);
         }
         if turn.events.last().is_some_and(|event| event.detail.is_terminal()) {
             let id = turn.execution.0;
@@ -160,16 +169,16 @@ impl Metrics {
     }
 }
 
-/// One turn being told.
+/// What is being told of an execution.
 struct Telling<'a> {
     metrics: &'a Metrics,
     shared: &'a Shared,
-    turn: &'a Committed<'a>,
+    info: &'a Info,
     state: &'a mut State,
 }
 
 impl Telling<'_> {
-    fn execution(&mut self, event: &Event) {
+    fn execution(&mut self, event: &Event, redrives: &Redrives) {
         let name = match &event.detail {
             Detail::ExecutionStarted { .. } => "Started",
             Detail::ExecutionRedriven { .. } => "Redriven",
@@ -183,16 +192,16 @@ impl Telling<'_> {
         if !event.detail.is_terminal() {
             return;
         }
-        let info = self.turn.info;
-        self.of_machine("ExecutionTime", Unit::Milliseconds, between(info.started_at, event.timestamp));
-        if self.turn.redrives.count > 0 {
+        let open = between(self.info.started_at, event.timestamp);
+        self.of_machine("ExecutionTime", Unit::Milliseconds, open);
+        if redrives.count > 0 {
             self.of_machine(&format!("RedrivenExecutions{name}"), Unit::Count, 1);
         }
     }
 
     /// A value for the state machine, and for the version and the alias that the execution was started by.
     fn of_machine(&mut self, name: &str, unit: Unit, value: u64) {
-        let info = self.turn.info;
+        let info = self.info;
         let machine = ("StateMachineArn", Arc::clone(&info.machine_arn));
         let last = |arn: &Str| Str::from(arn.rsplit(':').next().unwrap_or_default());
         let version = info.version_arn.as_ref().map(|arn| ("Version", last(arn)));
@@ -203,15 +212,14 @@ impl Telling<'_> {
         self.add(name, unit, vec![machine], value);
     }
 
-    fn attempt(&mut self, event: &Event) {
-        let Some(step) = step(&event.detail, &self.turn.info.arn) else { return };
-        let id = self.turn.execution.0;
-        let known = self.state.attempts.remove(&(id, event.previous));
+    fn attempt(&mut self, execution: [u8; 16], event: &Event) {
+        let Some(step) = step(&event.detail, &self.info.arn) else { return };
+        let known = self.state.attempts.remove(&(execution, event.previous));
         match step {
             Step::Scheduled(kind, resource) => {
                 self.of_resource(kind, &resource, format!("{}Scheduled", kind.many), Unit::Count, 1);
                 let (scheduled_at, started_at) = (event.timestamp, None);
-                self.remember(event.id, Attempt { kind, resource, scheduled_at, started_at });
+                self.remember(execution, event.id, Attempt { kind, resource, scheduled_at, started_at });
             }
             Step::Started => {
                 let Some(mut attempt) = known else { return };
@@ -219,11 +227,11 @@ impl Telling<'_> {
                 attempt.started_at = Some(event.timestamp);
                 self.of_attempt(&attempt, "Started", 1);
                 self.time_of_attempt(&attempt, "ScheduleTime", waited);
-                self.remember(event.id, attempt);
+                self.remember(execution, event.id, attempt);
             }
             Step::Goes => {
                 if let Some(attempt) = known {
-                    self.remember(event.id, attempt);
+                    self.remember(execution, event.id, attempt);
                 }
             }
             Step::Ended(how, fault) => {
@@ -240,9 +248,9 @@ impl Telling<'_> {
         }
     }
 
-    fn remember(&mut self, event: u64, attempt: Attempt) {
+    fn remember(&mut self, execution: [u8; 16], event: u64, attempt: Attempt) {
         if self.state.attempts.len() < self.metrics.attempts {
-            self.state.attempts.insert((self.turn.execution.0, event), attempt);
+            self.state.attempts.insert((execution, event), attempt);
         }
     }
 
@@ -265,7 +273,7 @@ impl Telling<'_> {
         if dimensions.iter().any(|(_, value)| !value.is_ascii()) {
             return;
         }
-        let info = self.turn.info;
+        let info = self.info;
         let place = Place {
             account: Arc::clone(&info.account),
             region: Arc::clone(&info.region),

@@ -1,7 +1,7 @@
 """Queries and jobs over data: Athena, DataBrew, Glue."""
 
 from e2e.kinds.common import AT, LATER, LATER_MILLIS, MILLIS
-from support.life_cycles import Kind
+from support.life_cycles import Kind, together
 
 QUERY = {"QueryExecutionId": "q-MARK", "Query": "select 'MARK'"}
 ATHENA = Kind(
@@ -44,32 +44,28 @@ DATABREW = Kind(
 
 
 
-def glue(name: str, **more) -> Kind:
-    """A run of the Glue job of a name."""
-    given = {"JobName": name, "Arguments": {"--aKey": "MARK"}, "Timeout": 5}
-    run = {"Id": "jr_MARK", "JobName": name, "JobRunState": "STATE", "Arguments": {}}
-    described = {**run, "StartedOn": LATER}
-    return Kind(
-        resource="glue:startJobRun",
-        service="glue",
-        parameters=given,
-        start=("StartJobRun", given),
-        marker=("Arguments", "--newel-attempt"),
-        find=("GetJobRuns", {"JobName": name, "MaxResults": 200}, {"JobRuns": [described]}),
-        answer={"JobRunId": "jr_MARK"},
-        submitted={"JobRunId": "jr_MARK", "JobName": name},
-        describe=("GetJobRun", {"JobName": name, "RunId": "jr_MARK"}),
-        job={"JobRun": described},
-        running=("STARTING", "RUNNING"),
-        succeeds="SUCCEEDED",
-        fails="TIMEOUT",
-        result={**run, "StartedOn": LATER_MILLIS, "Arguments": {"--aKey": "MARK"}},
-        stop=("BatchStopJobRun", {"JobName": name, "JobRunIds": ["jr_MARK"]}, {"SuccessfulSubmissions": []}),
-        **more,
-    )
-
-
-GLUE = glue("a job MARK")
-SHARED = "a job of many runs"
-GLUE_SHARED = glue(SHARED, shared=SHARED)
-"""Runs of the same job, which are looked at together by a call that names none of them."""
+GLUE_JOB = {"JobName": "a job MARK", "Arguments": {"--aKey": "MARK"}, "Timeout": 5}
+GLUE_RUN = {"Id": "jr_MARK", "JobName": "a job MARK", "JobRunState": "STATE", "Arguments": {}}
+GLUE = Kind(
+    resource="glue:startJobRun",
+    service="glue",
+    parameters=GLUE_JOB,
+    start=("StartJobRun", GLUE_JOB),
+    marker=("Arguments", "--newel-attempt"),
+    find=("GetJobRuns", {"JobName": "a job MARK", "MaxResults": 200}, {"JobRuns": [{**GLUE_RUN, "StartedOn": LATER}]}),
+    answer={"JobRunId": "jr_MARK"},
+    submitted={"JobRunId": "jr_MARK", "JobName": "a job MARK"},
+    describe=("GetJobRun", {"JobName": "a job MARK", "RunId": "jr_MARK"}),
+    job={"JobRun": {**GLUE_RUN, "StartedOn": LATER}},
+    running=("STARTING", "RUNNING"),
+    succeeds="SUCCEEDED",
+    fails="TIMEOUT",
+    result={**GLUE_RUN, "StartedOn": LATER_MILLIS, "Arguments": {"--aKey": "MARK"}},
+    stop=("BatchStopJobRun", {"JobName": "a job MARK", "JobRunIds": ["jr_MARK"]}, {"SuccessfulSubmissions": []}),
+)
+GLUE_TOGETHER = together(
+    GLUE,
+    scope="a job MARK",
+    word="a job of many runs",
+    several=("GetJobRuns", {"JobRuns": [{**GLUE_RUN, "JobName": "a job of many runs", "StartedOn": LATER}]}),
+)

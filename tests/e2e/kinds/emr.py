@@ -1,7 +1,7 @@
 """EMR, EMR on EKS and EMR Serverless."""
 
 from e2e.kinds.common import AT, MILLIS, ROLE
-from support.life_cycles import Kind
+from support.life_cycles import Kind, together
 
 def cluster(moment: float | int) -> dict:
     return {"Id": "j-MARK", "Name": "MARK", "Status": {"State": "STATE", "Timeline": {"CreationDateTime": moment}}}
@@ -71,13 +71,13 @@ DELETE_VIRTUAL_CLUSTER = Kind(
     result={"VirtualCluster": {"Id": "v-MARK", "State": "STATE", "CreatedAt": MILLIS}},
 )
 RUN_ON_EKS_ARN = "arn:aws:emr-containers:us-east-1:123456789012:/virtualclusters/v-MARK/jobruns/r-MARK"
-RUN_ON_EKS = {"virtualClusterId": "v-MARK", "name": "n", "executionRoleArn": ROLE, "releaseLabel": "emr-6.3.0-latest"}
+RUN_ON_EKS = {"virtualClusterId": "v-MARK", "name": "MARK", "executionRoleArn": ROLE, "releaseLabel": "emr-6.3.0-latest"}
 START_ON_EKS = Kind(
     resource="emr-containers:startJobRun",
     service="emr-containers",
     parameters={
         "VirtualClusterId": "v-MARK",
-        "Name": "n",
+        "Name": "MARK",
         "ExecutionRoleArn": ROLE,
         "ReleaseLabel": "emr-6.3.0-latest",
         "JobDriver": {"SparkSubmitJobDriver": {"EntryPoint": "s3://b/main.py"}},
@@ -88,8 +88,8 @@ START_ON_EKS = Kind(
         {**RUN_ON_EKS, "jobDriver": {"sparkSubmitJobDriver": {"entryPoint": "s3://b/main.py"}}, "tags": {"aKey": "v"}},
     ),
     token="clientToken",
-    answer={"id": "r-MARK", "name": "n", "arn": RUN_ON_EKS_ARN, "virtualClusterId": "v-MARK"},
-    submitted={"Id": "r-MARK", "Name": "n", "Arn": RUN_ON_EKS_ARN, "VirtualClusterId": "v-MARK"},
+    answer={"id": "r-MARK", "name": "MARK", "arn": RUN_ON_EKS_ARN, "virtualClusterId": "v-MARK"},
+    submitted={"Id": "r-MARK", "Name": "MARK", "Arn": RUN_ON_EKS_ARN, "VirtualClusterId": "v-MARK"},
     describe=("DescribeJobRun", {"id": "r-MARK", "virtualClusterId": "v-MARK"}),
     job={"jobRun": {"id": "r-MARK", "virtualClusterId": "v-MARK", "state": "STATE", "createdAt": AT}},
     running=("SUBMITTED", "RUNNING"),
@@ -97,6 +97,13 @@ START_ON_EKS = Kind(
     fails="FAILED",
     result={"JobRun": {"Id": "r-MARK", "VirtualClusterId": "v-MARK", "State": "STATE", "CreatedAt": MILLIS}},
     stop=("CancelJobRun", {"id": "r-MARK", "virtualClusterId": "v-MARK"}, {"id": "r-MARK"}),
+)
+
+ON_EKS_TOGETHER = together(
+    START_ON_EKS,
+    scope="v-MARK",
+    word="v-shared",
+    several=("ListJobRuns", {"jobRuns": [{"id": "r-MARK", "virtualClusterId": "v-shared", "state": "STATE"}]}),
 )
 
 # --- EMR Serverless
@@ -194,14 +201,43 @@ def serverless_run(**of_action) -> Kind:
 
 SERVERLESS_RUN = serverless_run(
     resource="emr-serverless:startJobRun",
-    parameters={"ApplicationId": "a-MARK", "ExecutionRoleArn": ROLE, "JobDriver": {"SparkSubmit": GIVEN_SPARK}},
-    start=("StartJobRun", {**BY_ID, "executionRoleArn": ROLE, "jobDriver": {"sparkSubmit": SPARK}}),
+    parameters={
+        "ApplicationId": "a-MARK",
+        "Name": "MARK",
+        "ExecutionRoleArn": ROLE,
+        "JobDriver": {"SparkSubmit": GIVEN_SPARK},
+    },
+    start=("StartJobRun", {**BY_ID, "name": "MARK", "executionRoleArn": ROLE, "jobDriver": {"sparkSubmit": SPARK}}),
     token="clientToken",
     answer={**RUN_ID, "arn": RUN_ARN},
     submitted={**GIVEN_RUN_ID, "Arn": RUN_ARN},
     running=("SUBMITTED", "RUNNING"),
     succeeds="SUCCESS",
     stop=("CancelJobRun", RUN_ID, RUN_ID),
+)
+SERVERLESS_TOGETHER = together(
+    SERVERLESS_RUN,
+    scope="a-MARK",
+    word="a-shared",
+    several=(
+        "ListJobRuns",
+        {
+            "jobRuns": [
+                {
+                    "applicationId": "a-shared",
+                    "id": "r-MARK",
+                    "arn": RUN_ARN.replace("a-MARK", "a-shared"),
+                    "createdBy": ROLE,
+                    "createdAt": AT,
+                    "updatedAt": AT,
+                    "executionRole": ROLE,
+                    "state": "STATE",
+                    "stateDetails": "d",
+                    "releaseLabel": "emr-7.0.0",
+                }
+            ]
+        },
+    ),
 )
 CANCEL_SERVERLESS_RUN = serverless_run(
     resource="emr-serverless:cancelJobRun",

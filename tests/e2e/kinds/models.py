@@ -90,6 +90,15 @@ MEDIACONVERT = Kind(
     result={
         "Job": {"Id": "mc-MARK", "Role": ROLE, "Settings": {}, "Status": "STATE", "CreatedAt": MILLIS, "ErrorMessage": "m"}
     },
+    several=(
+        "ListJobs",
+        {
+            "Jobs": [
+                {"Id": "mc-MARK", "Role": ROLE, "Settings": {}, "Status": "STATE", "CreatedAt": AT, "ErrorMessage": "m"},
+            ]
+        },
+    ),
+    shared="DESCENDING",
     stop=("CancelJob", {"Id": "mc-MARK"}, {}),
     throttle="TooManyRequestsException",
 )

@@ -78,7 +78,7 @@ impl Source {
                     .map(Secret::new)
                     .map_err(|_| format!("the environment variable {name} isn't set").into())
             }
-            Self::Managed(managed) => managed.current(secrets).await,
+            Self::Managed(managed) => managed.current(async || secrets.read(&managed.secret).await).await,
         }
     }
 }
@@ -119,12 +119,12 @@ impl fmt::Debug for Managed {
 
 impl Managed {
     /// The value, read again when it is old. What was read before serves while Secrets Manager can't be reached.
-    async fn current(&self, secrets: &Secrets) -> Result<Secret, Unread> {
+    async fn current(&self, read: impl AsyncFnOnce() -> Result<Secret, Unread>) -> Result<Secret, Unread> {
         let mut kept = self.kept.lock().await;
         if let Some((_, value)) = kept.as_ref().filter(|(until, _)| Instant::now() < *until) {
             return Ok(value.clone());
         }
-        match secrets.read(&self.secret).await {
+        match read().await {
             Ok(text) => {
                 let value = self.value(text.expose())?;
                 *kept = Some((Instant::now() + KEPT, value.clone()));
@@ -191,5 +191,72 @@ impl Secrets {
         })?;
         let text = answer.get("SecretString").and_then(Value::as_str).map(Secret::new);
         text.ok_or_else(|| Unread::Unusable(format!("the secret {secret} holds no text")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn managed(key: Option<&str>) -> Managed {
+        let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s".to_owned();
+        let secret = ManagedSecret::try_from(arn).unwrap();
+        Managed { secret, key: key.map(str::to_owned), kept: Mutex::const_new(None) }
+    }
+
+    async fn finds(managed: &Managed, answer: Result<&str, Unread>) -> Result<String, String> {
+        let found = managed.current(async || answer.map(Secret::new)).await;
+        found.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+    }
+
+    /// Isn't asked.
+    async fn keeps(managed: &Managed) -> String {
+        managed.current(async || panic!("asked again")).await.unwrap().expose().to_owned()
+    }
+
+    fn unreachable() -> Result<&'static str, Unread> {
+        Err(Unread::Unreachable("no answer".to_owned()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_read_again_when_it_is_old() {
+        let managed = managed(None);
+        assert_eq!(finds(&managed, Ok("first")).await.unwrap(), "first");
+        tokio::time::advance(KEPT - Duration::from_secs(1)).await;
+        assert_eq!(keeps(&managed).await, "first");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(finds(&managed, Ok("second")).await.unwrap(), "second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_former_value_serves_while_secrets_manager_cannot_be_reached() {
+        let managed = managed(None);
+        assert_eq!(finds(&managed, unreachable()).await.unwrap_err(), "no answer");
+        assert_eq!(finds(&managed, Ok("first")).await.unwrap(), "first");
+        for _ in 0..3 {
+            tokio::time::advance(KEPT).await;
+            assert_eq!(finds(&managed, unreachable()).await.unwrap(), "first");
+            assert_eq!(keeps(&managed).await, "first");
+        }
+        tokio::time::advance(FORMER).await;
+        assert_eq!(finds(&managed, Ok("second")).await.unwrap(), "second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_is_gone_is_not_used_any_longer() {
+        let managed = managed(Some("password"));
+        assert_eq!(finds(&managed, Ok(r#"{"password":"first"}"#)).await.unwrap(), "first");
+        tokio::time::advance(KEPT).await;
+        let gone = Err(Unread::Unusable("deleted".to_owned()));
+        assert_eq!(finds(&managed, gone).await.unwrap_err(), "deleted");
+        assert_eq!(finds(&managed, unreachable()).await.unwrap_err(), "no answer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_without_its_member_is_none() {
+        let managed = managed(Some("password"));
+        let problem = finds(&managed, Ok(r#"{"user":"u"}"#)).await.unwrap_err();
+        assert!(problem.ends_with(r#"has no text "password""#), "{problem}");
+        assert_eq!(finds(&managed, Ok(r#"{"password":7}"#)).await.unwrap(), "7");
     }
 }

@@ -70,7 +70,11 @@ pub struct Sweep {
     /// The operation.
     pub operation: &'static str,
     /// The member that takes the scope.
-    pub scope: &'static str,
+    pub scope: Option<&'static str>,
+    /// The member that takes the states of the jobs to show, and those of jobs that go on. None where all jobs are shown.
+    pub states: Option<(&'static str, &'static [&'static str])>,
+    /// The member that takes an order, and the word for the newest first. None where that is the only order.
+    pub newest_first: Option<(&'static str, &'static str)>,
     /// The member that takes the size of a page.
     pub page_size: &'static str,
     /// The largest page.
@@ -81,6 +85,9 @@ pub struct Sweep {
     pub jobs: &'static str,
     /// The member of a job that is its id.
     pub id: &'static str,
+    /// Whether jobs are shown in fewer words than by the call that describes one: that a job goes on is all that is taken
+    /// from them.
+    pub summaries: bool,
 }
 
 /// A call that ends jobs early.
@@ -105,6 +112,17 @@ pub enum Ids {
     One(&'static str),
     /// Up to so many, as a list in this member.
     Many(&'static str, usize),
+}
+
+impl Several {
+    /// The operation.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        match self {
+            Self::Batch(batch) | Self::Summaries(batch) => batch.operation,
+            Self::Sweep(sweep) => sweep.operation,
+        }
+    }
 }
 
 impl Ids {

@@ -1,6 +1,8 @@
 //! AWS Glue DataBrew: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-databrew.html>.
 
-use crate::descriptor::{Action, Ending, Family, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{
+    Action, Ending, Family, Job, JobResult, Several, Source, Sweep, call, cancelled, one,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "databrew",
@@ -20,7 +22,18 @@ const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").waits(Job {
         "DataBrew Job State Change",
         "/jobRunId",
     ),
-    several: None,
+    several: Some(Several::Sweep(Sweep {
+        operation: "ListJobRuns",
+        scope: Some("Name"),
+        states: None,
+        newest_first: None,
+        page_size: "MaxResults",
+        max_page: 100,
+        next: "NextToken",
+        jobs: "/JobRuns",
+        id: "RunId",
+        summaries: true,
+    })),
     cancel: Some(cancelled("StopJobRun", "RunId").within("Name")),
     result: JobResult::bare("DescribeJobRunResponse"),
     ending: Ending::of("/State", &["SUCCEEDED"], &["FAILED", "STOPPED", "TIMEOUT"]),

@@ -1,6 +1,8 @@
 //! Amazon EMR on EKS: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-emr-eks.html>.
 
-use crate::descriptor::{Action, Ending, Family, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{
+    Action, Ending, Family, Job, JobResult, Several, Source, Sweep, call, cancelled, one,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "emr-containers",
@@ -36,7 +38,18 @@ const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").token("clientTo
         "EMR Job Run State Change",
         "/id",
     ),
-    several: None,
+    several: Some(Several::Sweep(Sweep {
+        operation: "ListJobRuns",
+        scope: Some("virtualClusterId"),
+        states: Some(("states", &["PENDING", "SUBMITTED", "RUNNING", "CANCEL_PENDING"])),
+        newest_first: None,
+        page_size: "maxResults",
+        max_page: 100,
+        next: "nextToken",
+        jobs: "/jobRuns",
+        id: "id",
+        summaries: true,
+    })),
     cancel: Some(cancelled("CancelJobRun", "id").within("virtualClusterId")),
     result: JobResult::wrapped("JobRun", "JobRun"),
     ending: Ending::of("/state", &["COMPLETED"], &["FAILED", "CANCELLED"]),

@@ -1,6 +1,8 @@
 //! Amazon EMR Serverless: <https://docs.aws.amazon.com/step-functions/latest/dg/connect-emr-serverless.html>.
 
-use crate::descriptor::{Action, Cancel, Ending, Family, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{
+    Action, Cancel, Ending, Family, Job, JobResult, Several, Source, Sweep, call, cancelled, one,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "emr-serverless",
@@ -77,7 +79,18 @@ const JOB_RUN: Job = Job {
         "EMR Serverless Job Run State Change",
         "/jobRunId",
     ),
-    several: None,
+    several: Some(Several::Sweep(Sweep {
+        operation: "ListJobRuns",
+        scope: Some(APPLICATION),
+        states: Some(("states", &["SUBMITTED", "PENDING", "SCHEDULED", "RUNNING", "CANCELLING", "QUEUED"])),
+        newest_first: None,
+        page_size: "maxResults",
+        max_page: 50,
+        next: "nextToken",
+        jobs: "/jobRuns",
+        id: "id",
+        summaries: true,
+    })),
     cancel: None,
     result: JobResult::wrapped("JobRun", "JobRun"),
     ending: Ending::of("/state", &["CANCELLED"], &["SUCCESS", "FAILED"]),

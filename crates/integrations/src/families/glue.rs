@@ -29,12 +29,15 @@ const START_JOB_RUN: Action = Action {
             .told_by("aws.glue", "Glue Job State Change", "/jobRunId"),
         several: Some(Several::Sweep(Sweep {
             operation: "GetJobRuns",
-            scope: "JobName",
+            scope: Some("JobName"),
+            states: None,
+            newest_first: None,
             page_size: "MaxResults",
             max_page: 200,
             next: "NextToken",
             jobs: "/JobRuns",
             id: "Id",
+            summaries: false,
         })),
         cancel: Some(Cancel {
             operation: "BatchStopJobRun",

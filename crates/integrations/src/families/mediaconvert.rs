@@ -3,7 +3,9 @@
 use newel_asl::catalog::Pattern;
 use newel_value::Value;
 
-use crate::descriptor::{Action, Ending, Family, Job, JobResult, Source, call, cancelled, one};
+use crate::descriptor::{
+    Action, Ending, Family, Job, JobResult, Several, Source, Sweep, call, cancelled, one,
+};
 
 pub(super) const FAMILY: Family = Family {
     service: "mediaconvert",
@@ -24,7 +26,18 @@ const CREATE_JOB: Action =
             "MediaConvert Job State Change",
             "/jobId",
         ),
-        several: None,
+        several: Some(Several::Sweep(Sweep {
+            operation: "ListJobs",
+            scope: None,
+            states: None,
+            newest_first: Some(("Order", "DESCENDING")),
+            page_size: "MaxResults",
+            max_page: 20,
+            next: "NextToken",
+            jobs: "/jobs",
+            id: "id",
+            summaries: false,
+        })),
         cancel: Some(cancelled("CancelJob", "Id")),
         result: JobResult::wrapped("Job", "Job"),
         ending: Ending::of("/status", &["COMPLETE"], &["ERROR", "CANCELED"]),

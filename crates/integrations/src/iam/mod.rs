@@ -13,7 +13,7 @@ use newel_aws_catalog::{Dialect, Service, ShapeId};
 use newel_value::{Object, ObjectBuilder, Value};
 
 use crate::catalog::{Found, Integrations};
-use crate::descriptor::{Idempotency, Job, Several};
+use crate::descriptor::{Idempotency, Job};
 use crate::families;
 use crate::integration::{DIALECT, Integration};
 use crate::sdk::SdkAction;
@@ -391,9 +391,5 @@ impl Needs<'_> {
 
 /// The operations that tell where a job is.
 fn looked_at(job: &Job) -> impl Iterator<Item = &'static str> {
-    let several = job.several.as_ref().map(|several| match several {
-        Several::Batch(batch) | Several::Summaries(batch) => batch.operation,
-        Several::Sweep(sweep) => sweep.operation,
-    });
-    std::iter::once(job.describe.operation).chain(several)
+    std::iter::once(job.describe.operation).chain(job.several.map(|several| several.operation()))
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use newel_integrations::descriptor::{Several, Verdict};
+use newel_integrations::descriptor::Verdict;
 use newel_integrations::{Integration, JobRef, LookedUp, TaskFailure, WireRequest};
 use newel_value::Value;
 use tracing::Instrument as _;
@@ -104,10 +104,15 @@ impl<S: Service> Calls<'_, S> {
                 let answer = match self.send(&request, Repeat::Freely).await {
                     Ok((answer, _)) => answer,
                     Err(CallError::Refused { error, .. }) if self.integration.says_missing(&error) => break,
-                    // Who may ask for each may not be allowed to ask for all.
-                    Err(CallError::Refused { throttled: false, .. })
-                        if self.integration.is_summary(&request) =>
+                    // Who may ask for each may not be allowed to ask for several.
+                    Err(CallError::Refused { throttled: false, error })
+                        if self.integration.is_of_several(&request) =>
                     {
+                        tracing::debug!(
+                            error = error.code(),
+                            operation = request.operation,
+                            "jobs are asked for one by one"
+                        );
                         break;
                     }
                     Err(error) => return Err(self.failure(error)),
@@ -116,9 +121,8 @@ impl<S: Service> Calls<'_, S> {
                 page = self.integration.next_page(&request, &answer);
             }
         }
-        let several = self.integration.action.job.and_then(|job| job.several);
-        let leaves_some = matches!(several, Some(Several::Sweep(_) | Several::Summaries(_)));
-        if jobs.len() > 1 && leaves_some {
+        let is_of_several = self.integration.action.job.is_some_and(|job| job.several.is_some());
+        if jobs.len() > 1 && is_of_several {
             self.describe_singly(jobs, states, &open).await?;
         } else {
             for at in open {
@@ -161,7 +165,7 @@ impl<S: Service> Calls<'_, S> {
             if is_summary && verdict != Verdict::Running {
                 continue;
             }
-            let at = open.swap_remove(place);
+            let at = open.remove(place);
             states[at] = match verdict {
                 Verdict::Running => JobState::Running,
                 Verdict::Succeeded => JobState::Succeeded(self.integration.job_result(described).into()),

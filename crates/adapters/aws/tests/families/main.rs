@@ -6,3 +6,4 @@ mod calls;
 mod cases;
 mod jobs;
 mod scripted;
+mod several;
