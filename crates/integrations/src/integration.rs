@@ -190,12 +190,12 @@ impl Integration<'_> {
     pub(crate) fn page_after(
         &self,
         request: &WireRequest,
-        mark: &'static str,
+        (takes, gives): (&'static str, &'static str),
         answer: &Value,
     ) -> Option<WireRequest> {
-        let next = answer.get(mark).filter(|next| next.as_str().is_some_and(|s| !s.is_empty()))?;
+        let next = answer.get(gives).filter(|next| next.as_str().is_some_and(|s| !s.is_empty()))?;
         let mut body = request.body.as_object()?.to_builder();
-        body.insert(mark, next.clone());
+        body.insert(takes, next.clone());
         Some(self.call(request.operation, body.build().into()))
     }
 

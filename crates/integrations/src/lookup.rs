@@ -39,7 +39,7 @@ impl Integration<'_> {
             let body = put(request.body.clone(), &place, id.clone());
             return LookedUp::Found(self.call(request.operation, body));
         }
-        self.page_after(lookup, table.next, answer).map_or(LookedUp::Nothing, LookedUp::More)
+        self.page_after(lookup, (table.next, table.next), answer).map_or(LookedUp::Nothing, LookedUp::More)
     }
 
     /// The failure of a task that names what isn't there. The error is the one that the service has for ids that it doesn't

@@ -107,10 +107,10 @@ fn check_job(of: &Integration<'_>, job: &Job) {
         Some(Several::Sweep(sweep)) => {
             let chosen =
                 [sweep.states.map(|(member, _)| member), sweep.newest_first.map(|(member, _)| member)];
-            assert_takes(of, sweep.operation, &[sweep.scope, Some(sweep.page_size), Some(sweep.next)]);
+            assert_takes(of, sweep.operation, &[sweep.scope, Some(sweep.page_size), Some(sweep.next.0)]);
             assert_takes(of, sweep.operation, &chosen);
             check_states(of, job, sweep);
-            at(of, shape_of(of, sweep.operation, true), &format!("/{}", sweep.next));
+            at(of, shape_of(of, sweep.operation, true), &format!("/{}", sweep.next.1));
             at(of, described(of, sweep.operation, sweep.jobs, Some(sweep.id)), job.ending.status);
         }
         None => {}

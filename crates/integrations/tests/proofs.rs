@@ -53,6 +53,12 @@ const ENDS: Test = (JOBS, "jobs_are_watched_through_throttles_to_their_ends");
 const NAMED: [(&[Test], &str); 3] =
     [(ACTION, "*action*"), (CALLBACK, "*callback*"), (LIFE_CYCLE, "*life cycle*")];
 const COALESCED: Test = (LIFE_CYCLES, "test_polling_is_coalesced");
+const LISTED: Test = (LIFE_CYCLES, "test_jobs_of_one_scope_are_looked_at_together");
+/// For services that are called by their models.
+const SEVERAL: Test = (
+    "crates/adapters/aws/tests/families/several.rs",
+    "several_jobs_are_one_call_and_one_more_for_each_that_it_tells_too_little_of",
+);
 
 #[rustfmt::skip]
 const PROOFS: &[Proofs] = &[
@@ -69,7 +75,7 @@ const PROOFS: &[Proofs] = &[
     ("bedrockagentcore", &[ACTION, &[(CALLS, "what_goes_wrong_in_the_stream_fails_the_task")]], &[], &[]),
     ("codebuild", &[ACTION, &[(EMULATORS, "test_a_build_runs_to_its_end"), (MINISTACK, "test_a_build_is_stopped_and_deleted")]],
         &[LIFE_CYCLE, &[ENDS, COALESCED, (EMULATORS, "test_a_build_runs_to_its_end")]], &[]),
-    ("databrew", &[ACTION], &[LIFE_CYCLE, &[ENDS]], &[]),
+    ("databrew", &[ACTION], &[LIFE_CYCLE, &[ENDS, SEVERAL]], &[]),
     ("dynamodb", &[ACTION, &[(EMULATORS, "test_items_come_and_go"), (DYNAMODB, "the_contract")]], &[], &[]),
     ("ecs", &[ACTION, &[(PATTERNS, "test_ecs_failures_fail_a_sync_task_only")]],
         &[LIFE_CYCLE, &[COALESCED, (ECS, "the_contract"), (MOTO, "test_all_four_families_in_five_processes"),
@@ -86,20 +92,20 @@ const PROOFS: &[Proofs] = &[
         &[LIFE_CYCLE, &[ENDS, COALESCED, (EMULATORS, "test_a_cluster_is_made_used_and_terminated"),
             (MINISTACK, "test_a_step_runs_to_its_end")]], &[]),
     ("emr-containers", &[ACTION, &[(EMULATORS, "test_a_run_on_a_kubernetes_cluster_is_cancelled_with_its_execution")]],
-        &[LIFE_CYCLE, &[ENDS, (EMULATORS, "test_a_run_on_a_kubernetes_cluster_is_cancelled_with_its_execution")]], &[]),
+        &[LIFE_CYCLE, &[ENDS, LISTED, (EMULATORS, "test_a_run_on_a_kubernetes_cluster_is_cancelled_with_its_execution")]], &[]),
     ("emr-serverless", &[ACTION, &[(EMULATORS, "test_a_serverless_application_from_creation_to_deletion")]],
-        &[LIFE_CYCLE, &[ENDS, (EMULATORS, "test_a_serverless_application_from_creation_to_deletion")]], &[]),
+        &[LIFE_CYCLE, &[ENDS, LISTED, (EMULATORS, "test_a_serverless_application_from_creation_to_deletion")]], &[]),
     ("events", &[ACTION, &[(EMULATORS, "test_events_carry_their_execution"), (EMULATORS, "test_a_refused_event_fails_the_task")]],
         &[], &[CALLBACK]),
     ("glue", &[ACTION, &[(PATTERNS, "test_glue_request_response_names_its_job")]],
-        &[LIFE_CYCLE, &[(LIFE_CYCLES, "test_runs_of_one_job_are_looked_at_together"), (GLUE, "the_contract"),
+        &[LIFE_CYCLE, &[LISTED, (GLUE, "the_contract"),
             (MOTO, "test_all_four_families_in_five_processes")]], &[]),
     ("http", &[&[(HTTP, "test_a_result_has_headers_body_and_status")]], &[], &[]),
     ("lambda", &[ACTION, &[(EMULATORS, "test_a_function_is_invoked"), (MINISTACK, "test_a_function_runs"),
             (MINISTACK, "test_what_a_function_throws_can_be_caught"), (MINISTACK, "test_a_function_that_takes_too_long"),
             (MINISTACK, "test_a_function_that_is_not_there")]],
         &[], &[CALLBACK, &[(MINISTACK, "test_a_function_answers_with_its_token")]]),
-    ("mediaconvert", &[ACTION], &[LIFE_CYCLE, &[ENDS]], &[]),
+    ("mediaconvert", &[ACTION], &[LIFE_CYCLE, &[ENDS, LISTED]], &[]),
     ("sagemaker", &[ACTION], &[LIFE_CYCLE, &[ENDS, (EMULATORS, "test_a_model_is_trained")]], &[]),
     ("sns", &[ACTION, &[(EMULATORS, "test_a_notification_is_published")]], &[], &[CALLBACK]),
     ("sqs", &[ACTION, &[(EMULATORS, "test_a_message_arrives_with_its_json"), (EMULATORS, "test_a_queue_that_is_not_there")]],

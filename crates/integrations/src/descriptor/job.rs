@@ -79,8 +79,8 @@ pub struct Sweep {
     pub page_size: &'static str,
     /// The largest page.
     pub max_page: i64,
-    /// The member that takes and gives the mark of the next page.
-    pub next: &'static str,
+    /// The member that takes the mark of a page, and the answer's that gives it.
+    pub next: (&'static str, &'static str),
     /// JSON pointer to the jobs in the answer.
     pub jobs: &'static str,
     /// The member of a job that is its id.

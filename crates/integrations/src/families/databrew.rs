@@ -29,7 +29,7 @@ const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").waits(Job {
         newest_first: None,
         page_size: "MaxResults",
         max_page: 100,
-        next: "NextToken",
+        next: ("NextToken", "NextToken"),
         jobs: "/JobRuns",
         id: "RunId",
         summaries: true,

@@ -45,7 +45,7 @@ const START_JOB_RUN: Action = call("startJobRun", "StartJobRun").token("clientTo
         newest_first: None,
         page_size: "maxResults",
         max_page: 100,
-        next: "nextToken",
+        next: ("nextToken", "nextToken"),
         jobs: "/jobRuns",
         id: "id",
         summaries: true,

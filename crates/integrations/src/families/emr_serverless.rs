@@ -86,7 +86,7 @@ const JOB_RUN: Job = Job {
         newest_first: None,
         page_size: "maxResults",
         max_page: 50,
-        next: "nextToken",
+        next: ("nextToken", "nextToken"),
         jobs: "/jobRuns",
         id: "id",
         summaries: true,

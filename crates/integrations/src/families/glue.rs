@@ -34,7 +34,7 @@ const START_JOB_RUN: Action = Action {
             newest_first: None,
             page_size: "MaxResults",
             max_page: 200,
-            next: "NextToken",
+            next: ("NextToken", "NextToken"),
             jobs: "/JobRuns",
             id: "Id",
             summaries: false,

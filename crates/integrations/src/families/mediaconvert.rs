@@ -33,7 +33,7 @@ const CREATE_JOB: Action =
             newest_first: Some(("Order", "DESCENDING")),
             page_size: "MaxResults",
             max_page: 20,
-            next: "NextToken",
+            next: ("NextToken", "nextToken"),
             jobs: "/jobs",
             id: "id",
             summaries: false,
