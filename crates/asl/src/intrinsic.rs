@@ -13,6 +13,8 @@ pub struct Call {
     pub function: Function,
     /// Its arguments.
     pub arguments: Vec<Argument>,
+    /// The text that it was written as.
+    pub source: Str,
 }
 
 /// An argument of a call.

@@ -62,7 +62,7 @@ pub fn check_alias(name: &str) -> Result<(), NameError> {
     if name.bytes().all(|b| b.is_ascii_digit()) { Err(NameError::Reserved) } else { Ok(()) }
 }
 
-/// A variable's name: a letter, then letters, digits and `_`.
+/// A variable's name: an identifier of Unicode's, without `_` at its beginning.
 ///
 /// # Errors
 /// Its length is not 1 to [`MAX_VARIABLE`], it has another character, or it is `states`.
@@ -100,15 +100,14 @@ pub fn check_tag_value(value: &str) -> Result<(), NameError> {
     check_tag_text(value)
 }
 
-/// Whether a variable's name may begin with it: a letter (Unicode's `ID_Start`, as near as the standard library
-/// tells) or `_`.
+/// Whether a variable's name may begin with it (<https://www.unicode.org/reports/tr31/>).
 pub(crate) fn starts_identifier(c: char) -> bool {
-    c.is_alphabetic() || c == '_'
+    unicode_ident::is_xid_start(c)
 }
 
 /// Whether a variable's name may go on with it.
 pub(crate) fn continues_identifier(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    unicode_ident::is_xid_continue(c)
 }
 
 fn check(name: &str, max: usize, forbidden: &str) -> Result<(), NameError> {
@@ -153,10 +152,14 @@ mod tests {
         assert_eq!(check_alias("PROD.v-1_a"), Ok(()));
         assert_eq!(check_alias("12"), Err(NameError::Reserved));
         assert_eq!(check_alias("a b"), Err(NameError::Character(' ')));
-        assert_eq!(check_variable("größe_1"), Ok(()));
+        for name in ["größe_1", "हिन्दी", "e\u{301}", "a‿b"] {
+            assert_eq!(check_variable(name), Ok(()), "{name}");
+        }
         for (name, error) in [
             ("", NameError::Empty),
             ("1a", NameError::Character('1')),
+            ("_x", NameError::Character('_')),
+            ("a²", NameError::Character('²')),
             ("x.y", NameError::Character('.')),
             ("states", NameError::Reserved),
             (&*"v".repeat(81), NameError::TooLong(80)),

@@ -12,7 +12,7 @@ use newel_value::{Number, Object, Str, Value};
 use crate::catalog::Resource;
 use crate::intrinsic;
 use crate::machine_type::MachineType;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Moment, Timestamp};
 
 /// A compiled definition.
 #[derive(Clone, Debug)]
@@ -362,7 +362,7 @@ pub enum Test {
     /// `BooleanEquals`
     Boolean(Operand<bool>),
     /// `TimestampEquals` …
-    Timestamp(Comparison, Operand<Timestamp>),
+    Timestamp(Comparison, Operand<Moment>),
 }
 
 /// What an operator compares with.

@@ -62,11 +62,12 @@ impl JsonPath {
     /// Whether it is a reference path: members and elements by name and number alone, none of `@ .. , : ? *` and no function.
     #[must_use]
     pub fn is_reference_path(&self) -> bool {
-        self.0.path.segments.iter().all(|segment| match segment {
-            Segment::Names { names, .. } => names.len() == 1,
-            Segment::Indexes(indexes) => indexes.len() == 1,
-            _ => false,
-        })
+        !has_operator(self.as_str())
+            && self.0.path.segments.iter().all(|segment| match segment {
+                Segment::Names { names, .. } => names.len() == 1,
+                Segment::Indexes(indexes) => indexes.len() == 1,
+                _ => false,
+            })
     }
 
     /// Whether it is `$` alone.
@@ -139,4 +140,22 @@ impl fmt::Debug for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JsonPath({})", self.as_str())
     }
+}
+/// Whether a path has one of the operators that a reference path may not have, outside quotes: a dotted name may have them
+/// elsewhere.
+fn has_operator(text: &str) -> bool {
+    let mut quote = None;
+    let mut escaped = false;
+    for c in text.chars() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if open == c => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '@' | ',' | ':' | '?' | '*') => return true,
+            (None, _) => {}
+        }
+    }
+    false
 }

@@ -57,6 +57,9 @@ impl ReferencePath {
     /// The same path, if it is a reference path.
     #[must_use]
     pub fn from_path(path: &JsonPath) -> Option<Self> {
+        if !path.is_reference_path() {
+            return None;
+        }
         let step = |segment: &Segment| match segment {
             Segment::Names { names, .. } => match names.as_slice() {
                 [name] => Some(Step::Member(Arc::clone(name))),
@@ -173,11 +176,23 @@ mod tests {
 
     #[test]
     fn only_unambiguous_paths_are_references() {
-        for text in ["$", "$.a", "$['a'][0].b", "$.a[-1]", "$.a:b"] {
+        for text in ["$", "$.a", "$['a'][0].b", "$.a[-1]", "$['a:b@*'].c", "$['it\\'s,']"] {
             assert!(ReferencePath::parse(text).is_ok(), "{text}");
             assert!(JsonPath::parse(text).unwrap().is_reference_path(), "{text}");
         }
-        for text in ["$.*", "$..a", "$['a','b']", "$[0,1]", "$[1:2]", "$[?(@.a)]", "$[*]", "$.a.length()"] {
+        for text in [
+            "$.*",
+            "$..a",
+            "$['a','b']",
+            "$[0,1]",
+            "$[1:2]",
+            "$[?(@.a)]",
+            "$[*]",
+            "$.a.length()",
+            "$.a:b",
+            "$.a@b",
+            "$.a?b",
+        ] {
             assert_eq!(ReferencePath::parse(text), Err(ReferencePathError::Ambiguous), "{text}");
             assert!(!JsonPath::parse(text).unwrap().is_reference_path(), "{text}");
         }

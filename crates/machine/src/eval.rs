@@ -133,13 +133,18 @@ impl<'a> Scope<'a> {
             Miss::Path(QueryError::NoResults(_)) => EvalError::runtime(format!(
                 "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
                 expression.source,
-                match expression.query {
-                    Query::Context(_) => self.context.value(),
-                    Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => self.data.input,
-                }
+                self.searched(&expression.query),
             )),
             other => other.invalid_path(&expression.source),
         })
+    }
+
+    /// What a query looks in, as far as errors tell.
+    pub(crate) fn searched(&self, query: &Query) -> &Value {
+        match query {
+            Query::Context(_) => self.context.value(),
+            Query::Input(_) | Query::Variable(..) | Query::Intrinsic(_) => self.data.input,
+        }
     }
 
     /// `Assign`: names and values, in order.
@@ -162,12 +167,12 @@ impl Miss {
 }
 
 /// What a query was written as, as far as it is a path.
-fn source_of(query: &Query) -> String {
+pub(crate) fn source_of(query: &Query) -> String {
     match query {
         Query::Input(path) => path.as_str().to_owned(),
         Query::Context(path) => format!("${}", path.as_str()),
         Query::Variable(name, path) => format!("${name}{}", path.as_str().trim_start_matches('$')),
-        Query::Intrinsic(call) => format!("{:?}", call.function),
+        Query::Intrinsic(call) => call.source.to_string(),
     }
 }
 
@@ -178,7 +183,7 @@ pub(crate) fn put_result(path: &ResultPath, input: &Value, result: Value) -> Res
         ResultPath::Discard => Ok(input.clone()),
         ResultPath::At(reference) => reference.set(input, result).map_err(|why| EvalError {
             error: newel_asl::error::RESULT_PATH_MATCH_FAILURE,
-            message: format!("Unable to apply ReferencePath {} to input {input}: {why}", reference.as_str()),
+            message: why.to_string(),
             evaluation: None,
         }),
     }

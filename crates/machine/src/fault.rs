@@ -81,10 +81,6 @@ impl EvalError {
         Self { error: error::RUNTIME, message: message.into(), evaluation: None }
     }
 
-    pub(crate) fn intrinsic(message: impl Into<String>) -> Self {
-        Self { error: error::INTRINSIC_FAILURE, message: message.into(), evaluation: None }
-    }
-
     /// What a JSONata field gave can't be used.
     pub(crate) fn evaluation(field: Option<Str>, message: impl Into<String>) -> Self {
         Self {

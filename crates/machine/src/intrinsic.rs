@@ -1,14 +1,21 @@
 //! The intrinsic functions
 //! (<https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html>).
+//!
+//! Where AWS does otherwise than its page says, this does as AWS, by what public suites that run on it have found: numbers are cut
+//! off rather than rounded, but for `States.MathAdd`; `States.ArrayContains` compares texts; `States.Base64Decode` takes
+//! whatever has Base64 in it; and every failure is `States.Runtime`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use newel_asl::intrinsic::{Argument, Call, Function};
+use newel_asl::plan::Query;
 use newel_value::{Number, Value};
 use sha2::Digest as _;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::eval::{Miss, Scope};
+use crate::eval::{Miss, Scope, source_of};
 use crate::fault::EvalError;
 use crate::size;
 
@@ -18,50 +25,58 @@ const TEXT_LIMIT: usize = 10_000;
 const RANGE_LIMIT: i64 = 1_000;
 /// Bytes of a string that a call may make: nested calls that escape strings would otherwise double them at each level.
 const RESULT_LIMIT: usize = 16 << 20;
-/// What is said of a string over [`RESULT_LIMIT`].
-const TOO_LARGE: &str = "the result is too large";
+
+/// Whatever bits are left at the end.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 type Evaluated = Result<Value, EvalError>;
 
 /// Evaluates a call. Its argument count was checked when it was parsed.
 pub(crate) fn call(scope: &Scope<'_>, call: &Call) -> Evaluated {
-    let arguments: Vec<Value> =
-        call.arguments.iter().map(|argument| self::argument(scope, argument)).collect::<Result<_, _>>()?;
+    let arguments: Vec<Value> = call
+        .arguments
+        .iter()
+        .map(|argument| self::argument(scope, call, argument))
+        .collect::<Result<_, _>>()?;
     let value = match (call.function, arguments.as_slice()) {
         (Function::Format, [Value::String(template), values @ ..]) => format(call, template, values)?,
-        (Function::StringToJson, [Value::String(text)]) => Value::parse(text)
-            .map_err(|why| failed(call, format_args!("the argument is no JSON text: {why}")))?,
+        (Function::StringToJson, [Value::String(text)]) if text.trim().is_empty() => Value::Null,
+        (Function::StringToJson, [Value::String(text)]) => Value::parse(text).map_err(|_| failed(call))?,
         (Function::JsonToString, [value]) => Value::from(printed(call, value)?),
         (Function::Array, items) => Value::from(items.to_vec()),
         (Function::ArrayPartition, [Value::Array(items), size]) => partition(call, items, size)?,
-        (Function::ArrayContains, [Value::Array(items), value]) => Value::from(items.contains(value)),
+        (Function::ArrayContains, [Value::Array(items), value]) => {
+            let wanted = text(call, value)?;
+            Value::from(items.iter().any(|item| text(call, item).is_ok_and(|item| item == wanted)))
+        }
         (Function::ArrayRange, [first, last, step]) => range(call, first, last, step)?,
+        (Function::ArrayGetItem, [Value::Array(items), Value::Number(_)]) if items.is_empty() => Value::Null,
         (Function::ArrayGetItem, [Value::Array(items), index]) => usize::try_from(integer(call, index)?)
             .ok()
             .and_then(|index| items.get(index))
             .cloned()
-            .ok_or_else(|| failed(call, "the index is outside the array"))?,
+            .ok_or_else(|| failed(call))?,
         (Function::ArrayLength, [Value::Array(items)]) => {
             Value::from(i64::try_from(items.len()).unwrap_or(i64::MAX))
         }
         (Function::ArrayUnique, [Value::Array(items)]) => unique(call, items)?,
         (Function::Base64Encode, [Value::String(text)]) => Value::from(BASE64.encode(short(call, text)?)),
-        (Function::Base64Decode, [Value::String(text)]) => {
-            let bytes = BASE64.decode(short(call, text)?).map_err(|why| failed(call, why))?;
-            Value::from(
-                String::from_utf8(bytes).map_err(|_| failed(call, "the decoded bytes are no UTF-8 text"))?,
-            )
-        }
+        (Function::Base64Decode, [Value::String(text)]) => decoded(short(call, text)?).into(),
         (Function::Hash, [data, Value::String(algorithm)]) => hash(call, data, algorithm)?,
-        (Function::JsonMerge, [Value::Object(first), Value::Object(second), Value::Bool(false)]) => {
+        (Function::JsonMerge, [Value::Object(_), Value::Object(_), Value::Bool(true)]) => {
+            return Err(failed(call));
+        }
+        (Function::JsonMerge, [Value::Object(first), Value::Object(second), _]) => {
             let mut merged = first.to_builder();
             for (key, value) in second.iter() {
                 merged.insert(key.clone(), value.clone());
             }
             merged.build().into()
-        }
-        (Function::JsonMerge, [Value::Object(_), Value::Object(_), Value::Bool(true)]) => {
-            return Err(failed(call, "deep merging is not supported: the third argument must be false"));
         }
         (Function::MathRandom, [first, last, seed @ ..]) => random(scope, call, first, last, seed.first())?,
         (Function::MathAdd, [first, second]) => Value::from(add(call, first, second)?),
@@ -69,21 +84,29 @@ pub(crate) fn call(scope: &Scope<'_>, call: &Call) -> Evaluated {
             text.split(|c| delimiters.contains(c)).filter(|part| !part.is_empty()).map(Value::from).collect()
         }
         (Function::Uuid, []) => Value::from(uuid(scope.random)),
-        _ => return Err(failed(call, "an argument has the wrong type")),
+        _ => return Err(failed(call)),
     };
     match &value {
-        Value::String(text) if text.len() > RESULT_LIMIT => Err(failed(call, TOO_LARGE)),
+        Value::String(text) if text.len() > RESULT_LIMIT => Err(failed(call)),
         _ => Ok(value),
     }
 }
 
 /// The JSON text of a value, unless it is huge.
 fn printed(call: &Call, value: &Value) -> Result<String, EvalError> {
-    size::check(value, RESULT_LIMIT).map_err(|_| failed(call, TOO_LARGE))?;
+    size::check(value, RESULT_LIMIT).map_err(|_| failed(call))?;
     Ok(value.to_json())
 }
 
-fn argument(scope: &Scope<'_>, argument: &Argument) -> Evaluated {
+/// A string itself, and the JSON text of anything else.
+fn text<'a>(call: &Call, value: &'a Value) -> Result<Cow<'a, str>, EvalError> {
+    Ok(match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(printed(call, other)?),
+    })
+}
+
+fn argument(scope: &Scope<'_>, call: &Call, argument: &Argument) -> Evaluated {
     Ok(match argument {
         Argument::String(text) => Value::String(text.clone()),
         Argument::Number(number) => Value::Number(number.clone()),
@@ -91,30 +114,62 @@ fn argument(scope: &Scope<'_>, argument: &Argument) -> Evaluated {
         Argument::Null => Value::Null,
         Argument::Query(query) => match scope.query(query) {
             Ok(value) => value,
-            Err(Miss::Path(why)) => return Err(EvalError::runtime(why.to_string())),
+            Err(Miss::Path(_)) => return Err(missing(scope, call, query)),
             Err(Miss::Other(error)) => return Err(error),
         },
     })
 }
 
-fn failed(call: &Call, why: impl std::fmt::Display) -> EvalError {
-    EvalError::intrinsic(format!("The intrinsic function '{}' failed: {why}", call.function.name()))
+/// A path among the arguments leads nowhere.
+fn missing(scope: &Scope<'_>, call: &Call, query: &Query) -> EvalError {
+    EvalError::runtime(format!(
+        "The function '{}' had the following error: The JsonPath argument for the field '{}' could not be found in the input '{}'",
+        call.source,
+        source_of(query),
+        scope.searched(query),
+    ))
+}
+
+/// What AWS says of whatever is wrong with the arguments, by `States.Runtime`: nothing catches it.
+fn failed(call: &Call) -> EvalError {
+    EvalError::runtime(format!("Invalid arguments in {}", call.function.name()))
 }
 
 fn short<'a>(call: &Call, text: &'a str) -> Result<&'a str, EvalError> {
     if text.chars().count() > TEXT_LIMIT {
-        return Err(failed(call, format_args!("the argument has more than {TEXT_LIMIT} characters")));
+        return Err(failed(call));
     }
     Ok(text)
 }
 
-/// A number rounded to the nearest integer, as AWS rounds the arguments that must be integers.
+/// A number without its fraction.
 fn integer(call: &Call, value: &Value) -> Result<i64, EvalError> {
-    let number = value.as_number().ok_or_else(|| failed(call, "an argument is no number"))?;
+    integer_by(f64::trunc, call, value)
+}
+
+fn integer_by(round: fn(f64) -> f64, call: &Call, value: &Value) -> Result<i64, EvalError> {
+    let number = value.as_number().ok_or_else(|| failed(call))?;
     number
         .as_i64()
-        .or_else(|| Number::from_f64_as_integer(number.as_f64().round()).and_then(|n| n.as_i64()))
-        .ok_or_else(|| failed(call, "an argument is out of range"))
+        .or_else(|| Number::from_f64_as_integer(round(number.as_f64())).and_then(|n| n.as_i64()))
+        .ok_or_else(|| failed(call))
+}
+
+/// What Base64 there is in a text, up to its padding; bytes that are no UTF-8 become U+FFFD.
+fn decoded(text: &str) -> String {
+    let up_to_padding = text.split('=').next().unwrap_or_default();
+    let digit = |c: &char| c.is_ascii_alphanumeric() || "+/-_".contains(*c);
+    let digits = up_to_padding.chars().filter(digit).map(|c| match c {
+        '-' => '+',
+        '_' => '/',
+        other => other,
+    });
+    let mut digits: String = digits.collect();
+    if digits.len() % 4 == 1 {
+        // Six bits are no byte.
+        digits.pop();
+    }
+    String::from_utf8_lossy(&LENIENT.decode(digits).unwrap_or_default()).into_owned()
 }
 
 /// Fills `{}` with the arguments; `\{`, `\}` and `\\` stand for themselves.
@@ -122,19 +177,19 @@ fn format(call: &Call, template: &str, values: &[Value]) -> Evaluated {
     let mut out = String::with_capacity(template.len());
     let mut values = values.iter();
     let mut chars = template.chars().peekable();
-    let mismatch = || failed(call, "the number of placeholders and of arguments differ");
+    let mismatch = || failed(call);
     while let Some(c) = chars.next() {
         match c {
             '\\' => out.push(chars.next().unwrap_or('\\')),
             '{' if chars.next_if_eq(&'}').is_some() => {
                 let value = values.next().ok_or_else(mismatch)?;
-                size::check(value, RESULT_LIMIT).map_err(|_| failed(call, TOO_LARGE))?;
+                size::check(value, RESULT_LIMIT).map_err(|_| failed(call))?;
                 write_plain(value, &mut out);
             }
             _ => out.push(c),
         }
         if out.len() > RESULT_LIMIT {
-            return Err(failed(call, TOO_LARGE));
+            return Err(failed(call));
         }
     }
     if values.next().is_some() {
@@ -172,19 +227,19 @@ fn write_plain(value: &Value, out: &mut String) {
 fn partition(call: &Call, items: &[Value], size: &Value) -> Evaluated {
     match usize::try_from(integer(call, size)?) {
         Ok(size) if size > 0 => Ok(items.chunks(size).map(|chunk| Value::from(chunk.to_vec())).collect()),
-        _ => Err(failed(call, "the chunk size must be positive")),
+        _ => Err(failed(call)),
     }
 }
 
 fn range(call: &Call, first: &Value, last: &Value, step: &Value) -> Evaluated {
     let (first, last, step) = (integer(call, first)?, integer(call, last)?, integer(call, step)?);
     if step == 0 {
-        return Err(failed(call, "the step must not be 0"));
+        return Err(failed(call));
     }
     let distance = i128::from(last) - i128::from(first);
     let count = distance / i128::from(step) + 1;
     if count > i128::from(RANGE_LIMIT) {
-        return Err(failed(call, format_args!("the range has more than {RANGE_LIMIT} elements")));
+        return Err(failed(call));
     }
     let count =
         if distance.signum() == -i128::from(step.signum()) { 0 } else { i64::try_from(count).unwrap_or(0) };
@@ -194,7 +249,7 @@ fn range(call: &Call, first: &Value, last: &Value, step: &Value) -> Evaluated {
 
 /// The first of each set of equal elements, in their order.
 fn unique(call: &Call, items: &[Value]) -> Evaluated {
-    items.iter().try_for_each(|item| size::check(item, RESULT_LIMIT)).map_err(|_| failed(call, TOO_LARGE))?;
+    items.iter().try_for_each(|item| size::check(item, RESULT_LIMIT)).map_err(|_| failed(call))?;
     let mut seen = HashSet::with_capacity(items.len());
     let first_of_its_kind = |item: &&Value| {
         let mut key = String::new();
@@ -236,22 +291,15 @@ fn write_key(value: &Value, out: &mut String) {
 }
 
 fn hash(call: &Call, data: &Value, algorithm: &str) -> Evaluated {
-    let owned;
-    let text = match data {
-        Value::String(text) => &**text,
-        other => {
-            owned = printed(call, other)?;
-            &owned
-        }
-    };
-    let bytes = short(call, text)?.as_bytes();
+    let text = text(call, data)?;
+    let bytes = short(call, &text)?.as_bytes();
     Ok(Value::from(match algorithm {
         "MD5" => hex::encode(md5::Md5::digest(bytes)),
         "SHA-1" => hex::encode(sha1::Sha1::digest(bytes)),
         "SHA-256" => hex::encode(sha2::Sha256::digest(bytes)),
         "SHA-384" => hex::encode(sha2::Sha384::digest(bytes)),
         "SHA-512" => hex::encode(sha2::Sha512::digest(bytes)),
-        _ => return Err(failed(call, "the algorithm must be one of MD5, SHA-1, SHA-256, SHA-384, SHA-512")),
+        _ => return Err(failed(call)),
     }))
 }
 
@@ -261,7 +309,7 @@ fn random(scope: &Scope<'_>, call: &Call, first: &Value, last: &Value, seed: Opt
     let span = u64::try_from(i128::from(last) - i128::from(first))
         .ok()
         .filter(|span| *span > 0)
-        .ok_or_else(|| failed(call, "the end must be greater than the start"))?;
+        .ok_or_else(|| failed(call))?;
     let bits = match seed {
         Some(seed) => split_mix(integer(call, seed)?.cast_unsigned()),
         None => (scope.random)(),
@@ -281,11 +329,12 @@ const fn split_mix(seed: u64) -> u64 {
 }
 
 fn add(call: &Call, first: &Value, second: &Value) -> Result<i64, EvalError> {
-    let (first, second) = (integer(call, first)?, integer(call, second)?);
+    let rounded = |value| integer_by(f64::round, call, value);
+    let (first, second) = (rounded(first)?, rounded(second)?);
     let within = |n: i64| i32::try_from(n).is_ok();
     match first.checked_add(second) {
         Some(sum) if within(first) && within(second) && within(sum) => Ok(sum),
-        _ => Err(failed(call, "a number is outside -2147483648 to 2147483647")),
+        _ => Err(failed(call)),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Payload(Arc<Inner>);
 struct Inner {
     text: OnceLock<Box<str>>,
     tree: OnceLock<Value>,
+    /// Whether the text is as the tree prints it; known from the start where it was printed.
+    compact: OnceLock<bool>,
 }
 
 /// The size of a payload.
@@ -36,14 +38,22 @@ impl Payload {
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, ParseError> {
         let text = text.into();
         let tree = Value::parse(&text)?;
-        Ok(Self(Arc::new(Inner { text: OnceLock::from(text), tree: OnceLock::from(tree) })))
+        Ok(Self(Arc::new(Inner {
+            text: OnceLock::from(text),
+            tree: OnceLock::from(tree),
+            compact: OnceLock::new(),
+        })))
     }
 
     /// A payload from a text that has been checked before, as when it comes back from the store. The tree is made
     /// when something asks for it.
     #[must_use]
     pub fn from_checked_text(text: impl Into<Box<str>>) -> Self {
-        Self(Arc::new(Inner { text: OnceLock::from(text.into()), tree: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            text: OnceLock::from(text.into()),
+            tree: OnceLock::new(),
+            compact: OnceLock::new(),
+        }))
     }
 
     /// The text.
@@ -58,6 +68,13 @@ impl Payload {
         self.0
             .tree
             .get_or_init(|| self.0.text.get().and_then(|text| Value::parse(text).ok()).unwrap_or_default())
+    }
+
+    /// The same value without white space and other spellings that its text may have: this payload itself, if it has none.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        let compact = *self.0.compact.get_or_init(|| self.text() == self.value().to_json());
+        if compact { self.clone() } else { self.value().clone().into() }
     }
 
     /// Size and depth. A tree deeper than [`MAX_DEPTH`] is told by its depth alone: its text is never made.
@@ -83,7 +100,11 @@ impl Payload {
 
 impl From<Value> for Payload {
     fn from(tree: Value) -> Self {
-        Self(Arc::new(Inner { text: OnceLock::new(), tree: OnceLock::from(tree) }))
+        Self(Arc::new(Inner {
+            text: OnceLock::new(),
+            tree: OnceLock::from(tree),
+            compact: OnceLock::from(true),
+        }))
     }
 }
 
@@ -157,6 +178,9 @@ mod tests {
         assert_eq!(raw.text(), r#"{ "a" : [1, 2] }"#);
         assert_eq!(Payload::from(raw.value().clone()).text(), r#"{"a":[1,2]}"#);
         assert_eq!(raw.measure(), Measure { bytes: 16, depth: 2 });
+        assert_eq!(raw.compact().text(), r#"{"a":[1,2]}"#);
+        let printed = Payload::parse(r#"{"a":[1,2]}"#).unwrap();
+        assert!(printed.compact().same(&printed));
     }
 
     #[test]

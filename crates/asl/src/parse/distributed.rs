@@ -20,7 +20,12 @@ const BATCH_ITEMS: Bounds = Bounds { min: 1, max: 100_000_000 };
 const BATCH_BYTES: Bounds = Bounds { min: 1, max: 262_144 };
 
 impl Compiler<'_> {
-    pub(super) fn distributed(&mut self, node: &Node<'_>, processor: &Node<'_>) -> Option<Distributed> {
+    pub(super) fn distributed(
+        &mut self,
+        node: &Node<'_>,
+        processor: &Node<'_>,
+        label: Option<Str>,
+    ) -> Option<Distributed> {
         if self.machine_type == MachineType::Express {
             let location = format!("{}/ProcessorConfig/Mode", processor.location);
             self.fault("Express state machine does not support Map states in 'DISTRIBUTED' mode", location);
@@ -29,7 +34,6 @@ impl Compiler<'_> {
         let reader = self.present(node, "ItemReader", Self::item_reader);
         let batcher = self.present(node, "ItemBatcher", Self::batcher);
         let writer = self.present(node, "ResultWriter", Self::result_writer);
-        let label = self.string(node, "Label");
         self.is_alone(node, label.as_ref());
         let label = label.unwrap_or_else(|| self.label_of(&node.location));
         Some(Distributed {
@@ -97,20 +101,27 @@ impl Compiler<'_> {
         Some(ItemReader { resource, parameters, config, max_items })
     }
 
+    /// Fields that only JSONPath has.
+    fn paths<'f>(&self, fields: &'f [&'f str]) -> &'f [&'f str] {
+        if self.is_jsonata() { &[] } else { fields }
+    }
+
     fn reader_config(&mut self, config: &Node<'_>) {
         self.known_fields(
             config,
-            &[&[
-                "InputType",
-                "Transformation",
-                "ManifestType",
-                "CSVDelimiter",
-                "CSVHeaderLocation",
-                "CSVHeaders",
-                "ItemsPointer",
-                "MaxItems",
-                "MaxItemsPath",
-            ]],
+            &[
+                &[
+                    "InputType",
+                    "Transformation",
+                    "ManifestType",
+                    "CSVDelimiter",
+                    "CSVHeaderLocation",
+                    "CSVHeaders",
+                    "ItemsPointer",
+                    "MaxItems",
+                ],
+                self.paths(&["MaxItemsPath"]),
+            ],
         );
         for (field, allowed) in [
             ("InputType", &["CSV", "JSON", "JSONL", "PARQUET", "MANIFEST"][..]),
@@ -132,19 +143,16 @@ impl Compiler<'_> {
     }
 
     fn batcher(&mut self, node: &Node<'_>) -> Option<Batcher> {
-        let limits = [
-            "MaxItemsPerBatch",
-            "MaxItemsPerBatchPath",
-            "MaxInputBytesPerBatch",
-            "MaxInputBytesPerBatchPath",
-        ];
-        self.known_fields(node, &[&limits, &["BatchInput", "Comment"]]);
-        if !limits.iter().any(|field| node.has(field)) {
-            self.fault_in(
-                node,
-                "At least one of the following fields is required: [MaxItemsPerBatch, MaxItemsPerBatchPath, \
-                 MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]",
-            );
+        let limits = ["MaxItemsPerBatch", "MaxInputBytesPerBatch"];
+        let paths = self.paths(&["MaxItemsPerBatchPath", "MaxInputBytesPerBatchPath"]);
+        self.known_fields(node, &[&limits, paths, &["BatchInput", "Comment"]]);
+        if !limits.iter().chain(paths).any(|field| node.has(field)) {
+            let fields = if paths.is_empty() {
+                "MaxItemsPerBatch, MaxInputBytesPerBatch"
+            } else {
+                "MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath"
+            };
+            self.fault_in(node, format!("At least one of the following fields is required: [{fields}]"));
             return None;
         }
         let max_items = self.integer_setting(node, ["MaxItemsPerBatch", "MaxItemsPerBatchPath"], BATCH_ITEMS);

@@ -51,6 +51,7 @@ impl<'a> Parser<'a> {
         if level > MAX_NESTED_CALLS {
             return None;
         }
+        let text = self.rest;
         let name = self.take(self.rest.find('(')?);
         let function = Function::parse(name)?;
         self.eat('(');
@@ -69,7 +70,8 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        function.arity().contains(&arguments.len()).then_some(Call { function, arguments })
+        let source = text[..text.len() - self.rest.len()].into();
+        function.arity().contains(&arguments.len()).then_some(Call { function, arguments, source })
     }
 
     fn argument(&mut self, function: Function, first: bool, level: usize) -> Option<Argument> {

@@ -3,6 +3,8 @@
 use std::mem;
 use std::sync::Arc;
 
+use newel_value::Str;
+
 use super::Compiler;
 use super::jsonata::{Field, Sees};
 use super::node::{self, Node};
@@ -22,9 +24,9 @@ impl Compiler<'_> {
         let field = if node.has("ItemProcessor") { "ItemProcessor" } else { "Iterator" };
         let processor = self.object(node, field)?;
         let distributed = self.mode(&processor) == Mode::Distributed;
-        self.label(node);
+        let label = self.label(node);
         let extra = if distributed {
-            self.distributed(node, &processor).map(Box::new).map(Some)
+            self.distributed(node, &processor, label).map(Box::new).map(Some)
         } else {
             for field in DISTRIBUTED.iter().filter(|field| node.has(field)) {
                 self.fault_in(node, format!("Field '{field}' is not supported"));
@@ -107,9 +109,9 @@ impl Compiler<'_> {
         self.float(node, field, 0.0, 100.0).map(Setting::Value)
     }
 
-    fn label(&mut self, node: &Node<'_>) {
-        let Some(label) = self.string(node, "Label") else { return };
-        let Err(error) = name::check_label(&label) else { return };
+    fn label(&mut self, node: &Node<'_>) -> Option<Str> {
+        let label = self.string(node, "Label")?;
+        let Err(error) = name::check_label(&label) else { return Some(label) };
         let message = match error {
             NameError::TooLong(max) => {
                 format!("Invalid Label name: Label exceeds the {max}-character limit allowed by the service")
@@ -117,6 +119,7 @@ impl Compiler<'_> {
             _ => format!("Invalid Label name: {label}"),
         };
         self.found.report(Code::InvalidLabelName, message, Some(node.at("Label")));
+        Some(label)
     }
 }
 

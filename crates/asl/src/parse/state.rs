@@ -13,7 +13,7 @@ use crate::diagnostic::Code;
 use crate::plan::{
     Fail, Kind, Parallel, Pass, QueryLanguage, Scope, Setting, State, Transition, Wait, WaitUntil,
 };
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Moment, Timestamp};
 
 impl Kind {
     /// Whether a scope may end with it.
@@ -106,7 +106,10 @@ impl Compiler<'_> {
             QueryLanguage::JsonPath => &["SecondsPath", "Seconds", "TimestampPath", "Timestamp"],
             QueryLanguage::Jsonata => &["Seconds", "Timestamp"],
         };
-        if !self.exactly_one(node, forms) {
+        let of_the_other_language = |field: &&str| node.has(field) && !forms.contains(field);
+        if ["SecondsPath", "TimestampPath"].iter().any(of_the_other_language)
+            || !self.exactly_one(node, forms)
+        {
             return None;
         }
         let until = if node.has("Seconds") || node.has("SecondsPath") {
@@ -126,14 +129,14 @@ impl Compiler<'_> {
             Field::Refused => None,
             Field::Plain => {
                 let text = self.string(node, "Timestamp")?;
-                self.timestamp(&text, || node.at("Timestamp")).map(Setting::Value)
+                self.timestamp(&text, || node.at("Timestamp")).map(|at| Setting::Value(at.into()))
             }
         }
     }
 
     /// A timestamp that is written in the definition.
-    pub(super) fn timestamp(&mut self, text: &str, location: impl FnOnce() -> String) -> Option<Timestamp> {
-        let timestamp = Timestamp::parse(text);
+    pub(super) fn timestamp(&mut self, text: &str, location: impl FnOnce() -> String) -> Option<Moment> {
+        let timestamp = Moment::parse(text);
         if timestamp.is_none() {
             self.fault("String does not match RFC3339 timestamp", location());
         }

@@ -6,6 +6,7 @@ use newel_asl::plan::{
 };
 use newel_value::{Payload, Value};
 
+use super::distributed::{count, tolerance};
 use crate::eval::{EvalResult, Scope};
 use crate::event::{Detail, EventId};
 use crate::execution::{FramePath, Iterations, Phase};
@@ -31,7 +32,7 @@ impl Runner<'_, '_> {
         });
         for (index, branch) in (0..).zip(&parallel.branches) {
             let child = child_path(path, &state.name, index);
-            self.spawn(child, Some(path.clone()), index, branch, input.clone(), started);
+            self.spawn(child, Some(path.clone()), index, branch, input.compact(), started);
         }
         Ok(())
     }
@@ -44,7 +45,10 @@ impl Runner<'_, '_> {
         let limit = self.world.limits.inline_map_concurrency;
         let (items, concurrency) = self.evaluate(path, effective.value(), |scope| {
             let items = items(scope, state, map)?;
-            Ok((items, concurrency(scope, &map.max_concurrency, limit)?))
+            let concurrency = concurrency(scope, &map.max_concurrency, limit)?;
+            // An inline Map tolerates nothing, but what is wrong with these is told.
+            tolerance(scope, map)?;
+            Ok((items, concurrency))
         })?;
         let length = items.value().as_array().map_or(0, <[Value]>::len);
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
@@ -323,24 +327,7 @@ fn jsonata_items(scope: &Scope<'_>, map: &Map) -> EvalResult<Value> {
 
 /// How many iterations may run at once: what the definition says, held at the limit.
 fn concurrency(scope: &Scope<'_>, setting: &Setting<u64>, limit: u64) -> EvalResult<u32> {
-    let wanted = match setting {
-        Setting::Value(count) => *count,
-        Setting::Jsonata(jsonata) => scope.jsonata_count(jsonata)?,
-        Setting::Path(expression) => {
-            let value = scope.expression(expression)?;
-            match value.as_i64() {
-                Some(count) => u64::try_from(count)
-                    .map_err(|_| EvalError::runtime("MaxConcurrency cannot be negative."))?,
-                None => {
-                    return Err(EvalError::runtime(format!(
-                        "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {}",
-                        super::plain(&value),
-                        expression.source
-                    )));
-                }
-            }
-        }
-    };
+    let wanted = count(scope, "MaxConcurrencyPath", setting)?;
     let effective = if wanted == 0 { limit } else { wanted.min(limit) };
     Ok(u32::try_from(effective.max(1)).unwrap_or(u32::MAX))
 }

@@ -6,7 +6,7 @@ use newel_asl::error;
 use newel_asl::plan::{
     Choice, Condition, Expression, Operand, Query, QueryLanguage, State, Test, Transition, TypeTest,
 };
-use newel_asl::timestamp::Timestamp;
+use newel_asl::timestamp::Moment;
 use newel_value::{Number, Value};
 
 use crate::eval::{Data, EvalResult, Miss, Scope};
@@ -152,8 +152,8 @@ fn operand_value<T>(
     }
 }
 
-fn timestamp(value: &Value) -> Option<Timestamp> {
-    value.as_str().and_then(Timestamp::parse)
+fn timestamp(value: &Value) -> Option<Moment> {
+    value.as_str().and_then(Moment::parse)
 }
 
 fn is(kind: TypeTest, value: &Value) -> bool {

@@ -15,6 +15,11 @@ use crate::intrinsic::uuid;
 use crate::map_run::{Batch, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings};
 use crate::turn::{Runner, Step};
 
+/// The most items that a reader gives, or a batch has.
+const MAX_ITEMS: i64 = 100_000_000;
+/// The most bytes that a batch may have: those of a child's input.
+const MAX_BATCH_BYTES: i64 = 262_144;
+
 impl Runner<'_, '_> {
     /// Begins a map run.
     pub(super) fn start_map_run(
@@ -210,6 +215,9 @@ fn source(scope: &Scope<'_>, distributed: &Distributed, found: Option<Payload>) 
         Some(setting) => whole(scope, "MaxItemsPath", setting)?,
         None => 0,
     };
+    if max_items > MAX_ITEMS {
+        return Err(beyond(reader.max_items.as_ref(), "MaxItems", MAX_ITEMS));
+    }
     Ok(MapItems::Reader {
         resource: reader.resource.clone(),
         parameters: reader
@@ -226,22 +234,12 @@ fn source(scope: &Scope<'_>, distributed: &Distributed, found: Option<Payload>) 
 }
 
 fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResult<MapSettings> {
-    let count = |field: &str, setting: &Setting<u64>| {
-        let number = whole(scope, field, setting)?;
-        let name = field.trim_end_matches("Path");
-        u64::try_from(number).map_err(|_| EvalError::runtime(format!("{name} cannot be negative.")))
-    };
     let writer = distributed.writer.as_ref();
+    let (tolerated_failure_count, tolerated_failure_percentage) = tolerance(scope, map)?;
     Ok(MapSettings {
-        max_concurrency: count("MaxConcurrencyPath", &map.max_concurrency)?,
-        tolerated_failure_count: match &map.tolerated_failure_count {
-            Some(setting) => Some(count("ToleratedFailureCountPath", setting)?),
-            None => None,
-        },
-        tolerated_failure_percentage: match &map.tolerated_failure_percentage {
-            Some(setting) => Some(percentage(scope, setting)?),
-            None => None,
-        },
+        max_concurrency: count(scope, "MaxConcurrencyPath", &map.max_concurrency)?,
+        tolerated_failure_count,
+        tolerated_failure_percentage,
         batch: match &distributed.batcher {
             Some(batcher) => Some(batch(scope, batcher)?),
             None => None,
@@ -257,16 +255,19 @@ fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResu
 }
 
 pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
-    let limit = |field: &str, setting: &Option<Setting<u64>>| {
+    let limit = |field: &str, setting: &Option<Setting<u64>>, most: i64| {
         let Some(setting) = setting else { return Ok(None) };
         let number = whole(scope, field, setting)?;
         let name = field.trim_end_matches("Path");
+        if number > most {
+            return Err(beyond(Some(setting), name, most));
+        }
         let positive = u64::try_from(number).ok().filter(|number| *number > 0);
-        positive.map(Some).ok_or_else(|| EvalError::runtime(format!("{name} must be greater than zero.")))
+        positive.map(Some).ok_or_else(|| refusal(Some(setting), format!("{name} must be greater than zero.")))
     };
     Ok(Batch {
-        max_items: limit("MaxItemsPerBatchPath", &batcher.max_items)?,
-        max_bytes: limit("MaxInputBytesPerBatchPath", &batcher.max_bytes)?,
+        max_items: limit("MaxItemsPerBatchPath", &batcher.max_items, MAX_ITEMS)?,
+        max_bytes: limit("MaxInputBytesPerBatchPath", &batcher.max_bytes, MAX_BATCH_BYTES)?,
         input: match &batcher.input {
             Some(template) => Some(scope.template(template)?),
             None => None,
@@ -274,8 +275,38 @@ pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
     })
 }
 
+/// A Map's `ToleratedFailureCount` and `ToleratedFailurePercentage`.
+pub(super) fn tolerance(scope: &Scope<'_>, map: &Map) -> EvalResult<(Option<u64>, Option<f64>)> {
+    let failures = map.tolerated_failure_count.as_ref();
+    let failures = failures.map(|setting| count(scope, "ToleratedFailureCountPath", setting)).transpose()?;
+    let share = map.tolerated_failure_percentage.as_ref();
+    Ok((failures, share.map(|setting| percentage(scope, setting)).transpose()?))
+}
+
+/// A whole number that isn't negative.
+pub(super) fn count(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<u64> {
+    if let Setting::Jsonata(jsonata) = setting {
+        return scope.jsonata_count(jsonata);
+    }
+    let number = whole(scope, field, setting)?;
+    let name = field.trim_end_matches("Path");
+    u64::try_from(number).map_err(|_| EvalError::runtime(format!("{name} cannot be negative.")))
+}
+
+/// What is wrong with a setting's value: of an expression, that it gave it.
+fn refusal<T>(setting: Option<&Setting<T>>, message: String) -> EvalError {
+    match setting {
+        Some(Setting::Jsonata(jsonata)) => EvalError::evaluation(Some(jsonata.field.clone()), message),
+        _ => EvalError::runtime(message),
+    }
+}
+
+fn beyond(setting: Option<&Setting<u64>>, name: &str, most: i64) -> EvalError {
+    refusal(setting, format!("{name} must be less than or equal to {most}."))
+}
+
 /// A whole number, written or read; AWS reads texts of digits too.
-pub(super) fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
+fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> EvalResult<i64> {
     match setting {
         Setting::Value(number) => Ok(i64::try_from(*number).unwrap_or(i64::MAX)),
         Setting::Jsonata(jsonata) => scope.jsonata_whole(jsonata),
@@ -287,7 +318,7 @@ pub(super) fn whole(scope: &Scope<'_>, field: &str, setting: &Setting<u64>) -> E
     }
 }
 
-pub(super) fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResult<f64> {
+fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResult<f64> {
     let percentage = match setting {
         Setting::Value(number) => *number,
         Setting::Jsonata(jsonata) => scope.jsonata_number(jsonata)?.as_f64().unwrap_or(f64::NAN),
@@ -302,7 +333,7 @@ pub(super) fn percentage(scope: &Scope<'_>, setting: &Setting<f64>) -> EvalResul
     if (0.0..=100.0).contains(&percentage) {
         return Ok(percentage);
     }
-    Err(EvalError::runtime("ToleratedFailurePercentage must be between 0 and 100."))
+    Err(refusal(Some(setting), "ToleratedFailurePercentage must be between 0 and 100.".to_owned()))
 }
 
 fn invalid(field: &str, expression: &Expression, value: &Value, what: &str) -> EvalError {

@@ -5,10 +5,10 @@ use newel_asl::plan::{Distributed, Map, Parallel, State};
 use newel_value::{ObjectBuilder, Payload, Value};
 
 use super::branches::{Branches, items};
-use super::distributed::{batch, percentage, whole};
+use super::distributed::{batch, count, tolerance};
 use crate::eval::{EvalResult, Scope};
 use crate::execution::FramePath;
-use crate::fault::{EvalError, StateError};
+use crate::fault::StateError;
 use crate::map_run::Batch;
 use crate::probe::{Probe, Stage};
 use crate::transition::Extra;
@@ -134,17 +134,9 @@ struct Limits {
 
 impl Limits {
     fn of(scope: &Scope<'_>, map: &Map) -> EvalResult<Self> {
-        let count = |name: &str, setting| {
-            let number = whole(scope, &format!("{name}Path"), setting)?;
-            u64::try_from(number).map_err(|_| EvalError::runtime(format!("{name} cannot be negative.")))
-        };
-        let tolerated = map.tolerated_failure_count.as_ref();
-        let share = map.tolerated_failure_percentage.as_ref();
-        Ok(Self {
-            concurrency: count("MaxConcurrency", &map.max_concurrency)?,
-            tolerated_count: tolerated.map(|setting| count("ToleratedFailureCount", setting)).transpose()?,
-            tolerated_percentage: share.map(|setting| percentage(scope, setting)).transpose()?,
-        })
+        let (tolerated_count, tolerated_percentage) = tolerance(scope, map)?;
+        let concurrency = count(scope, "MaxConcurrencyPath", &map.max_concurrency)?;
+        Ok(Self { concurrency, tolerated_count, tolerated_percentage })
     }
 
     /// Whether so many failures are more than is tolerated: by number or by share, and not at all if neither is said.

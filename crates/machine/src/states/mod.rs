@@ -242,7 +242,7 @@ fn wait_timestamp(scope: &Scope<'_>, setting: &Setting<Timestamp>) -> EvalResult
                     "The TimestampPath parameter does not reference an input value: {source}"
                 ))
             })?;
-            value.as_str().and_then(Timestamp::parse).ok_or_else(|| {
+            value.as_str().and_then(Timestamp::parse_iso).ok_or_else(|| {
                 EvalError::runtime(format!(
                     "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: {source} == {}",
                     plain(&value)
@@ -251,7 +251,7 @@ fn wait_timestamp(scope: &Scope<'_>, setting: &Setting<Timestamp>) -> EvalResult
         }
         Setting::Jsonata(jsonata) => {
             let text = scope.jsonata_string(jsonata)?;
-            Timestamp::parse(&text).ok_or_else(|| {
+            Timestamp::parse_iso(&text).ok_or_else(|| {
                 let cause = format!(
                     "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
                 );

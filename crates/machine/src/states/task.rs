@@ -15,6 +15,9 @@ use crate::transition::{Extra, state_error};
 use crate::turn::{Runner, Step, after_seconds};
 use crate::world::TaskKey;
 
+/// The most seconds that a timeout or heartbeat may have.
+const MAX_SECONDS: u64 = 99_999_999;
+
 impl Runner<'_, '_> {
     /// Schedules an attempt.
     pub(super) fn schedule(&mut self, path: &FramePath, state: &State, task: &Task) -> Step {
@@ -319,11 +322,28 @@ impl Settings {
                 _ => return Err(EvalError::runtime("The field 'RoleArn' of Credentials must give a string")),
             },
         };
-        Ok(Self {
-            timeout_seconds: seconds(scope, "TimeoutSecondsPath", task.timeout_seconds.as_ref())?,
-            heartbeat_seconds: seconds(scope, "HeartbeatSecondsPath", task.heartbeat_seconds.as_ref())?,
-            role_arn,
-        })
+        let timeout_seconds = seconds(scope, "TimeoutSecondsPath", task.timeout_seconds.as_ref())?;
+        let heartbeat_seconds = seconds(scope, "HeartbeatSecondsPath", task.heartbeat_seconds.as_ref())?;
+        if let (Some(timeout), Some(heartbeat)) = (timeout_seconds, heartbeat_seconds)
+            && heartbeat >= timeout
+        {
+            return Err(too_rare(task, timeout, heartbeat));
+        }
+        Ok(Self { timeout_seconds, heartbeat_seconds, role_arn })
+    }
+}
+
+/// The fault of a heartbeat that the timeout would come before.
+fn too_rare(task: &Task, timeout: u64, heartbeat: u64) -> EvalError {
+    let message = format!("HeartbeatSeconds ({heartbeat}) must be smaller than TimeoutSeconds ({timeout}).");
+    let evaluated =
+        [&task.heartbeat_seconds, &task.timeout_seconds].into_iter().find_map(|setting| match setting {
+            Some(Setting::Jsonata(jsonata)) => Some(jsonata.field.clone()),
+            _ => None,
+        });
+    match evaluated {
+        Some(field) => EvalError::evaluation(Some(field), message),
+        None => EvalError::runtime(message),
     }
 }
 
@@ -334,27 +354,23 @@ fn seconds(scope: &Scope<'_>, field: &str, setting: Option<&Setting<u64>>) -> Ev
         Some(Setting::Value(seconds)) => Ok(Some(*seconds)),
         Some(Setting::Jsonata(jsonata)) => {
             let seconds = scope.jsonata_count(jsonata)?;
-            if seconds == 0 {
-                let field = &jsonata.field;
-                let message = format!("The {field} field must be a positive integer but was: 0");
-                return Err(EvalError::evaluation(Some(field.clone()), message));
-            }
-            Ok(Some(seconds))
+            let fault = match seconds {
+                0 => "be a positive integer",
+                1..=MAX_SECONDS => return Ok(Some(seconds)),
+                _ => "not be greater than 99999999",
+            };
+            let message = format!("The {} field must {fault} but was: {seconds}", jsonata.field);
+            Err(EvalError::evaluation(Some(jsonata.field.clone()), message))
         }
         Some(Setting::Path(expression)) => {
             let value = scope.expression(expression)?;
-            match value
-                .as_i64()
-                .and_then(|seconds| u64::try_from(seconds).ok())
-                .filter(|seconds| *seconds > 0)
-            {
-                Some(seconds) => Ok(Some(seconds)),
-                None => Err(EvalError::runtime(format!(
-                    "The {field} parameter does not reference a positive integer: {} == {}",
-                    expression.source,
-                    super::plain(&value)
-                ))),
-            }
+            let fault = match value.as_i64().and_then(|seconds| u64::try_from(seconds).ok()) {
+                None | Some(0) => "does not reference a positive integer",
+                Some(seconds @ 1..=MAX_SECONDS) => return Ok(Some(seconds)),
+                Some(_) => "references a value greater than 99999999",
+            };
+            let (source, value) = (&expression.source, super::plain(&value));
+            Err(EvalError::runtime(format!("The {field} parameter {fault}: {source} == {value}")))
         }
     }
 }
