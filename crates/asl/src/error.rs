@@ -21,7 +21,7 @@ pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
 pub const BRANCH_FAILED: &str = "States.BranchFailed";
 /// No rule of a Choice applied and it has no Default.
 pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
-/// An intrinsic function failed.
+/// An intrinsic function failed. The specification names it; AWS reports [`RUNTIME`].
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
 /// More items of a Map failed than it tolerates.
 pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";

@@ -52,7 +52,7 @@ pub(crate) fn reading(action: &str, read: &ReadPage) -> Outcome<Reading> {
     }
     match (text(config, "InputType"), text(config, "ManifestType")) {
         (_, Some("ATHENA_DATA")) => Ok(Reading::Athena(format(config)?)),
-        (Some("MANIFEST"), _) => Ok(Reading::Inventory),
+        (Some("MANIFEST"), _) | (_, Some("S3_INVENTORY")) => Ok(Reading::Inventory),
         _ => Ok(Reading::File(format(config)?)),
     }
 }
@@ -111,6 +111,8 @@ mod tests {
         check(get, r#"{"InputType":"JSONL"}"#, "File(Text(Lines))");
         check(get, r#"{"InputType":"MANIFEST"}"#, "Inventory");
         check(get, r#"{"InputType":"MANIFEST","ManifestType":"S3_INVENTORY"}"#, "Inventory");
+        check(get, r#"{"ManifestType":"S3_INVENTORY"}"#, "Inventory");
+        check(get, r#"{"InputType":"CSV","ManifestType":"S3_INVENTORY"}"#, "Inventory");
         check(get, r#"{"InputType":"JSONL","ManifestType":"ATHENA_DATA"}"#, "Athena(Text(Lines))");
         check("s3:listObjectsV2", "{}", "Listing");
         check(

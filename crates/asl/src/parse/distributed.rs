@@ -12,6 +12,8 @@ use crate::plan::{Batcher, Distributed, ItemReader, ResultWriter, Template, Tran
 const READERS: [&str; 2] = ["s3:getObject", "s3:listObjectsV2"];
 /// What writes results.
 const WRITERS: [&str; 1] = ["s3:putObject"];
+/// The parameters of a writer.
+const WRITER_PARAMETERS: [&str; 3] = ["Bucket", "Prefix", "ExpectedBucketOwner"];
 /// The most items that a reader gives.
 const MAX_ITEMS: Bounds = Bounds { min: 0, max: 100_000_000 };
 /// A limit of a batch.
@@ -87,6 +89,7 @@ impl Compiler<'_> {
     fn item_reader(&mut self, node: &Node<'_>) -> Option<ItemReader> {
         self.known_fields(node, &[&["Resource", self.parameters_field(), "ReaderConfig", "Comment"]]);
         let resource = self.storage(node, &READERS)?;
+        self.check_reader(node, &resource);
         let parameters = self.storage_parameters(node)?;
         let written = self.present(node, "ReaderConfig", |_, config| {
             Some((config.object.clone(), config.location.clone()))
@@ -136,9 +139,48 @@ impl Compiler<'_> {
         for (index, header) in headers.iter().enumerate() {
             let _: Option<Str> = self.text(header, || config.at_index("CSVHeaders", index));
         }
-        let given = config.get("CSVHeaderLocation").and_then(Value::as_str) == Some("GIVEN");
-        if given {
-            self.required(config, &["CSVHeaders"]);
+        let says = |field: &str, text: &str| config.get(field).and_then(Value::as_str) == Some(text);
+        if says("CSVHeaderLocation", "GIVEN") && self.required(config, &["CSVHeaders"]) && headers.is_empty()
+        {
+            self.fault("Value cannot be empty", config.at("CSVHeaders"));
+        }
+        if says("Transformation", "LOAD_AND_FLATTEN") {
+            self.required(config, &["InputType"]);
+        }
+        let pointer = self.string(config, "ItemsPointer");
+        if pointer.is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+            self.fault("Value is not a valid JSON Pointer", config.at("ItemsPointer"));
+        }
+    }
+
+    /// What a reader's parameters lack or have too many of: they are those of the API that it calls.
+    fn check_reader(&mut self, node: &Node<'_>, resource: &Str) {
+        let field = self.parameters_field();
+        let called = resource.replace(":s3:", ":aws-sdk:s3:");
+        let Ok(called) = self.catalog.resolve(&called) else { return };
+        let none = Value::empty_object();
+        for fault in self.catalog.check_template(&called, field, node.get(field).unwrap_or(&none)) {
+            self.fault(fault.message, format!("{}{}", node.location, fault.pointer));
+        }
+    }
+
+    /// Likewise a writer's, which makes the keys itself.
+    fn check_writer(&mut self, node: &Node<'_>) {
+        let field = self.parameters_field();
+        if !self.required(node, &[field]) {
+            return;
+        }
+        // An expression gives them at run time.
+        let Some(Value::Object(object)) = node.get(field) else { return };
+        let parameters = Node { object, location: node.at(field) };
+        let name = |key: &Str| key.strip_suffix(".$").unwrap_or(key).to_owned();
+        let names: Vec<String> = parameters.object.keys().map(name).collect();
+        if let Some(other) = names.iter().find(|name| !WRITER_PARAMETERS.contains(&name.as_str())) {
+            let message = format!("The field \"{other}\" is not supported by Step Functions");
+            self.fault(message, parameters.location.clone());
+        }
+        if !names.iter().any(|name| name == "Bucket") {
+            self.fault("The field 'Bucket' is required but was missing", parameters.location);
         }
     }
 
@@ -169,7 +211,11 @@ impl Compiler<'_> {
             return None;
         }
         let destination = match node.has("Resource") {
-            true => Some((self.storage(node, &WRITERS)?, self.storage_parameters(node)?)),
+            true => {
+                let resource = self.storage(node, &WRITERS)?;
+                self.check_writer(node);
+                Some((resource, self.storage_parameters(node)?))
+            }
             false => None,
         };
         let otherwise = if destination.is_some() { Transformation::None } else { Transformation::Compact };

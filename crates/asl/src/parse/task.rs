@@ -96,6 +96,7 @@ impl Compiler<'_> {
 
     fn credentials(&mut self, node: &Node<'_>) -> Option<Template> {
         let written = self.object(node, "Credentials")?;
+        self.known_fields(&written, &[&["RoleArn"], if self.is_jsonata() { &[] } else { &["RoleArn.$"] }]);
         if !written.has("RoleArn") && (self.is_jsonata() || !written.has("RoleArn.$")) {
             self.fault_in(&written, "The field 'RoleArn' is required but was missing");
         }
@@ -123,7 +124,7 @@ const ACTIVITY: &str = "activity";
 fn call(arn: &str) -> Call {
     let parts: Vec<&str> = arn.splitn(7, ':').collect();
     match parts[..] {
-        ["arn", _, "states", _, _, "activity", _] => Call::Activity,
+        ["arn", _, "states", _, _, "activity", name] if !name.is_empty() => Call::Activity,
         ["arn", _, "lambda", _, _, "function", _] => Call::Function,
         _ => Call::Service,
     }
