@@ -15,6 +15,7 @@
 //! * REH-2: a rehearsal ends: in an outcome, or with a [`Problem`] that names what is missing or too much.
 
 mod calls;
+mod children;
 mod expectation;
 mod map_runs;
 mod mocks;

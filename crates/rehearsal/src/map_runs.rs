@@ -164,7 +164,7 @@ impl MapRun {
     }
 
     /// A child has closed.
-    pub(crate) fn closed(&mut self, index: u32, child: &Execution, around: Surroundings<'_>) {
+    pub(crate) fn closed(&mut self, index: u32, child: &Execution, limits: &Limits, now: Timestamp) {
         let Some(open) = self.open.remove(&index) else { return };
         if matches!(child.outcome, Some(Outcome::Failed(_) | Outcome::TimedOut(_))) {
             self.failed += u64::from(open.items);
@@ -174,8 +174,8 @@ impl MapRun {
             return;
         }
         let transformation = self.order.settings.transformation;
-        let Some(result) = kept_of_child(child, Some(around.now), transformation) else { return };
-        let grown = self.result(around.limits).grown(self.kept_bytes, [&result]);
+        let Some(result) = kept_of_child(child, Some(now), transformation) else { return };
+        let grown = self.result(limits).grown(self.kept_bytes, [&result]);
         match (grown, &mut self.kept) {
             (Some(bytes), Some(kept)) => {
                 kept.insert(index, result);

@@ -5,17 +5,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 
 use newel_asl::catalog::ResourceCatalog;
-use newel_asl::error;
 use newel_asl::plan::Plan;
 use newel_asl::{Limits, Timestamp};
 use newel_machine::{
-    Budget, Effect, Event, Fault, Info, Input, MapRunOrder, Outcome, ScheduledTask, TaskKey, TaskReport,
-    Turn, World, child_info, transfer_fault, turn,
+    Budget, Effect, Event, Fault, Input, Outcome, ScheduledTask, TaskKey, TaskReport, Turn, World, turn,
 };
 use newel_value::{Payload, Str, Value};
 
 use crate::calls::{Calls, check};
-use crate::map_runs::{MapRun, Next, Surroundings};
+use crate::map_runs::MapRun;
 use crate::player::{Player, info};
 use crate::record::Reading;
 use crate::{Case, Problem, Record, Step};
@@ -64,27 +62,27 @@ pub(crate) type Moment = (Timestamp, u64);
 const ROOT: u64 = 0;
 
 /// A rehearsal under way.
-struct Play<'a> {
-    scene: Scene<'a>,
-    calls: Calls<'a>,
-    now: Timestamp,
-    random: Cell<u64>,
+pub(crate) struct Play<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) calls: Calls<'a>,
+    pub(crate) now: Timestamp,
+    pub(crate) random: Cell<u64>,
     /// The executions that are open, by their numbers.
     players: HashMap<u64, Player>,
-    all_players: u64,
+    pub(crate) all_players: u64,
     /// The map runs that aren't over, by their ARNs.
-    runs: HashMap<Str, MapRun>,
+    pub(crate) runs: HashMap<Str, MapRun>,
     /// How many of them have begun, and those that wait until fewer have.
-    runs_begun: u64,
-    runs_waiting: VecDeque<Str>,
+    pub(crate) runs_begun: u64,
+    pub(crate) runs_waiting: VecDeque<Str>,
     /// What happens at this moment.
-    todo: VecDeque<Work>,
+    pub(crate) todo: VecDeque<Work>,
     /// What is answered later.
     answers: BTreeMap<Moment, Answered>,
     all_answers: u64,
     /// When players wait for time to pass.
     due: BTreeSet<(Timestamp, u64)>,
-    steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// The history of the execution that is rehearsed.
     events: Vec<Event>,
     all_events: usize,
@@ -92,17 +90,15 @@ struct Play<'a> {
 }
 
 /// Something that happens now.
-enum Work {
+pub(crate) enum Work {
     /// An execution is given something.
     Give(u64, Input),
     /// A map run goes on.
     Run(Str),
-    /// Nobody waits for a map run any more.
-    Abort(Str),
 }
 
 /// Something that was asked for.
-enum Answered {
+pub(crate) enum Answered {
     /// A call of a task.
     Task(u64, TaskKey, TaskReport),
     /// A map run's items.
@@ -143,7 +139,6 @@ impl<'a> Play<'a> {
             match self.todo.pop_front() {
                 Some(Work::Give(player, input)) => self.give(player, input)?,
                 Some(Work::Run(arn)) => self.work_on(&arn)?,
-                Some(Work::Abort(arn)) => self.abort(&arn)?,
                 None => self.pass_time()?,
             }
         }
@@ -181,16 +176,16 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// An execution begins; gives its number.
-    fn enter(&mut self, player: Player) -> Result<u64, Problem> {
+    /// An execution begins: its number is how many there have been.
+    pub(crate) fn enter(&mut self, player: Player) -> Result<(), Problem> {
         let number = self.all_players;
         self.all_players += 1;
         self.players.insert(number, player);
-        self.give(number, Input::Start).map(|()| number)
+        self.give(number, Input::Start)
     }
 
     /// Gives an execution something, unless it is over.
-    fn give(&mut self, number: u64, input: Input) -> Result<(), Problem> {
+    pub(crate) fn give(&mut self, number: u64, input: Input) -> Result<(), Problem> {
         let Some(mut player) = self.players.remove(&number) else { return Ok(()) };
         let Turn { events, effects, .. } = self.turn(&mut player, input);
         self.all_events += events.len();
@@ -213,7 +208,7 @@ impl<'a> Play<'a> {
                     }
                 }
                 Effect::StartMapRun(order) => self.order(number, &player, *order)?,
-                Effect::AbortMapRun { key, .. } => self.todo.push_back(Work::Abort(key.arn)),
+                Effect::AbortMapRun { key, .. } => self.abort(key.arn),
                 Effect::Watch { .. } | Effect::RedriveMapRun { .. } => {}
             }
         }
@@ -225,7 +220,9 @@ impl<'a> Play<'a> {
     fn put_back(&mut self, number: u64, mut player: Player) {
         let due = player.execution.next_due();
         if due != player.due {
-            player.due.map(|at| self.due.remove(&(at, number)));
+            if let Some(at) = player.due {
+                self.due.remove(&(at, number));
+            }
             self.due.extend(due.map(|at| (at, number)));
             player.due = due;
         }
@@ -239,13 +236,8 @@ impl<'a> Play<'a> {
         match &player.child_of {
             None => self.outcome = Some(outcome.clone()),
             Some((arn, index)) => {
-                let around = Surroundings {
-                    limits: self.scene.limits,
-                    random: &|| random(&self.random),
-                    now: self.now,
-                };
                 if let Some(run) = self.runs.get_mut(arn) {
-                    run.closed(*index, &player.execution, around);
+                    run.closed(*index, &player.execution, self.scene.limits, self.now);
                     self.todo.push_back(Work::Run(arn.clone()));
                 }
             }
@@ -276,7 +268,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn answer_in(&mut self, millis: i64, answered: Answered) -> Moment {
+    pub(crate) fn answer_in(&mut self, millis: i64, answered: Answered) -> Moment {
         self.all_answers += 1;
         let moment = (self.now.plus_millis(millis), self.all_answers);
         self.answers.insert(moment, answered);
@@ -284,88 +276,8 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Distributed Maps.
-impl Play<'_> {
-    /// A map run is ordered: it begins, or waits until fewer are open.
-    fn order(&mut self, parent: u64, player: &Player, order: MapRunOrder) -> Result<(), Problem> {
-        let arn = order.key.arn.clone();
-        // The frame's latest event is the run's beginning, which belongs to the Map's step.
-        let started = player.execution.frame(&order.key.frame).map_or(0, |frame| frame.previous);
-        let depth = player.reading.depth_of(&self.steps, started) + 1;
-        let run = MapRun::new(order, (parent, depth), &player.plan, self.scene.limits);
-        self.runs.insert(arn.clone(), run.ok_or(Problem::Stuck)?);
-        self.runs_waiting.push_back(arn);
-        self.begin_runs()
-    }
-
-    /// Begins as many runs as may be open.
-    fn begin_runs(&mut self) -> Result<(), Problem> {
-        while self.runs_begun < self.scene.limits.open_map_runs
-            && let Some(arn) = self.runs_waiting.pop_front()
-        {
-            let Some(run) = self.runs.get_mut(&arn) else { continue };
-            run.begun = true;
-            self.runs_begun += 1;
-            if run.take_own_items()? {
-                self.todo.push_back(Work::Run(arn));
-                continue;
-            }
-            let answer = self.calls.of_reader(&run.order.state)?;
-            let read = answer.outcome.clone().map_err(|Fault { error, cause }| {
-                transfer_fault(
-                    error::ITEM_READER_FAILED,
-                    error.unwrap_or_default(),
-                    cause.unwrap_or_default(),
-                )
-            });
-            self.answer_in(answer.delay_millis, Answered::Items(arn, read));
-        }
-        Ok(())
-    }
-
-    /// Has a run do all that it can do now.
-    fn work_on(&mut self, arn: &Str) -> Result<(), Problem> {
-        loop {
-            let around =
-                Surroundings { limits: self.scene.limits, random: &|| random(&self.random), now: self.now };
-            let Some(run) = self.runs.get_mut(arn) else { return Ok(()) };
-            match run.next(around) {
-                Next::Begin { index, items, input } => {
-                    run.opened(index, items, self.all_players);
-                    let info: Info = child_info(&run.order.scope.info, run.names(), index, input, self.now);
-                    let reading = Reading::of_child(run.depth, index);
-                    let child = Player::new(info, run.plan.clone(), reading, Some((arn.clone(), index)));
-                    self.enter(child)?;
-                }
-                Next::Stop(children) => {
-                    for child in children {
-                        self.give(child, Input::Stop(Fault::default()))?;
-                    }
-                }
-                Next::End(report) => {
-                    let ended = self.runs.remove(arn);
-                    if let (Some(run), Some(report)) = (&ended, report) {
-                        let input = Input::MapRun(run.order.key.clone(), 0, report);
-                        self.todo.push_back(Work::Give(run.parent, input));
-                    }
-                    self.runs_begun -= u64::from(ended.is_some_and(|run| run.begun));
-                    return self.begin_runs();
-                }
-                Next::Wait => return Ok(()),
-            }
-        }
-    }
-
-    fn abort(&mut self, arn: &Str) -> Result<(), Problem> {
-        if let Some(run) = self.runs.get_mut(arn) {
-            run.abort();
-        }
-        self.work_on(arn)
-    }
-}
-
 /// The next number: SplitMix64.
-fn random(state: &Cell<u64>) -> u64 {
+pub(crate) fn random(state: &Cell<u64>) -> u64 {
     state.set(state.get().wrapping_add(SEED));
     let mut z = state.get();
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
