@@ -35,7 +35,7 @@ fn output(record: &Record) -> &Value {
 }
 
 fn parsed(text: &str) -> Value {
-    Value::parse(text).unwrap()
+    Value::parse(text).expect("JSON")
 }
 
 /// `-[0]A@1000`: how deep, which child, which state, when.
@@ -267,6 +267,21 @@ fn a_map_run_that_ends_ends_those_within() {
     assert_eq!((record.status(), record.millis), ("SUCCEEDED", 101_000));
     // What the call that was let go would have been answered leaves nothing.
     assert!(record.steps.iter().filter(|step| &*step.state == "A").all(|step| step.left.is_none()));
+}
+
+#[test]
+fn a_map_run_that_is_let_go_at_once_begins_no_children() {
+    let branch = map("", TASK);
+    let definition = format!(
+        r#"{{"StartAt":"P","States":{{"P":{{"Type":"Parallel","End":true,"Branches":[{branch},
+            {{"StartAt":"F","States":{{"F":{{"Type":"Fail","Error":"E"}}}}}}]}}}}}}"#
+    );
+    let caught =
+        definition.replacen(r#""End":true"#, r#""Next":"W","Catch":[{"ErrorEquals":["E"],"Next":"W"}]"#, 1);
+    let waits = caught.replacen(r#""P":"#, r#""W":{"Type":"Wait","Seconds":9,"End":true},"P":"#, 1);
+    let record = play(&waits, r#"{"Input":[1,2],"States":{}}"#).unwrap();
+    assert_eq!(told(&record.steps), ["P@0", "-M@0", "-F@0", "W@0"]);
+    assert_eq!((record.status(), record.millis), ("SUCCEEDED", 9_000));
 }
 
 #[test]
