@@ -28,15 +28,16 @@ def rehearse(tmp_path):
     return run
 
 
-def documented() -> tuple[list[str], str]:
-    """The JSON blocks of the document, and the transcript."""
+def documented() -> list[tuple[str, str, str]]:
+    """The examples of the document: definition, mocks and transcript."""
     text = DOCUMENT.read_text()
-    transcript = re.search(r"```\n\$ newel test .*?\n(.*?)```", text, re.S)
-    return re.findall(r"```json\n(.*?)```", text, re.S), transcript.group(1)
+    blocks = re.findall(r"```json\n(.*?)```", text, re.S)
+    transcripts = re.findall(r"```\n\$ newel test .*?\n(.*?)```", text, re.S)
+    return list(zip(blocks[::2], blocks[1::2], transcripts, strict=True))
 
 
 def test_the_documents_example_is_what_happens(rehearse):
-    (definition, mocks), transcript = documented()
+    definition, mocks, transcript = documented()[0]
     done = rehearse(definition, mocks, name="order")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("ok ")] == [
@@ -47,6 +48,24 @@ def test_the_documents_example_is_what_happens(rehearse):
     ]
     one = rehearse(definition, mocks, "--case", "LargeAndSlow", name="order")
     assert one.stdout == transcript
+
+
+def test_the_documents_distributed_map_is_what_happens(rehearse):
+    definition, mocks, transcript = documented()[1]
+    done = rehearse(definition, mocks, name="import")
+    assert (done.returncode, done.stdout) == (0, transcript), done.stderr
+    told = json.loads(rehearse(definition, mocks, "--json", name="import").stdout)
+    assert [(state["name"], state["depth"], state.get("iteration"), state["at"]) for state in told["states"]] == [
+        ("Each", 0, None, 0),
+        ("Import", 1, 0, 5000),
+        ("Import", 1, 1, 5000),
+        ("Import", 1, 2, 15000),
+    ]
+    answers = json.loads(mocks)
+    del answers["States"]["Each"]
+    unread = rehearse(definition, answers, name="import")
+    assert unread.returncode == 2
+    assert "the items of the Map 'Each' are read and have no answer" in unread.stderr
 
 
 def test_a_year_of_waiting_and_retries_takes_no_time(rehearse):
@@ -126,7 +145,7 @@ def test_the_configuration_of_step_functions_local_is_read(rehearse):
         ({"States": {"T": {"Return": 1}}}, "the definition has no state 'T'"),
         ({"States": {}}, "the task 'S' is called and has no answer"),
         ({"States": {"S": "Gone"}}, "refers to the response Gone, which the file doesn't have"),
-        ({"States": {"S": {"1": {"Return": 1}}}}, "call 0 of the task 'S' (counted from 0) has no answer"),
+        ({"States": {"S": {"1": {"Return": 1}}}}, "call 0 of the state 'S' (counted from 0) has no answer"),
         ({"Cases": {"A": {"States": {}, "Inputs": 1}}}, "/Cases/A has no member Inputs"),
         ({"Cases": {}}, "has no cases"),
     ],

@@ -94,20 +94,6 @@ pub(crate) fn map_run_id(execution: Id, started_at: Timestamp, arn: &str) -> Id 
     Id::new(execution.shard(), started_at, u64::from_be_bytes(random))
 }
 
-/// The name of a map run's child: a UUID derived from the run and the child's number.
-pub(crate) fn child_name(run_arn: &str, index: u32) -> Str {
-    uuid_of(&[b"child", run_arn.as_bytes(), &index.to_be_bytes()])
-}
-
-/// The last part of the ARN of a map run's Express child.
-pub(crate) fn express_run(run_arn: &str, index: u32) -> Str {
-    uuid_of(&[b"express child", run_arn.as_bytes(), &index.to_be_bytes()])
-}
-
-fn uuid_of(parts: &[&[u8]]) -> Str {
-    uuid::Builder::from_custom_bytes(first16(digest(parts))).into_uuid().to_string().into()
-}
-
 /// The outbox row of an Express execution that is to be run until it is closed.
 pub(crate) fn express_key(row: Id) -> OutboxKey {
     let mut key = Vec::with_capacity(17);

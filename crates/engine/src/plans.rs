@@ -10,6 +10,7 @@ use newel_asl::Diagnostics;
 use newel_asl::catalog::ResourceCatalog;
 use newel_asl::limits::Limits;
 use newel_asl::plan::Plan;
+use newel_machine::child_plan;
 use newel_store::Id;
 use newel_value::Str;
 use newel_vault::Sealing;
@@ -45,10 +46,8 @@ impl Compiled {
         let child = |name: &Str| {
             let (.., distributed) = plan.distributed_map(name)?;
             let machine_type = distributed.execution_type;
-            let mut child = plan.child(name)?;
             // Children are durable whatever their type; how long an Express one may take is its type's.
-            child.timeout_seconds = (machine_type == MachineType::Express).then_some(limits.express_seconds);
-            let child = Self::alone(child, revision, sealing.clone());
+            let child = Self::alone(child_plan(&plan, name, limits)?, revision, sealing.clone());
             Some((name.clone(), Arc::new(Self { machine_type, ..child })))
         };
         let children = plan.distributed.keys().filter_map(child).collect();

@@ -62,6 +62,19 @@ pub enum Outcome {
     Aborted(Fault),
 }
 
+impl Outcome {
+    /// AWS's word for the status of an execution that has ended so.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match self {
+            Self::Succeeded(_) => "SUCCEEDED",
+            Self::Failed(_) => "FAILED",
+            Self::TimedOut(_) => "TIMED_OUT",
+            Self::Aborted(_) => "ABORTED",
+        }
+    }
+}
+
 /// Where a frame is: empty for the root; for a branch or iteration its parent's path, the Parallel or Map state's
 /// name and the index. It names a stored row, so it is made of names, not of positions in the plan.
 pub type FramePath = Str;

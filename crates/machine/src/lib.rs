@@ -38,8 +38,9 @@ pub use event::{Detail, EvaluationFailure, Event, EventId, Fault, Iteration, Sta
 pub use execution::{Attempt, Execution, Frame, FramePath, Info, Iterations, Outcome, Phase};
 pub use input::{Effect, Input, Reply, ScheduledTask, TaskReport, Turn};
 pub use map_run::{
-    Batch, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings, child_input,
-    result_too_large,
+    Batch, ChildNames, Item, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings,
+    Recipe, StateResult, Tolerance, child_info, child_plan, kept_of_child, pending_child, results_bucket,
+    results_folder, threshold_exceeded, transfer_fault, where_written,
 };
 pub use probe::Stage;
 pub use redrive::Redrives;

@@ -271,8 +271,8 @@ pub(crate) struct Restore {
 
 /// Run a definition against made-up answers, in no time.
 ///
-/// The answers of tasks come from a file of mocks, and waits, retries and timeouts take no time. Tells the states that were
-/// entered and when that would have been, and how the execution ended; with an expectation in the file, whether it came true.
+/// The answers of tasks, and the items that distributed Maps read, come from a file of mocks, and waits, retries and timeouts
+/// take no time. Tells the states that were entered, in child executions too, and when that would have been, and how the execution ended; with an expectation in the file, whether it came true.
 /// The file may be a mock configuration of Step Functions Local, too. No server is needed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

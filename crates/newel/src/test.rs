@@ -107,13 +107,7 @@ fn misplaced(file: &Path, text: &str, location: &str, message: &str) -> Failure 
 }
 
 fn unplayable(file: &Path, text: &str, case: &str, problem: &Problem) -> Failure {
-    let location = match problem {
-        Problem::NoState { location, .. }
-        | Problem::NoTask { location, .. }
-        | Problem::NoMock { location, .. }
-        | Problem::NoAnswer { location, .. } => location.as_str(),
-        Problem::MapRun { .. } | Problem::Stuck => "",
-    };
+    let location = problem.location().unwrap_or_default();
     let file = file.display();
     Failure::new(BAD_INPUT, anyhow::anyhow!("{file}{}: case {case}: {problem}", place(text, location)))
 }

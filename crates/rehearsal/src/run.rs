@@ -1,20 +1,25 @@
-//! The virtual-time loop.
+//! The virtual-time loop: all executions of a rehearsal, on one clock.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
 
 use newel_asl::catalog::ResourceCatalog;
-use newel_asl::plan::{Call, Kind, Plan, Scope};
+use newel_asl::plan::Plan;
 use newel_asl::{Limits, Timestamp};
 use newel_machine::{
-    Budget, Effect, Event, Execution, Info, Input, ScheduledTask, TaskKey, TaskReport, TokenIssuer, Turn,
-    World, turn,
+    Budget, Effect, Event, Fault, Input, Outcome, ScheduledTask, TaskKey, TaskReport, Turn, World, turn,
 };
 use newel_value::{Payload, Str, Value};
 
-use crate::{Case, Record};
+use crate::calls::{Calls, check};
+use crate::map_runs::MapRun;
+use crate::player::{Player, info};
+use crate::record::Reading;
+use crate::{Case, Problem, Record, Step};
+
+/// The most events of all executions of a rehearsal together.
+pub(crate) const MOST_EVENTS: usize = 1_000_000;
 
 /// Where a rehearsal is played.
 #[derive(Clone, Copy)]
@@ -37,220 +42,245 @@ impl fmt::Debug for Scene<'_> {
     }
 }
 
-/// Why a rehearsal can't be played to its end: the mocks don't fit the definition.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// The mocks name a state that the definition doesn't have.
-    #[error("{location}: the definition has no state '{state}'")]
-    NoState {
-        /// The state.
-        state: Str,
-        /// Where the mocks name it.
-        location: String,
-    },
-    /// The mocks answer for a state that calls nothing.
-    #[error("{location}: the state '{state}' is no Task: only tasks can be mocked")]
-    NoTask {
-        /// The state.
-        state: Str,
-        /// Where the mocks name it.
-        location: String,
-    },
-    /// A task is called that the mocks don't answer for.
-    #[error("{location}/States: the task '{state}' is called and has no answer")]
-    NoMock {
-        /// The task's state.
-        state: Str,
-        /// The case.
-        location: String,
-    },
-    /// A task is called more often than the mocks answer.
-    #[error("{location}: call {call} of the task '{state}' (counted from 0) has no answer")]
-    NoAnswer {
-        /// The task's state.
-        state: Str,
-        /// Which call.
-        call: u64,
-        /// The answers.
-        location: String,
-    },
-    /// The items of a distributed Map are worked on by executions of their own, which aren't played.
-    #[error("the state '{state}' is a distributed Map, which a rehearsal doesn't run")]
-    MapRun {
-        /// The state.
-        state: Str,
-    },
-    /// Nothing is due and nothing is answered any more.
-    #[error("the execution waits for something that never comes")]
-    Stuck,
-}
-
 /// Numbers that look random and are the same at every run.
 const SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Plays a case.
 ///
 /// # Errors
-/// [`Problem`] if the mocks don't fit the definition.
+/// [`Problem`] if the mocks don't fit the definition, or there is too much to play.
 pub fn rehearse(scene: Scene<'_>, case: &Case) -> Result<Record, Problem> {
     check(scene.plan, case)?;
     let input = case.input.clone().unwrap_or_else(|| Value::empty_object().into());
-    Play::new(scene, case, input).play_out()
+    Play::new(scene, case).play_out(input)
 }
 
-/// The mocked states are tasks of the definition.
-fn check(plan: &Plan, case: &Case) -> Result<(), Problem> {
-    for (state, responses) in &case.states {
-        let (state, location) = (state.clone(), responses.location.clone());
-        match plan.root.find(&state).map(|found| &found.kind) {
-            None => return Err(Problem::NoState { state, location: case.location.clone() }),
-            Some(Kind::Task(_)) => {}
-            Some(_) => return Err(Problem::NoTask { state, location }),
-        }
-    }
-    Ok(())
-}
+/// When something is answered, and its place among all that are.
+pub(crate) type Moment = (Timestamp, u64);
+
+/// The number of the execution that is rehearsed.
+const ROOT: u64 = 0;
 
 /// A rehearsal under way.
-struct Play<'a> {
-    scene: Scene<'a>,
-    case: &'a Case,
-    execution: Execution,
-    now: Timestamp,
-    random: Cell<u64>,
+pub(crate) struct Play<'a> {
+    pub(crate) scene: Scene<'a>,
+    pub(crate) calls: Calls<'a>,
+    pub(crate) now: Timestamp,
+    pub(crate) random: Cell<u64>,
+    /// The executions that are open, by their numbers.
+    players: HashMap<u64, Player>,
+    pub(crate) all_players: u64,
+    /// The map runs that aren't over, by their ARNs.
+    pub(crate) runs: HashMap<Str, MapRun>,
+    /// How many of them have begun, and those that wait until fewer have.
+    pub(crate) runs_begun: u64,
+    pub(crate) runs_waiting: VecDeque<Str>,
+    /// What happens at this moment.
+    pub(crate) todo: VecDeque<Work>,
+    /// What is answered later.
+    answers: BTreeMap<Moment, Answered>,
+    all_answers: u64,
+    /// When players wait for time to pass.
+    due: BTreeSet<(Timestamp, u64)>,
+    pub(crate) steps: Vec<Step>,
+    /// The history of the execution that is rehearsed.
     events: Vec<Event>,
-    /// Answers that are due, by time and then by the order of their calls.
-    answers: BTreeMap<(Timestamp, u64), (TaskKey, TaskReport)>,
-    calls: BTreeMap<Str, u64>,
-    all_calls: u64,
+    all_events: usize,
+    outcome: Option<Outcome>,
 }
 
-struct Tokens;
+/// Something that happens now.
+pub(crate) enum Work {
+    /// An execution is given something.
+    Give(u64, Input),
+    /// A map run goes on.
+    Run(Str),
+}
 
-impl TokenIssuer for Tokens {
-    fn issue(&self, task: &TaskKey, _secret: [u8; 16]) -> Str {
-        format!("token-{}-{}-{}", task.frame, task.entry, task.attempt).into()
-    }
+/// Something that was asked for.
+pub(crate) enum Answered {
+    /// A call of a task.
+    Task(u64, TaskKey, TaskReport),
+    /// A map run's items.
+    Items(Str, Result<Payload, Fault>),
 }
 
 impl<'a> Play<'a> {
-    fn new(scene: Scene<'a>, case: &'a Case, input: Payload) -> Self {
-        let machine = scene.machine;
-        let within = |what: &str| format!("arn:aws:states:us-east-1:000000000000:{what}");
-        let info = Info {
-            arn: within(&format!("execution:{machine}:rehearsal")).into(),
-            name: "rehearsal".into(),
-            machine_arn: within(&format!("stateMachine:{machine}")).into(),
-            machine_name: machine.into(),
-            role_arn: "arn:aws:iam::000000000000:role/rehearsal".into(),
-            account: "000000000000".into(),
-            region: "us-east-1".into(),
-            started_at: scene.start,
-            input,
-            alias_arn: None,
-            version_arn: None,
-        };
+    fn new(scene: Scene<'a>, case: &'a Case) -> Self {
         Self {
             scene,
-            case,
-            execution: Execution::new(Arc::new(info)),
+            calls: Calls::new(case),
             now: scene.start,
             random: Cell::new(SEED),
-            events: Vec::new(),
+            players: HashMap::new(),
+            all_players: 0,
+            runs: HashMap::new(),
+            runs_begun: 0,
+            runs_waiting: VecDeque::new(),
+            todo: VecDeque::new(),
             answers: BTreeMap::new(),
-            calls: BTreeMap::new(),
-            all_calls: 0,
+            all_answers: 0,
+            due: BTreeSet::new(),
+            steps: Vec::new(),
+            events: Vec::new(),
+            all_events: 0,
+            outcome: None,
         }
     }
 
-    fn play_out(mut self) -> Result<Record, Problem> {
-        self.give(Input::Start)?;
+    fn play_out(mut self, input: Payload) -> Result<Record, Problem> {
+        let info = info(self.scene.machine, input, self.scene.start);
+        self.enter(Player::new(info, self.scene.plan.clone(), Reading::default(), None))?;
         loop {
-            if let Some(outcome) = self.execution.outcome.clone() {
-                return Ok(Record::new(outcome, self.events, self.calls, self.scene.start));
+            if let Some(outcome) = self.outcome {
+                let calls = self.calls.into_counts();
+                return Ok(Record::new(outcome, self.steps, calls, self.events, self.scene.start));
             }
-            let answered = self.answers.first_key_value().map(|((at, _), _)| *at);
-            let due = self.execution.next_due();
-            // At the same moment, what was answered counts before what is late.
-            match (answered, due) {
-                _ if self.execution.is_ready() => self.give(Input::Clock)?,
-                (Some(at), due) if due.is_none_or(|due| at <= due) => {
-                    let Some((_, (task, report))) = self.answers.pop_first() else { continue };
-                    self.now = at;
-                    self.give(Input::Task(task, report))?;
-                }
-                (_, Some(due)) => {
-                    self.now = due;
-                    self.give(Input::Clock)?;
-                }
-                (_, None) => return Err(Problem::Stuck),
+            match self.todo.pop_front() {
+                Some(Work::Give(player, input)) => self.give(player, input)?,
+                Some(Work::Run(arn)) => self.work_on(&arn)?,
+                None => self.pass_time()?,
             }
         }
     }
 
-    fn give(&mut self, input: Input) -> Result<(), Problem> {
-        let Turn { events, effects, .. } = self.turn(input);
-        self.events.extend(events);
+    /// Goes on to the next moment at which something happens.
+    fn pass_time(&mut self) -> Result<(), Problem> {
+        let answered = self.answers.first_key_value().map(|((at, _), _)| *at);
+        let due = self.due.first().copied();
+        // At the same moment, what was answered counts before what is late.
+        match (answered, due) {
+            (Some(at), due) if due.is_none_or(|(due, _)| at <= due) => {
+                let Some((_, answered)) = self.answers.pop_first() else { return Ok(()) };
+                self.now = self.now.max(at);
+                match answered {
+                    Answered::Task(player, task, report) => {
+                        if let Some(player) = self.players.get_mut(&player) {
+                            player.calls.remove(&task);
+                        }
+                        self.give(player, Input::Task(task, report))
+                    }
+                    Answered::Items(run, read) => {
+                        if let Some(run) = self.runs.get_mut(&run) {
+                            run.take_read(read)?;
+                        }
+                        self.work_on(&run)
+                    }
+                }
+            }
+            (_, Some((at, player))) => {
+                self.now = self.now.max(at);
+                self.give(player, Input::Clock)
+            }
+            (_, None) => Err(Problem::Stuck),
+        }
+    }
+
+    /// An execution begins: its number is how many there have been.
+    pub(crate) fn enter(&mut self, player: Player) -> Result<(), Problem> {
+        let number = self.all_players;
+        self.all_players += 1;
+        self.players.insert(number, player);
+        self.give(number, Input::Start)
+    }
+
+    /// Gives an execution something, unless it is over.
+    pub(crate) fn give(&mut self, number: u64, input: Input) -> Result<(), Problem> {
+        let Some(mut player) = self.players.remove(&number) else { return Ok(()) };
+        let Turn { events, effects, .. } = self.turn(&mut player, input);
+        self.all_events += events.len();
+        if self.all_events > MOST_EVENTS {
+            return Err(Problem::TooLong);
+        }
+        for event in &events {
+            let at = event.timestamp.as_millis() - self.scene.start.as_millis();
+            player.reading.event(&mut self.steps, event, at);
+        }
+        if number == ROOT {
+            self.events.extend(events);
+        }
         for effect in effects {
             match effect {
-                Effect::Schedule(task) => self.call(*task)?,
+                Effect::Schedule(task) => self.call(number, &mut player, *task)?,
                 Effect::Settle(task) | Effect::Abandon { task, .. } => {
-                    self.answers.retain(|_, (of, _)| *of != task);
+                    if let Some(moment) = player.calls.remove(&task) {
+                        self.answers.remove(&moment);
+                    }
                 }
-                Effect::StartMapRun(order) => return Err(Problem::MapRun { state: order.state }),
-                Effect::Watch { .. } | Effect::RedriveMapRun { .. } | Effect::AbortMapRun { .. } => {}
+                Effect::StartMapRun(order) => self.order(number, &player, *order)?,
+                Effect::AbortMapRun { key, .. } => self.abort(key.arn),
+                Effect::Watch { .. } | Effect::RedriveMapRun { .. } => {}
             }
         }
+        self.put_back(number, player);
         Ok(())
     }
 
-    fn turn(&mut self, input: Input) -> Turn {
-        let random = || {
-            // SplitMix64.
-            self.random.set(self.random.get().wrapping_add(SEED));
-            let mut z = self.random.get();
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            z ^ (z >> 31)
+    /// After a turn: whatever else the execution can do it does, or waits for, or it is over.
+    fn put_back(&mut self, number: u64, mut player: Player) {
+        let due = player.execution.next_due();
+        if due != player.due {
+            if let Some(at) = player.due {
+                self.due.remove(&(at, number));
+            }
+            self.due.extend(due.map(|at| (at, number)));
+            player.due = due;
+        }
+        let Some(outcome) = &player.execution.outcome else {
+            if player.execution.is_ready() {
+                self.todo.push_back(Work::Give(number, Input::Clock));
+            }
+            self.players.insert(number, player);
+            return;
         };
+        match &player.child_of {
+            None => self.outcome = Some(outcome.clone()),
+            Some((arn, index)) => {
+                if let Some(run) = self.runs.get_mut(arn) {
+                    run.closed(*index, &player.execution, self.scene.limits, self.now);
+                    self.todo.push_back(Work::Run(arn.clone()));
+                }
+            }
+        }
+    }
+
+    fn turn(&self, player: &mut Player, input: Input) -> Turn {
+        let tokens = player.tokens();
         let world = World {
-            plan: self.scene.plan,
+            plan: &player.plan,
             limits: self.scene.limits,
             catalog: self.scene.catalog,
-            tokens: &Tokens,
+            tokens: &tokens,
             activity_exists: &|_| true,
             now: self.now,
-            random: &random,
+            random: &|| random(&self.random),
             budget: Budget { events: 10_000, bytes: usize::MAX, expired: &|| false },
         };
-        turn(&mut self.execution, [input], world)
+        turn(&mut player.execution, [input], world)
     }
 
     /// Answers a call when its answer is due.
-    fn call(&mut self, task: ScheduledTask) -> Result<(), Problem> {
-        let (state, location) = (task.state.clone(), self.case.location.clone());
-        let Some(responses) = self.case.states.get(&state) else {
-            return Err(Problem::NoMock { state, location });
-        };
-        let count = self.calls.entry(state.clone()).or_default();
-        let call = *count;
-        *count += 1;
-        self.all_calls += 1;
-        let Some(answer) = responses.answer(call) else {
-            return Err(Problem::NoAnswer { state, call, location: responses.location.clone() });
-        };
-        let report = match answer.of_call(is_function(&self.scene.plan.root, &state)) {
-            Ok(result) => TaskReport::Succeeded(result),
-            Err(fault) => TaskReport::Failed(fault),
-        };
-        self.answers.insert((self.now.plus_millis(answer.delay_millis), self.all_calls), (task.task, report));
+    fn call(&mut self, number: u64, player: &mut Player, task: ScheduledTask) -> Result<(), Problem> {
+        let answer = self.calls.of_task(&task.state)?;
+        let report = TaskReport::Mocked(answer.of_call(player.calls_function(&task.state)));
+        let answered = Answered::Task(number, task.task.clone(), report);
+        player.calls.insert(task.task, self.answer_in(answer.delay_millis, answered));
         Ok(())
+    }
+
+    pub(crate) fn answer_in(&mut self, millis: i64, answered: Answered) -> Moment {
+        self.all_answers += 1;
+        let moment = (self.now.plus_millis(millis), self.all_answers);
+        self.answers.insert(moment, answered);
+        moment
     }
 }
 
-fn is_function(root: &Scope, state: &str) -> bool {
-    root.find(state).is_some_and(|state| match &state.kind {
-        Kind::Task(task) => task.call == Call::Function,
-        _ => false,
-    })
+/// The next number: SplitMix64.
+pub(crate) fn random(state: &Cell<u64>) -> u64 {
+    state.set(state.get().wrapping_add(SEED));
+    let mut z = state.get();
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use newel_asl::plan::Transformation;
-use newel_machine::{Execution, Info, Input, Outcome};
+use newel_machine::{ChildNames, Info, Input, child_info, kept_of_child};
 use newel_store::{ExecutionStatus, Id, Op, OutboxKey, OutboxRow};
-use newel_value::{ObjectBuilder, Payload, Str, Value};
+use newel_value::{Payload, Str};
 
 use super::News;
 use super::record::{Child, MapRunRecord, OpenChild};
 use crate::activation::{Loaded, NotDone, Write};
 use crate::codec::{OutboxRecord, encode, status_of};
 use crate::engine::Inner;
-use crate::ids::{arn_key, child_name, express_run, new_id, shard_of};
+use crate::ids::{arn_key, new_id, shard_of};
 use crate::{Error, ErrorKind};
 
 /// What a run learns of a child that has closed.
@@ -42,69 +42,15 @@ impl ChildReport {
 /// What there is to report of a child, if it is closed.
 pub(crate) fn report_of(loaded: &Loaded, letter: bool) -> Option<ChildReport> {
     let child = loaded.child.as_ref()?;
-    let outcome = loaded.execution.outcome.as_ref()?;
-    let kept = match (outcome, child.keep) {
-        (Outcome::Succeeded(output), Transformation::Compact | Transformation::Flatten) => output.clone(),
-        (Outcome::Succeeded(_) | Outcome::Failed(_) | Outcome::TimedOut(_) | Outcome::Aborted(_), _) => {
-            told(loaded, outcome)
-        }
-    };
+    let kept = kept_of_child(&loaded.execution, loaded.stopped_at, child.keep)?;
     Some(ChildReport {
         id: loaded.id,
         index: child.index,
         redrives: loaded.execution.redrives.count,
-        status: status_of(Some(outcome)),
+        status: status_of(loaded.execution.outcome.as_ref()),
         kept,
         letter,
     })
-}
-
-/// A child as a result tells of it: what DescribeExecution has, with names as the language writes them.
-fn told(loaded: &Loaded, outcome: &Outcome) -> Payload {
-    let Execution { info, redrives, .. } = &loaded.execution;
-    let status = status_of(Some(outcome));
-    let included =
-        || Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
-    let (output, fault) = match outcome {
-        Outcome::Succeeded(output) => (Some(output), None),
-        Outcome::Failed(fault) | Outcome::TimedOut(fault) | Outcome::Aborted(fault) => (None, Some(fault)),
-    };
-    let mut object = ObjectBuilder::with_capacity(14);
-    object.insert_some("Cause", fault.and_then(|fault| fault.cause.clone()));
-    object.insert_some("Error", fault.and_then(|fault| fault.error.clone()));
-    object.insert("ExecutionArn", info.arn.clone());
-    object.insert("Input", info.input.text());
-    object.insert("InputDetails", included());
-    object.insert("Name", info.name.clone());
-    if let Some(output) = output {
-        object.insert("Output", output.text());
-        object.insert("OutputDetails", included());
-    }
-    object.insert("RedriveCount", i64::try_from(redrives.count).unwrap_or(i64::MAX));
-    match output {
-        Some(_) => {
-            object.insert("RedriveStatus", "NOT_REDRIVABLE");
-            object.insert("RedriveStatusReason", "Execution is SUCCEEDED and cannot be redriven");
-        }
-        None => _ = object.insert("RedriveStatus", "REDRIVABLE_BY_MAP_RUN"),
-    }
-    object.insert("StartDate", info.started_at.to_string());
-    object.insert("StateMachineArn", info.machine_arn.clone());
-    object.insert("Status", status.name());
-    object.insert_some("StopDate", loaded.stopped_at.map(|at| at.to_string()));
-    Value::from(object.build()).into()
-}
-
-/// A child that never began, as a file of results tells of it.
-pub(super) fn pending(input: &Payload, machine_arn: &Str) -> Value {
-    let included =
-        Value::from([("Included", Value::from(true))].into_iter().collect::<newel_value::Object>());
-    let mut object = ObjectBuilder::with_capacity(4);
-    object.insert("Input", input.text());
-    object.insert("InputDetails", included);
-    object.insert("StateMachineArn", machine_arn.clone());
-    object.insert("Status", "PENDING");
-    object.build().into()
 }
 
 /// The row by which a child's end reaches its run even if we die now.
@@ -138,15 +84,12 @@ pub(super) enum Begun {
 
 impl MapRunRecord {
     /// A child's ARN, which is the same whenever it is asked for.
-    pub(super) fn child_arn(&self, index: u32) -> (Str, Str) {
-        let name = child_name(&self.arn, index);
-        let of = |kind: &str| self.machine_arn.replace(":stateMachine:", &format!(":{kind}:"));
-        let arn = if self.express_arns {
-            format!("{}:{name}:{}", of("express"), express_run(&self.arn, index))
-        } else {
-            format!("{}:{name}", of("execution"))
-        };
-        (arn.into(), name)
+    pub(super) fn child_arn(&self, index: u32) -> Str {
+        self.child_names().of(index).0
+    }
+
+    fn child_names(&self) -> ChildNames<'_> {
+        ChildNames { run_arn: &self.arn, machine_arn: &self.machine_arn, express: self.express_arns }
     }
 }
 
@@ -161,7 +104,6 @@ impl Inner {
         open: OpenChild,
         input: Payload,
     ) -> Result<Begun, Error> {
-        let (arn, name) = record.child_arn(open.index);
         let parent = self.plan(record.machine, record.revision).await?;
         let plan =
             parent.children.get(&record.state).cloned().ok_or_else(|| {
@@ -169,17 +111,8 @@ impl Inner {
             })?;
         let Ok(_permit) = self.turns.acquire().await else { return Err(Error::shutting_down()) };
         let started_at = self.env.now();
-        let info = Info {
-            arn: arn.clone(),
-            name,
-            machine_arn: record.machine_arn.clone(),
-            machine_name: record.machine_arn.rsplit(':').next().unwrap_or_default().into(),
-            started_at,
-            input,
-            alias_arn: None,
-            version_arn: None,
-            ..info.clone()
-        };
+        let info = child_info(info, record.child_names(), open.index, input, started_at);
+        let arn = info.arn.clone();
         let id = new_id(&*self.env, shard_of(&arn, self.store.shard_count()), started_at);
         let shard = self.shard(id).ok_or_else(|| Error::new(ErrorKind::Internal, "no such shard"))?;
         let epoch =

@@ -94,7 +94,7 @@ impl Run<'_> {
     pub(super) async fn stop_children(&mut self) {
         // Those that haven't begun needn't; of one whose beginning is in doubt the store tells.
         for (child, input) in std::mem::take(&mut self.due.begin) {
-            match self.inner.look_at_child(&self.record.child_arn(child.index).0).await {
+            match self.inner.look_at_child(&self.record.child_arn(child.index)).await {
                 Ok(None) => {
                     self.record.open.retain(|open| open.index != child.index);
                     self.record.never_begun.push(child);
@@ -109,7 +109,7 @@ impl Run<'_> {
             }
         }
         let arns: Vec<Str> =
-            self.record.open.iter().map(|child| self.record.child_arn(child.index).0).collect();
+            self.record.open.iter().map(|child| self.record.child_arn(child.index)).collect();
         for some in arns.chunks(AT_ONCE) {
             let stops = some.iter().map(async |arn| {
                 let Some(row) = self.inner.store.execution_by_arn(arn_key(arn)).await? else { return Ok(()) };

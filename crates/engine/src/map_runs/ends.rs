@@ -1,14 +1,16 @@
 //! Ends: what becomes of a run's children is counted, and what becomes of the run is settled and told.
 
 use newel_asl::error;
-use newel_machine::{Fault, Input, MapRunKey, MapRunReport, Reply};
+use newel_machine::{
+    Fault, Input, MapRunKey, MapRunReport, Reply, StateResult, transfer_fault, where_written,
+};
 use newel_store::{FrameRow, Op};
-use newel_value::{Payload, Str};
+use newel_value::Payload;
 
 use super::children::ChildReport;
 use super::life_key;
 use super::record::{Ending, Life, MapReport, MapRunStatus, OUTPUT_ROW, RedriveCursor};
-use super::results::StateResult;
+use super::results::{finish, keep};
 use super::transfers::TransferReport;
 use super::work::{Errand, Run};
 use crate::codec::{decode, encode};
@@ -33,13 +35,14 @@ impl Run<'_> {
     /// Keeps results for the state's own; those that go elsewhere are read again when they are written.
     pub(super) fn keep(&mut self, results: Vec<(u32, Payload)>) {
         if self.plan.settings.destination.is_none() {
-            self.state_result().keep(&mut self.record, self.id, results, &mut self.ops);
+            let state = self.record.state.clone();
+            keep(self.state_result(&state), &mut self.record, self.id, results, &mut self.ops);
         }
     }
 
-    fn state_result(&self) -> StateResult {
+    fn state_result<'s>(&self, state: &'s str) -> StateResult<'s> {
         let transformation = self.plan.settings.transformation;
-        StateResult { transformation, limit: self.inner.limits.payload_bytes }
+        StateResult { state, transformation, limit: self.inner.limits.payload_bytes }
     }
 
     /// Takes what a worker says of the transfer that is under way; anything else is stale.
@@ -106,14 +109,14 @@ impl Run<'_> {
     /// The run's result; rows that are about to be written count too.
     fn result(&self, rows: &[FrameRow]) -> Result<Result<Payload, Fault>, Error> {
         if self.plan.settings.destination.is_some() {
-            return Ok(Ok(self.where_written()));
+            return Ok(Ok(where_written(&self.plan.settings, &self.record.arn)));
         }
         let mut rows = rows.to_vec();
         rows.extend(self.ops.iter().filter_map(|op| match op {
             Op::PutFrame(row) => Some(row.clone()),
             _ => None,
         }));
-        self.state_result().finish(&self.record, &rows)
+        finish(self.state_result(&self.record.state), &self.record, &rows)
     }
 
     /// Nobody waits for a life any more.
@@ -174,14 +177,4 @@ impl Run<'_> {
         self.changed = true;
         self.read_anew();
     }
-}
-
-/// What a run fails with whose transfer failed. Errors of a worker that knows what it does go by the names of the language.
-fn transfer_fault(otherwise: &'static str, error: Str, cause: Str) -> Fault {
-    let named =
-        [error::ITEM_READER_FAILED, error::RESULT_WRITER_FAILED, error::RUNTIME, error::DATA_LIMIT_EXCEEDED];
-    if named.contains(&&*error) {
-        return Fault { error: Some(error), cause: Some(cause) };
-    }
-    Fault { error: Some(otherwise.into()), cause: Some(format!("{error}: {cause}").into()) }
 }

@@ -1,13 +1,12 @@
 //! Planning: which children begin next, and with what inputs.
 
 use newel_asl::error;
-use newel_machine::Fault;
+use newel_machine::{Fault, Recipe};
 use newel_store::{ExecutionFilter, ExecutionStatus, ExecutionsPage, Id};
 use newel_value::Payload;
 
-use super::items::Recipe;
 use super::reading::MOST_AT_HAND;
-use super::record::{MapRunRecord, OpenChild, RedriveCursor};
+use super::record::{MapRunRecord, OpenChild, RedriveCursor, RunPlan};
 use super::work::Run;
 use crate::Error;
 use crate::codec::{ExecutionRecord, decode};
@@ -71,9 +70,10 @@ impl Run<'_> {
             let items = self.items.at(first, most);
             let all = items.len() < most;
             let no_more = self.record.all_read() || self.items.bytes_from(first) >= MOST_AT_HAND;
-            let made = self.with_recipe(|recipe| recipe.next(&items, first, index, all && no_more))?;
+            let made = self.with_recipe(|recipe| recipe.next(&items, first, all && no_more))?;
             if made.is_some() || all {
-                return Ok(made);
+                let child = |count| OpenChild { index, first, count, redrives: 0 };
+                return Ok(made.map(|(count, input)| (child(count), input)));
             }
             most *= 4;
         }
@@ -81,7 +81,7 @@ impl Run<'_> {
 
     pub(super) fn input_again(&self, child: OpenChild) -> Result<Payload, Fault> {
         let items = self.items.at(child.first, usize::try_from(child.count).unwrap_or(1));
-        self.with_recipe(|recipe| recipe.again(child, &items))
+        self.with_recipe(|recipe| recipe.again(&items, child.first))
     }
 
     /// Makes inputs with what the definition says of them.
@@ -92,7 +92,8 @@ impl Run<'_> {
         };
         let random = || self.inner.env.random();
         let now = self.inner.env.now();
-        make(&Recipe { plan: &self.plan, state, limits: &self.inner.limits, random: &random, now })
+        let RunPlan { settings, scope, .. } = &self.plan;
+        make(&Recipe { settings, scope, state, limits: &self.inner.limits, random: &random, now })
     }
 
     pub(super) fn open(&mut self, child: OpenChild) {

@@ -4,7 +4,7 @@
 
 use newel_asl::plan::Transformation;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Fault, FramePath, ItemScope, MapItems, MapRunOrder, MapSettings};
+use newel_machine::{Fault, FramePath, ItemScope, MapItems, MapRunOrder, MapSettings, Tolerance};
 use newel_store::Id;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
@@ -305,17 +305,10 @@ impl MapRunRecord {
             && self.never_begun.is_empty()
     }
 
-    /// Whether more items have failed than are tolerated. Which part of all items failed is only told once all are known.
+    /// Whether more items have failed than are tolerated.
     pub(super) fn exceeds_tolerance(&self) -> bool {
-        let failed = self.items.failed + self.items.timed_out;
-        #[expect(clippy::cast_precision_loss, reason = "counts of items, far below 2^53")]
-        let percentage =
-            |tolerated: f64| self.all_read() && failed as f64 * 100.0 > tolerated * self.total as f64;
-        match (self.tolerated_failure_count, self.tolerated_failure_percentage) {
-            (None, None) => failed > 0,
-            (Some(count), None) => failed > count,
-            (None, Some(tolerated)) => percentage(tolerated),
-            (Some(count), Some(tolerated)) => failed > count || percentage(tolerated),
-        }
+        let tolerance =
+            Tolerance { count: self.tolerated_failure_count, percentage: self.tolerated_failure_percentage };
+        tolerance.is_exceeded(self.items.failed + self.items.timed_out, self.all_read().then_some(self.total))
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use newel_asl::error;
-use newel_machine::Fault;
+use newel_machine::threshold_exceeded;
 use newel_store::{EntityRow, Epoch, Id, Op};
 use newel_value::Str;
 use tokio::sync::{SemaphorePermit, oneshot};
@@ -302,7 +301,7 @@ impl Run<'_> {
         }
         let open = self.record.open.clone();
         for some in open.chunks(AT_ONCE) {
-            let arns: Vec<Str> = some.iter().map(|child| self.record.child_arn(child.index).0).collect();
+            let arns: Vec<Str> = some.iter().map(|child| self.record.child_arn(child.index)).collect();
             let looks = join_all(arns.iter().map(|arn| self.inner.look_at_child(arn))).await;
             for (child, found) in some.iter().zip(looks) {
                 match found? {
@@ -392,10 +391,7 @@ impl Run<'_> {
     /// One step of an open run: begins children, or ends.
     async fn go_on(&mut self) -> Result<(), Error> {
         if self.record.ending.is_none() && self.record.exceeds_tolerance() {
-            self.fail(Fault {
-                error: Some(error::EXCEED_TOLERATED_FAILURE_THRESHOLD.into()),
-                cause: Some("The specified tolerated failure threshold was exceeded".into()),
-            });
+            self.fail(threshold_exceeded());
         }
         if self.permit.is_none() && self.record.ending.is_none() {
             self.permit = self.inner.map_run_permits.try_acquire().ok();

@@ -7,11 +7,11 @@
 use futures::future::join_all;
 use newel_asl::plan::Transformation;
 use newel_asl::transfer::{Content, FILE_BYTES, WriteFile, Written};
-use newel_machine::Fault;
+use newel_machine::{Fault, pending_child, results_bucket, results_folder};
 use newel_store::{ExecutionFilter, ExecutionRow, ExecutionStatus, ExecutionsPage};
 use newel_value::{ObjectBuilder, Payload, Value};
 
-use super::children::{ChildReport, pending, report_of};
+use super::children::{ChildReport, report_of};
 use super::record::{Ending, Stage};
 use super::work::{Errand, Run};
 use crate::Error;
@@ -183,7 +183,7 @@ impl Run<'_> {
             } else {
                 break;
             };
-            file.push(pending(&input, &machine), input.text().len());
+            file.push(pending_child(&input, &machine), input.text().len());
         }
         if file.records.is_empty() {
             return Ok(Some(Stage::Manifest));
@@ -228,18 +228,8 @@ impl Run<'_> {
         self.changed = true;
     }
 
-    /// What the keys of the run's files begin with: the prefix, and the run's own id.
     fn folder(&self) -> String {
-        let destination = self.plan.settings.destination.as_ref().map(|(_, parameters)| parameters);
-        let prefix = destination.and_then(|parameters| parameters.get("Prefix")).and_then(Value::as_str);
-        let prefix = prefix.unwrap_or_default().trim_end_matches('/');
-        let id = self.record.arn.rsplit(':').next().unwrap_or_default();
-        if prefix.is_empty() { format!("{id}/") } else { format!("{prefix}/{id}/") }
-    }
-
-    fn bucket(&self) -> Value {
-        let destination = self.plan.settings.destination.as_ref();
-        destination.and_then(|(_, parameters)| parameters.get("Bucket")).cloned().unwrap_or_default()
+        results_folder(&self.plan.settings, &self.record.arn)
     }
 
     fn manifest(&self) -> Value {
@@ -256,20 +246,9 @@ impl Run<'_> {
             files.insert(kind.name(), written.collect::<Vec<Value>>());
         }
         let mut manifest = ObjectBuilder::with_capacity(3);
-        manifest.insert("DestinationBucket", self.bucket());
+        manifest.insert("DestinationBucket", results_bucket(&self.plan.settings));
         manifest.insert("MapRunArn", self.record.arn.clone());
         manifest.insert("ResultFiles", files.build());
         manifest.build().into()
-    }
-
-    /// The state's result: where the manifest is.
-    pub(super) fn where_written(&self) -> Payload {
-        let mut details = ObjectBuilder::with_capacity(2);
-        details.insert("Bucket", self.bucket());
-        details.insert("Key", format!("{}manifest.json", self.folder()));
-        let mut result = ObjectBuilder::with_capacity(2);
-        result.insert("MapRunArn", self.record.arn.clone());
-        result.insert("ResultWriterDetails", details.build());
-        Payload::from(Value::from(result.build()))
     }
 }

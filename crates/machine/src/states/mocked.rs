@@ -1,6 +1,5 @@
 //! Parallel and Map under test: what stands in for their branches or iterations is their result.
 
-use newel_asl::error;
 use newel_asl::plan::{Distributed, Map, Parallel, State};
 use newel_value::{ObjectBuilder, Payload, Value};
 
@@ -9,7 +8,7 @@ use super::distributed::{batch, count, tolerance};
 use crate::eval::{EvalResult, Scope};
 use crate::execution::FramePath;
 use crate::fault::StateError;
-use crate::map_run::Batch;
+use crate::map_run::{Batch, threshold_exceeded};
 use crate::probe::{Probe, Stage};
 use crate::transition::Extra;
 use crate::turn::{Runner, Step};
@@ -45,10 +44,7 @@ impl Runner<'_, '_> {
                 probe.makes_no_sense(TOO_MANY_FAILURES);
                 Ok(())
             }
-            Some(failed) if limits.exceeded_by(failed, count) => Err(StateError::new(
-                error::EXCEED_TOLERATED_FAILURE_THRESHOLD,
-                "The specified tolerated failure threshold was exceeded",
-            )),
+            Some(failed) if limits.exceeded_by(failed, count) => Err(threshold_exceeded().into()),
             Some(_) | None => self.conclude_mocked(path, state, &Branches::of_map(map)),
         }
     }

@@ -1,5 +1,7 @@
 //! Rehearsals of small definitions: time, answers by call, nesting, and what can't be played.
 
+mod map_runs;
+
 use newel_asl::catalog::{Pattern, Resource, ResourceCatalog, ResourceFault, TaskOrigin};
 use newel_asl::{Limits, MachineType, Timestamp, compile};
 use newel_rehearsal::{Mocks, Record, Scene, rehearse};
@@ -31,15 +33,18 @@ impl ResourceCatalog for Anything {
 }
 
 fn play(definition: &str, mocks: &str) -> Result<Record, String> {
-    let limits = Limits::default();
-    let plan = compile(definition, MachineType::Standard, &Anything, &limits).map_err(|e| e.to_string())?;
+    play_within(&Limits::default(), definition, mocks)
+}
+
+fn play_within(limits: &Limits, definition: &str, mocks: &str) -> Result<Record, String> {
+    let plan = compile(definition, MachineType::Standard, &Anything, limits).map_err(|e| e.to_string())?;
     let mocks = Mocks::parse(mocks, None).map_err(|fault| fault.to_string())?;
     let start = Timestamp::from_millis(1_000_000);
-    let scene = Scene { plan: &plan, catalog: &Anything, limits: &limits, machine: "m", start };
+    let scene = Scene { plan: &plan, catalog: &Anything, limits, machine: "m", start };
     let case = &mocks.cases[Mocks::ONLY];
     let record = rehearse(scene, case).map_err(|problem| problem.to_string())?;
     let again = rehearse(scene, case).map_err(|problem| problem.to_string())?;
-    assert_eq!(record.events, again.events, "REH-1");
+    assert_eq!((&record.events, &record.steps), (&again.events, &again.steps), "REH-1");
     Ok(record)
 }
 
@@ -71,6 +76,18 @@ fn a_slow_answer_comes_too_late() {
     assert_eq!((late.status(), late.millis), ("FAILED", 10_000));
     let just = play(&definition, r#"{"States":{"S":{"Return":1,"DelaySeconds":10}}}"#).unwrap();
     assert_eq!((just.status(), just.millis), ("SUCCEEDED", 10_000));
+}
+
+#[test]
+fn a_timeout_that_is_made_up_is_a_failure_and_no_missed_deadline() {
+    let retry = r#","TimeoutSeconds":60,"HeartbeatSeconds":10,"Retry":[{"ErrorEquals":["States.Timeout"],"IntervalSeconds":1}]"#;
+    let mocks = r#"{"States":{"S":{"0":{"Throw":{"Error":"States.Timeout","Cause":"c"}},"1":{"Return":1}}}}"#;
+    let record = play(&task(retry), mocks).unwrap();
+    let fault = record.steps[0].attempts[0].fault.clone().unwrap();
+    assert_eq!((fault.error.as_deref(), fault.cause.as_deref()), (Some("States.Timeout"), Some("c")));
+    assert_eq!((record.status(), record.millis), ("SUCCEEDED", 1_000));
+    let names: Vec<&str> = record.events.iter().map(|event| event.detail.type_name()).collect();
+    assert!(names.contains(&"TaskFailed") && !names.contains(&"TaskTimedOut"), "{names:?}");
 }
 
 #[test]
@@ -140,7 +157,7 @@ fn what_cannot_be_played_is_told_with_its_place() {
         (r#"{"States":{"T":{"Return":1}}}"#, ": the definition has no state 'T'"),
         (
             r#"{"States":{"S":{"1":{"Return":1}}}}"#,
-            "/States/S: call 0 of the task 'S' (counted from 0) has no answer",
+            "/States/S: call 0 of the state 'S' (counted from 0) has no answer",
         ),
         (
             r#"{"States":{"S":{"Return":1,"Delay":1}}}"#,
@@ -161,7 +178,10 @@ fn what_cannot_be_played_is_told_with_its_place() {
     }
     let pass = r#"{"StartAt":"S","States":{"S":{"Type":"Pass","End":true}}}"#;
     let problem = play(pass, r#"{"States":{"S":{"Return":1}}}"#).unwrap_err();
-    assert_eq!(problem, "/States/S: the state 'S' is no Task: only tasks can be mocked");
+    assert_eq!(
+        problem,
+        "/States/S: the state 'S' is no Task and no Map with an ItemReader: only these can be mocked"
+    );
 }
 
 #[test]

@@ -1,7 +1,13 @@
-//! What a map run needs of the execution that it belongs to: its settings, and how the input of each child is made.
+//! What a map run needs of the execution that it belongs to, and what is the same wherever one is worked on: how the inputs of
+//! its children are made (`inputs`), what its children are (`children`), what it makes of their ends (`results`, `failures`).
 //!
 //! The items of a distributed Map are worked on by executions of their own, begun a few at a time, long after the turn that
 //! began the run. So what their inputs are made of goes with the run: [`ItemScope`].
+
+mod children;
+mod failures;
+mod inputs;
+mod results;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -14,11 +20,14 @@ use serde::{Deserialize, Serialize};
 use crate::eval::{Context, Data, Scope};
 use crate::event::Fault;
 use crate::execution::{Frame, FramePath, Info};
-use crate::fault::StateError;
 use crate::frames::Frames;
 use crate::redrive::Redrives;
-use crate::size;
 use crate::transition::{Extra, state_error};
+
+pub use children::{ChildNames, child_info, child_plan};
+pub use failures::{Tolerance, threshold_exceeded, transfer_fault};
+pub use inputs::{Item, Recipe};
+pub use results::{StateResult, kept_of_child, pending_child, results_bucket, results_folder, where_written};
 
 /// Which map run of an execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,21 +172,4 @@ impl ItemScope {
             Scope { data, context: &context, frames: &frames, frame: &self.frame, random, now, budget };
         scope.template(selector).map_err(|failure| state_error(&self.frame, failure).fault)
     }
-}
-
-/// The input of a child, or of a batch, checked against the limit on payloads.
-///
-/// # Errors
-/// What the map run fails with.
-pub fn child_input(state: &str, input: Value, limit: usize) -> Result<Payload, Fault> {
-    let too_large = || StateError::too_large(state).fault;
-    size::check(&input, limit).map_err(|_| too_large())?;
-    let payload = Payload::from(input);
-    if payload.text().len() > limit { Err(too_large()) } else { Ok(payload) }
-}
-
-/// The fault of a map run whose result is larger than the limit.
-#[must_use]
-pub fn result_too_large(state: &str) -> Fault {
-    StateError::too_large(state).fault
 }
