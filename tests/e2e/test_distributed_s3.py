@@ -52,6 +52,14 @@ def test_files_are_read(sfn, s3, bucket, key, content, config, expected):
     assert succeeded(sfn, distributed(reads(bucket, key, **config))) == expected
 
 
+def test_members_of_a_file_have_keys(sfn, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="o.json", Body='{"a": 1, "b": {"z": 2}}')
+    selector = {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value", "s.$": "$$.Map.Item.Source"}
+    source = f"S3://{bucket}/o.json"
+    expected = [{"k": "a", "v": 1, "s": source}, {"k": "b", "v": {"z": 2}, "s": source}]
+    assert succeeded(sfn, distributed(reads(bucket, "o.json", InputType="JSON"), ItemSelector=selector)) == expected
+
+
 def test_the_query_languages_say_what_is_read(sfn, s3, bucket):
     s3.put_object(Bucket=bucket, Key="f.jsonl", Body="1\n2\n3\n")
     reader = {
@@ -104,7 +112,8 @@ def test_manifests_are_read(sfn, s3, bucket):
     for n in range(2):
         s3.put_object(Bucket=bucket, Key=f"data/{n}.csv.gz", Body=gzip.compress(f'"source","k{n}","5"\n'.encode()))
     expected = [{"Bucket": "source", "Key": f"k{n}", "Size": "5"} for n in range(2)]
-    assert succeeded(sfn, distributed(reads(bucket, "manifest.json", InputType="MANIFEST"))) == expected
+    for config in ({"InputType": "MANIFEST"}, {"ManifestType": "S3_INVENTORY"}):
+        assert succeeded(sfn, distributed(reads(bucket, "manifest.json", **config))) == expected
     s3.put_object(Bucket=bucket, Key="unload.csv", Body=f"s3://{bucket}/u/0\ns3://{bucket}/u/1\n")
     for n in range(2):
         s3.put_object(Bucket=bucket, Key=f"u/{n}", Body=f"{n}\n")

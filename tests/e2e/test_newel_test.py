@@ -156,6 +156,16 @@ def test_mocks_that_are_wrong_are_told_with_their_place(rehearse, mocks, said):
     assert said in done.stderr, done.stderr
 
 
+def test_a_case_that_cannot_be_played_hides_no_other(rehearse):
+    mocks = {"Cases": {"A": {"States": {}}, "B": {"States": {"S": {"Return": 1}}}, "C": {"States": {"S": {"Throw": {"Error": "E"}}}}}}
+    done = rehearse(single(TASK, "S"), mocks, "--json")
+    assert done.returncode == 2, done.stdout + done.stderr
+    unplayed, played, failed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "case A: /Cases/A/States: the task 'S' is called and has no answer" in unplayed["problem"]
+    assert (played["case"], played["differences"], failed["case"]) == ("B", [], "C")
+    assert failed["differences"] != []
+
+
 def test_a_definition_that_is_wrong_is_told_with_its_place(rehearse):
     done = rehearse({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}, {"States": {}})
     assert done.returncode == 2

@@ -41,9 +41,19 @@ pub struct Page {
     pub items: Vec<Value>,
     /// Where the next page begins; `None` at the end.
     pub cursor: Option<Value>,
-    /// Where the items are from, one after the other: a name as the context object's `Map.Item.Source` has it, and how many
-    /// items have it.
-    pub sources: Vec<(Str, u64)>,
+    /// Where the items are from, one after the other.
+    pub sources: Vec<Source>,
+}
+
+/// Where some items that follow each other are from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As the context object's `Map.Item.Source` has it.
+    pub name: Str,
+    /// How many they are.
+    pub items: u64,
+    /// Whether they are the members of an object: each is `{"Key": …, "Value": …}` then.
+    pub members: bool,
 }
 
 /// Hands over a file.
@@ -128,11 +138,10 @@ impl TryFrom<&Value> for ReadPage {
 
 impl From<Page> for Value {
     fn from(page: Page) -> Self {
-        let source = |(name, items): (Str, u64)| Self::from(vec![Self::from(name), number(items)]);
         let mut object = ObjectBuilder::with_capacity(3);
         object.insert("Items", page.items);
         object.insert_some("Cursor", page.cursor);
-        object.insert("Sources", page.sources.into_iter().map(source).collect::<Vec<Self>>());
+        object.insert("Sources", page.sources.into_iter().map(Self::from).collect::<Vec<Self>>());
         object.build().into()
     }
 }
@@ -141,16 +150,35 @@ impl TryFrom<&Value> for Page {
     type Error = Malformed;
 
     fn try_from(value: &Value) -> Result<Self, Malformed> {
-        let source = |source: &Value| {
-            let [name, items] = source.as_array()? else { return None };
-            Some((name.as_str()?.into(), u64::try_from(items.as_i64()?).ok()?))
-        };
-        let sources = array(value, "Sources")?.iter().map(source).collect::<Option<_>>();
         Ok(Self {
             items: array(value, "Items")?,
             cursor: value.get("Cursor").cloned(),
-            sources: sources.ok_or(Malformed("Sources"))?,
+            sources: array(value, "Sources")?.iter().map(Source::try_from).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// `[name, items]`, and `true` for members.
+impl From<Source> for Value {
+    fn from(Source { name, items, members }: Source) -> Self {
+        let mut parts = vec![Self::from(name), number(items)];
+        if members {
+            parts.push(true.into());
+        }
+        parts.into()
+    }
+}
+
+impl TryFrom<&Value> for Source {
+    type Error = Malformed;
+
+    fn try_from(value: &Value) -> Result<Self, Malformed> {
+        let [name, items, rest @ ..] = value.as_array().unwrap_or_default() else {
+            return Err(Malformed("Sources"));
+        };
+        let items = items.as_i64().and_then(|items| u64::try_from(items).ok());
+        let (Some(name), Some(items)) = (name.as_str(), items) else { return Err(Malformed("Sources")) };
+        Ok(Self { name: name.into(), items, members: matches!(rest, [Value::Bool(true), ..]) })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::execution::{Frame, Info, Phase};
 use crate::fault::EvalError;
 use crate::frames::Frames;
 use crate::intrinsic;
+use crate::map_run::Item;
 use crate::transition::Extra;
 
 /// A value, or why there is none.
@@ -213,9 +214,9 @@ impl<'a> Context<'a> {
     /// The object that a state under test is given, with the item of an iteration about to begin.
     fn completed(&self, given: &Value) -> Value {
         match (given, &self.extra.item) {
-            (Value::Object(given), Some((index, value))) => {
+            (Value::Object(given), Some((index, item))) => {
                 let mut context = given.to_builder();
-                context.insert("Map", map_item(*index, value.clone(), self.extra.source.as_ref()));
+                context.insert("Map", map_item(*index, item));
                 context.build().into()
             }
             _ => given.clone(),
@@ -253,8 +254,10 @@ impl<'a> Context<'a> {
         if let Some(token) = &self.extra.token {
             context.insert("Task", [("Token", Str::clone(token))].into_iter().collect::<Object>());
         }
-        if let Some((index, value)) = self.extra.item.clone().or_else(|| self.enclosing_item()) {
-            context.insert("Map", map_item(index, value, self.extra.source.as_ref()));
+        if let Some((index, item)) = &self.extra.item {
+            context.insert("Map", map_item(*index, item));
+        } else if let Some((index, value)) = self.enclosing_item() {
+            context.insert("Map", map_item(index, &Item { value, key: None, source: None }));
         }
         context.build().into()
     }
@@ -274,16 +277,11 @@ impl<'a> Context<'a> {
 }
 
 /// `Map` of the context object.
-fn map_item(index: u32, value: Value, source: Option<&Str>) -> Object {
-    let item: Object = [
-        ("Index", Value::from(i64::from(index))),
-        ("Value", value),
-        (
-            "Source",
-            source.map_or_else(|| Value::from("STATE_DATA"), |source| Value::from(Str::clone(source))),
-        ),
-    ]
-    .into_iter()
-    .collect();
-    [("Item", item)].into_iter().collect()
+fn map_item(index: u32, item: &Item) -> Object {
+    let source = item.source.clone().map_or_else(|| Value::from("STATE_DATA"), Value::from);
+    let mut shown = ObjectBuilder::with_capacity(4);
+    shown.insert("Index", i64::from(index));
+    shown.insert_some("Key", item.key.clone());
+    shown.insert("Value", item.value.clone()).insert("Source", source);
+    [("Item", shown.build())].into_iter().collect()
 }

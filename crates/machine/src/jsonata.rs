@@ -70,6 +70,14 @@ impl Scope<'_> {
         }
     }
 
+    /// An expression that has to give an array or an object.
+    pub(crate) fn jsonata_items(&self, jsonata: &Jsonata) -> EvalResult<Value> {
+        match self.jsonata(jsonata)? {
+            items @ (Value::Array(_) | Value::Object(_)) => Ok(items),
+            other => Err(unexpected(jsonata, "array", &other)),
+        }
+    }
+
     /// The variables that the expression refers to, and `$states` with the members it refers to: the rest of a state's
     /// data isn't touched.
     fn bindings(&self, jsonata: &Jsonata) -> Bindings {

@@ -11,6 +11,7 @@ use crate::eval::{Context, Data, Scope};
 use crate::event::{Detail, EventId};
 use crate::execution::{Frame, FramePath, Outcome, Phase};
 use crate::fault::{EvalError, StateError};
+use crate::map_run::Item;
 use crate::size::{self, Excess};
 use crate::turn::{Runner, Step, state_type};
 
@@ -21,10 +22,8 @@ pub(crate) struct Extra {
     pub(crate) retries: bool,
     /// `Task.Token`
     pub(crate) token: Option<Str>,
-    /// `Map.Item` of an iteration about to begin: its index and value.
-    pub(crate) item: Option<(u32, Value)>,
-    /// Where the item was read; `None` if it is of the state's data.
-    pub(crate) source: Option<Str>,
+    /// `Map.Item` of an iteration about to begin: its index, and it.
+    pub(crate) item: Option<(u32, Item)>,
     /// The object that a state under test is given instead.
     pub(crate) context: Option<Value>,
     /// How often the execution has been redriven, and when it last was.

@@ -35,14 +35,20 @@ pub(crate) fn run(command: &Test) -> Outcome {
         .map_err(|fault| misplaced(&command.mocks, &mocks_text, &fault.location, &fault.message))?;
     let scene =
         Scene { plan: &plan, catalog: &integrations, limits: &limits, machine: &machine, start: START };
-    let mut failed = false;
+    let (mut failed, mut unplayed) = (false, false);
     for (name, case) in chosen(command, &mocks)? {
         let mut case = case.clone();
         if let Some(given) = &given {
             case.input = Some(Payload::from_checked_text(given.as_str()));
         }
-        let record = rehearse(scene, &case)
-            .map_err(|problem| unplayable(&command.mocks, &mocks_text, name, &problem))?;
+        let record = match rehearse(scene, &case) {
+            Ok(record) => record,
+            Err(problem) => {
+                unplayed = true;
+                tell_unplayable(command, &mocks_text, name, &problem);
+                continue;
+            }
+        };
         let differences = differences(case.expectation.as_ref(), &record);
         failed |= !differences.is_empty();
         if command.json {
@@ -51,7 +57,11 @@ pub(crate) fn run(command: &Test) -> Outcome {
             tell(name, &record, &differences);
         }
     }
-    Ok(if failed { exit::FAILED } else { exit::SUCCESS })
+    Ok(match (unplayed, failed) {
+        (true, _) => BAD_INPUT,
+        (false, true) => exit::FAILED,
+        (false, false) => exit::SUCCESS,
+    })
 }
 
 fn compiled(
@@ -106,10 +116,18 @@ fn misplaced(file: &Path, text: &str, location: &str, message: &str) -> Failure 
     Failure::new(BAD_INPUT, anyhow::anyhow!("{file}{}: {location} {message}", place(text, location)))
 }
 
-fn unplayable(file: &Path, text: &str, case: &str, problem: &Problem) -> Failure {
-    let location = problem.location().unwrap_or_default();
-    let file = file.display();
-    Failure::new(BAD_INPUT, anyhow::anyhow!("{file}{}: case {case}: {problem}", place(text, location)))
+/// Says why a case can't be played; the others are.
+fn tell_unplayable(command: &Test, text: &str, case: &str, problem: &Problem) {
+    let place = place(text, problem.location().unwrap_or_default());
+    let message = format!("{}{place}: case {case}: {problem}", command.mocks.display());
+    if command.json {
+        let mut members = ObjectBuilder::with_capacity(2);
+        members.insert("case", case).insert("problem", message);
+        println!("{}", Value::from(members.build()));
+    } else {
+        eprintln!("newel: {message}");
+        println!("FAILED {case}");
+    }
 }
 
 /// What didn't come out as expected; without an expectation, that the execution didn't succeed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use newel_asl::plan::{Kind, Plan};
-use newel_value::Str;
+use newel_value::{Payload, Str, Value};
 
 use crate::{Answer, Case, Problem};
 
@@ -22,8 +22,8 @@ pub(crate) fn check(plan: &Plan, case: &Case) -> Result<(), Problem> {
         if !reads {
             return Err(Problem::NoTask { state: state.clone(), location });
         }
-        let no_items =
-            |answer: &Answer| answer.outcome.as_ref().is_ok_and(|items| items.value().as_array().is_none());
+        let is_other = |items: &Payload| !matches!(items.value(), Value::Array(_) | Value::Object(_));
+        let no_items = |answer: &Answer| answer.outcome.as_ref().is_ok_and(is_other);
         if let Some(((call, _), _)) = responses.answers.iter().find(|(_, answer)| no_items(answer)) {
             return Err(Problem::NotItems { state: state.clone(), call: *call, location });
         }

@@ -119,7 +119,7 @@ impl MapRun {
     pub(crate) fn take_own_items(&mut self) -> Result<bool, Problem> {
         let MapItems::State(items) = &self.order.items else { return Ok(false) };
         let items = items.clone();
-        self.take_items(items.value().as_array().unwrap_or_default(), None).map(|()| true)
+        self.take_items(items.value(), usize::MAX, None).map(|()| true)
     }
 
     /// Takes the items that were read, or that they couldn't be.
@@ -129,10 +129,7 @@ impl MapRun {
             if *max_items == 0 { usize::MAX } else { usize::try_from(*max_items).unwrap_or(usize::MAX) };
         let source = source(parameters);
         match read {
-            Ok(items) => {
-                let items = items.value().as_array().unwrap_or_default();
-                self.take_items(items.get(..most).unwrap_or(items), source.as_ref())
-            }
+            Ok(items) => self.take_items(items.value(), most, source.as_ref()),
             Err(fault) => {
                 self.fail(fault);
                 Ok(())
@@ -140,12 +137,13 @@ impl MapRun {
         }
     }
 
-    fn take_items(&mut self, items: &[Value], source: Option<&Str>) -> Result<(), Problem> {
-        if items.len() > MOST_ITEMS {
-            return Err(Problem::TooManyItems { state: self.order.state.clone(), items: items.len() });
+    fn take_items(&mut self, all: &Value, most: usize, source: Option<&Str>) -> Result<(), Problem> {
+        let items = Item::count_of(all).min(most);
+        if items > MOST_ITEMS {
+            return Err(Problem::TooManyItems { state: self.order.state.clone(), items });
         }
-        let item = |value: &Value| Item { value: value.clone(), source: source.cloned() };
-        self.items = Some(items.iter().map(item).collect());
+        let from = |item| Item { source: source.cloned(), ..item };
+        self.items = Some(Item::of(all, 0, items).into_iter().map(from).collect());
         Ok(())
     }
 

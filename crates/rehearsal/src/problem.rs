@@ -9,7 +9,7 @@ use crate::run::MOST_EVENTS;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The mocks name a state that the definition doesn't have.
-    #[error("{location}: the definition has no state '{state}'")]
+    #[error("{location}/States: the definition has no state '{state}'")]
     NoState {
         /// The state.
         state: Str,
@@ -47,7 +47,7 @@ pub enum Problem {
     },
     /// The mocks say of what a Map reads something else than items.
     #[error(
-        "{location}: what the Map '{state}' reads must be an array of items, and that of call {call} isn't"
+        "{location}: what the Map '{state}' reads must be an array of items, or an object whose members they are, and that of call {call} isn't"
     )]
     NotItems {
         /// The Map state.

@@ -45,6 +45,9 @@ impl Json {
             Some(_) => IN_ARRAY,
             None => self.find(tape).await?,
         };
+        if inside == IN_OBJECT {
+            page.of_members();
+        }
         loop {
             if page.is_full() {
                 return Ok(Some(inside.into()));

@@ -1,13 +1,13 @@
 //! A page of items being made.
 
-use newel_asl::transfer::{PAGE_BYTES, Page};
+use newel_asl::transfer::{PAGE_BYTES, Page, Source};
 use newel_value::{Str, Value};
 
 /// Items so far.
 #[derive(Debug)]
 pub(crate) struct PageBuilder {
     items: Vec<Value>,
-    sources: Vec<(Str, u64)>,
+    sources: Vec<Source>,
     bytes: u64,
     most: u64,
 }
@@ -20,15 +20,22 @@ impl PageBuilder {
 
     /// Where the items that come now are from.
     pub(crate) fn from(&mut self, source: impl Into<Str>) {
-        self.sources.push((source.into(), 0));
+        self.sources.push(Source { name: source.into(), items: 0, members: false });
+    }
+
+    /// The items that come now are members of an object.
+    pub(crate) fn of_members(&mut self) {
+        if let Some(source) = self.sources.last_mut() {
+            source.members = true;
+        }
     }
 
     /// Takes an item of about so many bytes.
     pub(crate) fn push(&mut self, item: Value, bytes: usize) {
         self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         self.items.push(item);
-        if let Some((_, count)) = self.sources.last_mut() {
-            *count += 1;
+        if let Some(source) = self.sources.last_mut() {
+            source.items += 1;
         }
     }
 
@@ -49,7 +56,7 @@ impl PageBuilder {
 
     /// The page.
     pub(crate) fn build(self, cursor: Option<Value>) -> Page {
-        let sources = self.sources.into_iter().filter(|(_, count)| *count > 0).collect();
+        let sources = self.sources.into_iter().filter(|source| source.items > 0).collect();
         Page { items: self.items, cursor, sources }
     }
 }

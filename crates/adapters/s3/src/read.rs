@@ -90,6 +90,8 @@ impl Files<'_> {
 
 #[cfg(test)]
 mod tests {
+    use newel_asl::transfer::Source;
+
     use super::*;
     use crate::testing::{Memory, pages, reader};
 
@@ -124,7 +126,8 @@ mod tests {
         let objects: Arc<dyn Objects> = memory;
         let first = page(&objects, &streams, "s3:getObject", &read).await.unwrap();
         assert_eq!(first.items.len(), 6);
-        assert_eq!(first.sources, [("S3://b/k".into(), 6)]);
+        let whole = Source { name: "S3://b/k".into(), items: 6, members: false };
+        assert_eq!(first.sources, [whole]);
     }
 
     #[tokio::test]

@@ -141,7 +141,7 @@ pub(crate) async fn pages(
         }
         let page = read::page(&objects, &streams, action, &read).await?;
         assert!(page.items.len() <= 3);
-        let counted: u64 = page.sources.iter().map(|(_, count)| count).sum();
+        let counted: u64 = page.sources.iter().map(|source| source.items).sum();
         assert_eq!(counted, page.items.len() as u64, "every item is from somewhere");
         items.extend(page.items);
         read.cursor = page.cursor;

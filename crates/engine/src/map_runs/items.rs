@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use newel_asl::transfer::Source;
 use newel_machine::{Item, MapItems};
-use newel_value::{Payload, Str, Value};
+use newel_value::{Payload, Value};
 
 use super::record::OpenChild;
 
@@ -31,15 +32,14 @@ impl ReadItems {
     }
 
     /// Where an item of it is from.
-    fn source(&self, position: u64) -> Option<Str> {
+    fn source(&self, position: u64) -> Option<Source> {
         let mut left = position.saturating_sub(self.first);
         for source in self.page.value().get("Sources")?.as_array()? {
-            let [name, items] = source.as_array()? else { return None };
-            let items = u64::try_from(items.as_i64()?).ok()?;
-            if left < items {
-                return name.as_str().map(Str::from);
+            let source = Source::try_from(source).ok()?;
+            if left < source.items {
+                return Some(source);
             }
-            left -= items;
+            left -= source.items;
         }
         None
     }
@@ -72,18 +72,12 @@ impl Items {
     pub(super) fn at(&self, from: u64, most: usize) -> Vec<Item> {
         let skip = |first: u64| usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
         match self {
-            Self::State(items) => {
-                let items = items.value().as_array().unwrap_or_default();
-                let item = |value: &Value| Item { value: value.clone(), source: None };
-                items.iter().skip(skip(0)).take(most).map(item).collect()
-            }
+            Self::State(items) => Item::of(items.value(), skip(0), most),
             Self::Read(pages) => {
                 let mut found = Vec::new();
                 for page in pages.iter().filter(|page| page.end() > from) {
                     let items = (page.first..).zip(page.items()).skip(skip(page.first)).take(most);
-                    found.extend(
-                        items.map(|(at, value)| Item { value: value.clone(), source: page.source(at) }),
-                    );
+                    found.extend(items.map(|(at, value)| Item::read(value, page.source(at).as_ref())));
                     if found.len() >= most {
                         found.truncate(most);
                         break;

@@ -4,7 +4,7 @@
 
 use newel_asl::plan::Transformation;
 use newel_asl::timestamp::Timestamp;
-use newel_machine::{Fault, FramePath, ItemScope, MapItems, MapRunOrder, MapSettings, Tolerance};
+use newel_machine::{Fault, FramePath, Item, ItemScope, MapItems, MapRunOrder, MapSettings, Tolerance};
 use newel_store::Id;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
@@ -244,7 +244,7 @@ impl MapRunRecord {
         let info = &loaded.execution.info;
         let machine = info.machine_arn.split('/').next().unwrap_or_default();
         let total = match &order.items {
-            MapItems::State(items) => items.value().as_array().map_or(0, <[_]>::len),
+            MapItems::State(items) => Item::count_of(items.value()),
             MapItems::Reader { .. } => 0,
         };
         Self {

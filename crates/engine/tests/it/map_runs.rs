@@ -652,3 +652,22 @@ async fn who_is_not_there_is_not_found() {
         ListExecutions { tenant: tenant(), of, status: None, redriven: None, limit: 9, after: None };
     assert_eq!(engine.list_executions(request).await.unwrap_err().kind, ErrorKind::ResourceNotFound);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_members_of_an_object_are_items_with_keys() {
+    let fixture = Fixture::new().await;
+    fixture.create("whole", &distributed(r#","ItemsPath":"$.o""#, PASS)).await;
+    let selector = r#","QueryLanguage":"JSONata","Items":"{% $states.input.o %}","MaxConcurrency":1,
+        "ItemSelector":{"k":"{% $states.context.Map.Item.Key %}","v":"{% $states.context.Map.Item.Value %}"}"#;
+    fixture.create("selected", &distributed(selector, PASS)).await;
+    let input = r#"{"o":{"b":1,"a":{"x":2}}}"#;
+    for (machine, expected) in [
+        ("whole", r#"[{"Key":"b","Value":1},{"Key":"a","Value":{"x":2}}]"#),
+        ("selected", r#"[{"k":"b","v":1},{"k":"a","v":{"x":2}}]"#),
+    ] {
+        let arn = fixture.start(machine, "e", input).await;
+        assert_eq!(fixture.closed(&arn).await.output.unwrap().text(), expected);
+        let run = run_of(&fixture, &arn).await;
+        assert_eq!((run.items.succeeded, run.items.total), (2, 2));
+    }
+}

@@ -3,6 +3,7 @@
 use newel_asl::limits::Limits;
 use newel_asl::plan::State;
 use newel_asl::timestamp::Timestamp;
+use newel_asl::transfer::Source;
 use newel_value::{ObjectBuilder, Payload, Str, Value};
 
 use super::{ItemScope, MapSettings};
@@ -15,8 +16,62 @@ use crate::size;
 pub struct Item {
     /// It.
     pub value: Value,
+    /// Its name, if it is the member of an object.
+    pub key: Option<Value>,
     /// Where it was read, unless it is of the state's data.
     pub source: Option<Str>,
+}
+
+impl Item {
+    /// An item that was read: of a source that has members it is the object that stands for one.
+    #[must_use]
+    pub fn read(value: &Value, source: Option<&Source>) -> Self {
+        let members = source.is_some_and(|source| source.members);
+        let (key, value) = match (members, value.get("Key"), value.get("Value")) {
+            (true, Some(key), Some(value)) => (Some(key.clone()), value.clone()),
+            _ => (None, value.clone()),
+        };
+        Self { value, key, source: source.map(|source| Str::clone(&source.name)) }
+    }
+
+    /// The items that a value has, from a position on and at most so many: the elements of an array, or the members of an object.
+    #[must_use]
+    pub fn of(value: &Value, from: usize, most: usize) -> Vec<Self> {
+        let element = |value: &Value| Self { value: value.clone(), key: None, source: None };
+        let member = |(key, value): (&Str, &Value)| Self {
+            value: value.clone(),
+            key: Some(Str::clone(key).into()),
+            source: None,
+        };
+        match value {
+            Value::Array(items) => items.iter().skip(from).take(most).map(element).collect(),
+            Value::Object(members) => members.iter().skip(from).take(most).map(member).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many items a value has.
+    #[must_use]
+    pub fn count_of(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => items.len(),
+            Value::Object(members) => members.len(),
+            _ => 0,
+        }
+    }
+
+    /// What a child gets that isn't told what to make of it.
+    #[must_use]
+    pub fn whole(&self) -> Value {
+        match &self.key {
+            None => self.value.clone(),
+            Some(key) => {
+                let mut member = ObjectBuilder::with_capacity(2);
+                member.insert("Key", key.clone()).insert("Value", self.value.clone());
+                member.build().into()
+            }
+        }
+    }
 }
 
 /// How the inputs of children are made.
@@ -97,8 +152,7 @@ impl Recipe<'_> {
 
     fn select(&self, position: u64, item: &Item) -> Result<Value, Fault> {
         let index = u32::try_from(position).unwrap_or(u32::MAX);
-        let source = item.source.as_ref();
-        self.scope.select(self.state, index, &item.value, source, (self.random, self.now))
+        self.scope.select(self.state, index, item, (self.random, self.now))
     }
 
     fn batch(&self, items: Vec<Value>) -> Result<Payload, Fault> {

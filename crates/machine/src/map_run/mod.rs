@@ -82,7 +82,7 @@ pub struct MapRunOrder {
 /// Where the items of a map run are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum MapItems {
-    /// Here: an array.
+    /// Here: an array, or an object whose members they are.
     State(Payload),
     /// Outside.
     Reader {
@@ -142,8 +142,7 @@ pub struct ItemScope {
 }
 
 impl ItemScope {
-    /// What `ItemSelector` makes of an item, or the item itself. `source` says where it was read, unless it is of the state's
-    /// data.
+    /// What `ItemSelector` makes of an item, or the item itself.
     ///
     /// # Errors
     /// What the map run fails with.
@@ -151,16 +150,14 @@ impl ItemScope {
         &self,
         state: &State,
         index: u32,
-        item: &Value,
-        source: Option<&Str>,
+        item: &Item,
         (random, now): (&dyn Fn() -> u64, Timestamp),
     ) -> Result<Value, Fault> {
-        let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.clone()) };
-        let Some(selector) = &map.item_selector else { return Ok(item.clone()) };
+        let newel_asl::plan::Kind::Map(map) = &state.kind else { return Ok(item.whole()) };
+        let Some(selector) = &map.item_selector else { return Ok(item.whole()) };
         let extra = Extra {
             retries: true,
             item: Some((index, item.clone())),
-            source: source.cloned(),
             redrives: (self.redrives.count, self.redrives.last),
             ..Extra::default()
         };

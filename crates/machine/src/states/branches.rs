@@ -12,6 +12,7 @@ use crate::event::{Detail, EventId};
 use crate::execution::{FramePath, Iterations, Phase};
 use crate::fault::EvalError;
 use crate::frames::child_path;
+use crate::map_run::Item;
 use crate::probe::Stage;
 use crate::transition::Extra;
 use crate::turn::{Runner, Step, iteration};
@@ -112,6 +113,7 @@ impl Runner<'_, '_> {
         };
         let input = match &map.item_selector {
             Some(selector) => {
+                let item = Item { value: item, key: None, source: None };
                 let extra = Extra { item: Some((index, item)), ..Extra::default() };
                 self.evaluate_with(path, iterations.input.value(), extra, |scope| scope.template(selector))?
             }
@@ -287,7 +289,7 @@ impl<'a> Branches<'a> {
     }
 }
 
-/// What a Map iterates over.
+/// What a Map iterates over: an array, or an object if it is distributed.
 pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<Payload> {
     if state.language == QueryLanguage::Jsonata {
         return jsonata_items(scope, map).map(Payload::from);
@@ -305,6 +307,7 @@ pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<P
     };
     match value {
         Value::Array(_) => Ok(value.into()),
+        Value::Object(_) if map.distributed.is_some() => Ok(value.into()),
         _ => Err(EvalError::runtime(format!("Reference path \"{source}\" must point to array."))),
     }
 }
@@ -312,12 +315,16 @@ pub(super) fn items(scope: &Scope<'_>, state: &State, map: &Map) -> EvalResult<P
 /// `Items`, or the input where there are none.
 fn jsonata_items(scope: &Scope<'_>, map: &Map) -> EvalResult<Value> {
     let value = match &map.items {
+        Some(Template::Jsonata(jsonata)) if map.distributed.is_some() => {
+            return scope.jsonata_items(jsonata);
+        }
         Some(Template::Jsonata(jsonata)) => return scope.jsonata_array(jsonata),
         Some(template) => scope.template(template)?,
         None => scope.data.input.clone(),
     };
     match value {
         Value::Array(_) => Ok(value),
+        Value::Object(_) if map.distributed.is_some() => Ok(value),
         other => {
             let message = format!("Map state input must be an array but was: {}", super::plain(&other));
             Err(EvalError::evaluation(None, message))

@@ -12,7 +12,9 @@ use crate::execution::{Frame, FramePath, Phase};
 use crate::fault::{EvalError, StateError};
 use crate::input::{Effect, Reply};
 use crate::intrinsic::uuid;
-use crate::map_run::{Batch, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings};
+use crate::map_run::{
+    Batch, Item, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings,
+};
 use crate::turn::{Runner, Step};
 
 /// The most items that a reader gives, or a batch has.
@@ -34,7 +36,7 @@ impl Runner<'_, '_> {
             None => Some(self.evaluate(path, effective.value(), |scope| items(scope, state, map))?),
             Some(_) => None,
         };
-        let length = found.as_ref().and_then(|items| items.value().as_array()).map_or(0, <[Value]>::len);
+        let length = found.as_ref().map_or(0, |items| Item::count_of(items.value()));
         let Some(frame) = self.execution.frames.get(path) else { return Ok(()) };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         let started = self.emit(Detail::MapStarted { length }, frame.previous);

@@ -8,7 +8,7 @@ use super::distributed::{batch, count, tolerance};
 use crate::eval::{EvalResult, Scope};
 use crate::execution::FramePath;
 use crate::fault::StateError;
-use crate::map_run::{Batch, threshold_exceeded};
+use crate::map_run::{Batch, Item, threshold_exceeded};
 use crate::probe::{Probe, Stage};
 use crate::transition::Extra;
 use crate::turn::{Runner, Step};
@@ -81,11 +81,11 @@ impl Runner<'_, '_> {
         items: Payload,
     ) -> Result<Payload, StateError> {
         let Some(selector) = &map.item_selector else { return Ok(items) };
-        let select = |(index, item): (u32, &Value)| {
-            let extra = Extra { item: Some((index, item.clone())), ..Extra::default() };
+        let select = |(index, item): (u32, Item)| {
+            let extra = Extra { item: Some((index, item)), ..Extra::default() };
             self.evaluate_with(path, effective.value(), extra, |scope| scope.template(selector))
         };
-        let items = items.value().as_array().unwrap_or_default();
+        let items = Item::of(items.value(), 0, usize::MAX);
         let selected: Value = (0..).zip(items).map(select).collect::<Result<_, _>>()?;
         let selected = Payload::from(selected);
         self.note(Stage::AfterItemSelector, &selected);

@@ -154,7 +154,7 @@ fn a_mock_configuration_has_the_cases_of_many_machines() {
 fn what_cannot_be_played_is_told_with_its_place() {
     for (mocks, said) in [
         (r#"{"States":{}}"#, "/States: the task 'S' is called and has no answer"),
-        (r#"{"States":{"T":{"Return":1}}}"#, ": the definition has no state 'T'"),
+        (r#"{"States":{"T":{"Return":1}}}"#, "/States: the definition has no state 'T'"),
         (
             r#"{"States":{"S":{"1":{"Return":1}}}}"#,
             "/States/S: call 0 of the state 'S' (counted from 0) has no answer",

@@ -134,6 +134,25 @@ fn a_reader_that_fails_fails_the_state_and_a_retry_reads_again() {
 }
 
 #[test]
+fn members_of_an_object_are_items() {
+    let selector =
+        r#","ItemSelector":{"k.$":"$$.Map.Item.Key","v.$":"$$.Map.Item.Value","s.$":"$$.Map.Item.Source"}"#;
+    let mocks = r#"{"States":{"M":{"Return":{"a":1,"b":[2]}}}}"#;
+    let whole = play(&map(READER, PASS), mocks).unwrap();
+    assert_eq!(output(&whole), &parsed(r#"[{"Key":"a","Value":1},{"Key":"b","Value":[2]}]"#));
+    let selected = play(&map(&format!("{READER}{selector}"), PASS), mocks).unwrap();
+    assert_eq!(
+        output(&selected),
+        &parsed(r#"[{"k":"a","v":1,"s":"S3://b/k"},{"k":"b","v":[2],"s":"S3://b/k"}]"#)
+    );
+    let own = play(
+        &map(&format!(r#","ItemsPath":"$.o"{selector}"#), PASS),
+        r#"{"Input":{"o":{"x":null}},"States":{}}"#,
+    );
+    assert_eq!(output(&own.unwrap()), &parsed(r#"[{"k":"x","v":null,"s":"STATE_DATA"}]"#));
+}
+
+#[test]
 fn what_a_reader_cannot_be_told_is_a_problem() {
     for (more, mocks, said) in [
         (
@@ -143,8 +162,8 @@ fn what_a_reader_cannot_be_told_is_a_problem() {
         ),
         (
             READER,
-            r#"{"States":{"M":{"0":{"Return":[]},"1":{"Return":{"a":1}}}}}"#,
-            "/States/M: what the Map 'M' reads must be an array of items, and that of call 1 isn't",
+            r#"{"States":{"M":{"0":{"Return":[]},"1":{"Return":"a"}}}}"#,
+            "/States/M: what the Map 'M' reads must be an array of items, or an object whose members they are, and that of call 1 isn't",
         ),
         (
             READER,
