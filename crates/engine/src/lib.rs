@@ -43,6 +43,7 @@ mod machines;
 mod mail;
 mod map_runs;
 mod observer;
+mod open;
 mod options;
 mod page;
 mod plans;
