@@ -30,6 +30,7 @@ mod activity_queue;
 mod aliases;
 mod codec;
 mod committer;
+mod configuration;
 mod deletion;
 mod effects;
 mod engine;
