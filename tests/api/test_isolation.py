@@ -20,7 +20,6 @@ def test_a_stranger_finds_nothing_and_changes_nothing(states, endpoint, account,
         ("StateMachineDoesNotExist", no_machine, "start_execution", {"stateMachineArn": machine}),
         ("StateMachineDoesNotExist", no_machine, "list_executions", {"stateMachineArn": machine}),
         ("StateMachineDoesNotExist", no_machine, "update_state_machine", {"stateMachineArn": machine, "definition": WAITS}),
-        ("StateMachineDoesNotExist", no_machine, "delete_state_machine", {"stateMachineArn": machine}),
         ("ExecutionDoesNotExist", no_execution, "describe_execution", {"executionArn": execution}),
         ("ExecutionDoesNotExist", no_execution, "get_execution_history", {"executionArn": execution}),
         ("ExecutionDoesNotExist", no_execution, "stop_execution", {"executionArn": execution}),
@@ -31,6 +30,15 @@ def test_a_stranger_finds_nothing_and_changes_nothing(states, endpoint, account,
             getattr(stranger, call)(**arguments)
         if message:
             assert caught.value.response["Error"]["Message"] == message, call
+    # To whoever deletes, what isn't there is gone.
+    activity = states.create_activity(name="a")["activityArn"]
+    version = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    stranger.delete_state_machine(stateMachineArn=machine)
+    stranger.delete_state_machine_version(stateMachineVersionArn=version)
+    stranger.delete_activity(activityArn=activity)
+    assert stranger.list_state_machine_versions(stateMachineArn=machine)["stateMachineVersions"] == []
+    assert states.describe_activity(activityArn=activity)["name"] == "a"
+    assert states.describe_state_machine(stateMachineArn=version)["stateMachineArn"] == version
     assert machine not in [m["stateMachineArn"] for m in stranger.list_state_machines()["stateMachines"]]
 
     assert states.describe_execution(executionArn=execution)["status"] == "RUNNING"

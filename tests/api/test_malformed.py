@@ -140,7 +140,7 @@ def test_operations_that_the_api_does_not_have(post, operation):
             "CreateStateMachine",
             {"name": "m", "definition": "{}", "roleArn": "role"},
             "InvalidArn",
-            "Invalid Arn: 'Invalid ARN prefix: role'",
+            "Invalid Role Arn: 'role'",
         ),
         (
             "CreateStateMachine",

@@ -90,6 +90,64 @@ def test_configurations_are_kept(states, account):
         create(states, "four", encryptionConfiguration=key)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"loggingConfiguration": {}},
+        {"loggingConfiguration": {"level": "OFF", "includeExecutionData": False}},
+        {"loggingConfiguration": {"destinations": []}},
+        {"tracingConfiguration": {"enabled": False}},
+        {"encryptionConfiguration": {"type": "AWS_OWNED_KEY"}},
+    ],
+    ids=str,
+)
+def test_a_default_that_is_said_makes_no_difference(states, said):
+    arn = create(states, publish=True)
+    assert create(states, publish=True, **said) == arn
+    updated = states.update_state_machine(stateMachineArn=arn, publish=True, **said)
+    assert updated.get("revisionId") is None and updated["stateMachineVersionArn"] == f"{arn}:1"
+    # The other way round, too.
+    first = create(states, "said", **said)
+    assert create(states, "said") == first
+
+
+@pytest.mark.parametrize(
+    "destinations, message",
+    [
+        ([], "Must specify exactly one Log Destination."),
+        ([{}], "Log Destination not found."),
+        ([{"cloudWatchLogsLogGroup": {}}], "Log Destination not found."),
+        ([{"cloudWatchLogsLogGroup": {"logGroupArn": "bogus"}}], "Log Destination not found."),
+        ([{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:s3:::bucket"}}], "Log Destination not found."),
+        ([{}, {}], "Must specify exactly one Log Destination."),
+    ],
+    ids=str,
+)
+def test_a_log_destination_must_be_one(states, destinations, message):
+    arn = create(states)
+    logging = {"level": "ALL", "destinations": destinations}
+    for call in (
+        lambda: create(states, "logged", loggingConfiguration=logging),
+        lambda: states.update_state_machine(stateMachineArn=arn, loggingConfiguration=logging),
+    ):
+        with refused("InvalidLoggingConfiguration", 400) as caught:
+            call()
+        assert caught.value.response["Error"]["Message"] == f"Invalid Logging Configuration: {message}"
+
+
+def test_a_role_must_be_one(states, express_states):
+    arn = create(states)
+    for role in ("role", "arn:aws:iam::000000000000:user/u", "arn:aws:iam::1:role/r", arn):
+        for call in (
+            lambda: states.create_state_machine(name="roled", definition=definition(), roleArn=role),
+            lambda: states.update_state_machine(stateMachineArn=arn, roleArn=role),
+            lambda: express_states.test_state(definition='{"Type": "Pass", "End": true}', roleArn=role),
+        ):
+            with refused("InvalidArn", 400) as caught:
+                call()
+            assert caught.value.response["Error"]["Message"] == f"Invalid Role Arn: '{role}'"
+
+
 def test_tags(states):
     arn = create(states, tags=[{"key": "team", "value": "a"}])
     states.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "b"}, {"key": "empty", "value": ""}])
@@ -127,7 +185,7 @@ def test_bad_definitions(states, text, code):
     assert caught.value.response["Error"]["Message"].startswith(f"Invalid State Machine Definition: '{code}: ")
 
 
-def test_a_maps_label_is_described_and_not_started(states):
+def test_a_maps_label_is_described_and_not_started(states, express_states):
     processor = {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         "StartAt": "P",
@@ -144,6 +202,10 @@ def test_a_maps_label_is_described_and_not_started(states):
     with refused("ValidationException", 400) as caught:
         states.start_execution(stateMachineArn=arn + "/each")
     assert caught.value.response["reason"] == "API_DOES_NOT_SUPPORT_LABELED_ARNS"
+    # The models of these have no ValidationException.
+    for call in ("start_sync_execution", "list_state_machine_aliases"):
+        with refused("InvalidArn", 400):
+            getattr(express_states, call)(stateMachineArn=arn + "/each")
 
 
 def test_what_is_missing_is_named(states, account):

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use newel_asl::limits::Limits;
@@ -20,6 +19,7 @@ use crate::mail::{Mail, What, answer};
 use crate::map_runs::{Child, News, child_closed, report_of};
 use crate::observer::Committed;
 use crate::plans::Compiled;
+use crate::request::Tenant;
 use crate::rows::changed_rows;
 use crate::shard::{Delivery, Shard};
 use crate::task::TaskId;
@@ -469,10 +469,11 @@ impl Inner {
         if closed {
             self.watchers.close(loaded.id);
         }
-        match (was_open, closed) {
-            (false, false) => _ = self.open.fetch_add(1, Ordering::Relaxed),
-            (true, true) => _ = self.open.fetch_sub(1, Ordering::Relaxed),
-            (false, true) | (true, false) => {}
+        // It has become open, or was and is no more.
+        if was_open == closed {
+            let info = &execution.info;
+            let tenant = Tenant { account: info.account.clone(), region: info.region.clone() };
+            self.open.add(&tenant, if closed { -1 } else { 1 });
         }
         self.arm(loaded);
         self.carry_out(loaded.id.shard(), loaded.epoch, orders);

@@ -1,7 +1,7 @@
 //! The engine's handle: what it is made of, how it starts and stops, and the services it gives.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ use crate::machines::Machines;
 use crate::mail::What;
 use crate::map_runs::{MapRuns, Transfers, is_transfer};
 use crate::observer::Observer;
+use crate::open::{MapRunPermits, OpenExecutions};
 use crate::options::Options;
 use crate::plans::Plans;
 use crate::request::{
@@ -117,21 +118,17 @@ pub(crate) struct Inner {
     pub(crate) watchers: Watchers,
     pub(crate) map_runs: MapRuns,
     pub(crate) transfers: Transfers,
-    /// Permits of map runs: how many may have children at once.
-    pub(crate) map_run_permits: Semaphore,
+    /// Permits of map runs: how many of a tenant's may have children at once.
+    pub(crate) map_run_permits: MapRunPermits,
     /// Permits of turns: how many may be under way at once.
     pub(crate) turns: Semaphore,
-    /// Open executions, about: counted at the start and from then on moved by what this process starts and closes.
-    pub(crate) open: Arc<AtomicI64>,
+    pub(crate) open: OpenExecutions,
     /// Whether the shards have been taken.
     pub(crate) owned: AtomicBool,
     pub(crate) stop: CancellationToken,
     /// A key from the store for whoever authenticates pagination tokens.
     page_key: [u8; 32],
 }
-
-/// How often the count of open executions is corrected from the store.
-const RECOUNT: Duration = Duration::from_secs(300);
 
 impl Engine {
     /// Starts an engine: takes its shards and begins to find what stands in them. New work is taken at once.
@@ -161,8 +158,6 @@ impl Engine {
         let shards = (0..store.shard_count())
             .map(|id| Shard::new(ShardId(id), options.mailbox, options.idle_executions))
             .collect();
-        let open =
-            Arc::new(AtomicI64::new(i64::try_from(store.open_executions(None).await?).unwrap_or(i64::MAX)));
         let inner = Arc::new(Inner {
             plans: Plans::new(options.plans),
             machines: Machines::new(options.plans),
@@ -174,9 +169,8 @@ impl Engine {
             transitions: transitions.map(Transitions::new),
             map_runs: MapRuns::default(),
             transfers: Transfers::default(),
-            map_run_permits: Semaphore::new(
-                usize::try_from(limits.open_map_runs).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
-            ),
+            map_run_permits: MapRunPermits::new(limits.open_map_runs),
+            open: OpenExecutions::default(),
             turns: Semaphore::new(options.turns),
             owned: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -191,11 +185,11 @@ impl Engine {
             committer,
             shards,
             tokens,
-            open,
             page_key,
         });
         inner.env.spawn(Box::pin(commits));
         inner.load_registrations().await?;
+        inner.count_open().await?;
         inner.take_all().await?;
         inner.observe_level();
         inner.env.spawn(Box::pin(Arc::clone(&inner).run_timers()));
@@ -286,23 +280,9 @@ impl Inner {
         }
     }
 
-    /// Corrects the count of open executions, which a lost shard or a crash between commit and count can put off.
-    async fn run_recount(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(RECOUNT) => {}
-                () = self.stop.cancelled() => return,
-            }
-            if let Ok(open) = self.store.open_executions(None).await {
-                self.open.store(i64::try_from(open).unwrap_or(i64::MAX), Ordering::Relaxed);
-            }
-        }
-    }
-
     fn observe_level(&self) {
         self.express.observe_level();
-        let open = Arc::clone(&self.open);
+        let open = self.open.all();
         global::meter("newel.engine")
             .i64_observable_gauge("newel.engine.open_executions")
             .with_description("Executions that are open.")

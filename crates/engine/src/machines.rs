@@ -105,6 +105,10 @@ fn named(tenant: &Tenant, arn: &str) -> Result<StateMachineArn, Error> {
     if parsed.home.account != tenant.account || parsed.home.region != tenant.region {
         return Err(Error::no_machine(&arn.into()));
     }
+    // `m:01` is read as a number but is the name of nothing.
+    if parsed.to_string() != arn {
+        return Err(Error::no_machine(&arn.into()));
+    }
     Ok(parsed)
 }
 
@@ -199,7 +203,8 @@ impl Inner {
         let revision = self.revision(row.id, record.revision).await?;
         let snapshot = Arc::new(Snapshot { row, record, revision });
         let mut snapshots = self.machines.snapshots.lock();
-        if snapshots.changes == changes {
+        // A definition whose key can't be used may be opened the next time.
+        if snapshots.changes == changes && !snapshot.revision.definition.is_empty() {
             snapshots.by_arn.put(key, Arc::clone(&snapshot));
         }
         Ok(Some(snapshot))
@@ -279,13 +284,19 @@ impl Inner {
         let _changing = self.machines.lock(key).await;
         let current = self.machine(&request.tenant, &request.arn).await?;
         refuse_deleting(&current)?;
-        self.check_encryption(&request.tenant, request.configuration.encryption.as_ref())?;
+        if request.definition.is_none() {
+            // What is kept must be read first.
+            self.check_encryption(&request.tenant, current.record.configuration.encryption.as_ref())?;
+        }
         let id = current.row.id;
         let now = self.env.now();
+        let tenant = request.tenant.clone();
         let (publish, description) = (request.publish, request.version_description.clone());
         let mut record = MachineRecord { updated_at: now, ..current.record.clone() };
         let mut ops = Vec::with_capacity(3);
         let revision = changed_revision(&current.revision, request, now);
+        let resulting = revision.as_ref().unwrap_or(&current.revision);
+        self.check_encryption(&tenant, resulting.configuration.encryption.as_ref())?;
         let mut plan = None;
         if let Some(revision) = &revision {
             plan = Some(self.compile(revision).await?);
@@ -368,7 +379,7 @@ fn changed_revision(
     let role_arn = request.role_arn.unwrap_or_else(|| current.role_arn.clone());
     let same = definition == current.definition
         && role_arn == current.role_arn
-        && configuration == current.configuration;
+        && configuration.means(&current.configuration);
     let updates = current.updates + 1;
     (!same).then(|| RevisionRecord {
         definition,
@@ -386,14 +397,16 @@ fn repeated(existing: &Snapshot, request: &CreateStateMachine) -> Result<Created
     refuse_deleting(existing)?;
     let same = existing.revision.definition == request.definition
         && existing.record.machine_type == request.machine_type
-        && existing.record.configuration == request.configuration
+        && existing.record.configuration.means(&request.configuration)
         && existing.record.created_published == request.publish
         && existing.record.created_description == request.version_description;
-    if same {
+    // The definition is that of the current revision, and so is the version: there may be none any more, or none yet.
+    let version = existing.record.published.filter(|_| request.publish);
+    if same && version.is_some() == request.publish {
         return Ok(CreatedStateMachine {
             arn: existing.record.arn.clone(),
             created_at: existing.row.created_at,
-            version_arn: request.publish.then(|| version_arn(&existing.record.arn, 1)),
+            version_arn: version.map(|number| version_arn(&existing.record.arn, number)),
         });
     }
     Err(Error::new(

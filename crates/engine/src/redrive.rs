@@ -36,7 +36,7 @@ impl Inner {
             }
         }
         self.check_room().await?;
-        self.check_open()?;
+        self.check_open(tenant)?;
         let reply = self.ask(row.id, What::Input(Input::Redrive { token: token.clone() })).await?;
         let row = self.store.execution(row.id).await?.ok_or_else(|| Error::no_execution(arn))?;
         match (reply, self.redriven_before(&row, token.as_deref())?) {

@@ -116,6 +116,12 @@ impl Inner {
         })
     }
 
+    /// Refuses what nothing could be sealed for, though it may be that nothing has to be: an execution in memory leaves nothing in
+    /// the store, and yet its payloads are its key's.
+    pub(crate) fn check_sealing(&self, sealing: &Sealing) -> Result<(), Error> {
+        Ok(self.vault.check_sealing(sealing, self.env.now().as_millis())?)
+    }
+
     /// The key that the payloads and the definition of a revision are sealed under; none if they are kept plain.
     pub(crate) fn sealing_of(&self, revision: &RevisionRecord) -> Option<Sealing> {
         let encryption = revision.configuration.encryption.as_ref();

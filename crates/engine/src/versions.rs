@@ -174,7 +174,9 @@ impl Inner {
         after: Option<&str>,
     ) -> Result<Page<PublishedVersion>, Error> {
         // AWS knows no error for a machine that isn't there: it has no versions.
-        let named = unqualified(tenant, arn)?;
+        let Some(named) = present(unqualified(tenant, arn))? else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
         let list = arn_key(&named.to_string());
         let versions = Entities { kind: EntityKind::Version, list, newest_first: true };
         self.entities_page(versions, limit, after, |row| {
@@ -186,7 +188,7 @@ impl Inner {
 
     /// Takes a version away. One that isn't there is no error; one that an alias uses stays.
     pub(crate) async fn delete_version(self: &Arc<Self>, tenant: &Tenant, arn: &str) -> Result<(), Error> {
-        let named = own(tenant, arn)?;
+        let Some(named) = present(own(tenant, arn))? else { return Ok(()) };
         if !matches!(named.qualifier, Some(Qualifier::Version(_))) {
             return Err(Error::new(
                 ErrorKind::Validation,
@@ -196,11 +198,7 @@ impl Inner {
         let machine_arn = named.unqualified().to_string();
         let key = arn_key(&machine_arn);
         let _changing = self.machines.lock(key).await;
-        let current = match self.machine(tenant, &machine_arn).await {
-            Ok(current) => current,
-            Err(error) if error.kind == ErrorKind::StateMachineDoesNotExist => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        let Some(current) = present(self.machine(tenant, &machine_arn).await)? else { return Ok(()) };
         let Some((row, version)) = self.version(arn).await? else { return Ok(()) };
         let users: Vec<Str> = self
             .aliases_of(key)
@@ -237,6 +235,15 @@ impl Inner {
             ops.extend(self.store.entities(page).await?.into_iter().map(|row| Op::DeleteEntity(row.id)));
         }
         Ok(ops)
+    }
+}
+
+/// What was looked for, if there is such a machine and it is this tenant's.
+fn present<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind == ErrorKind::StateMachineDoesNotExist => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -119,7 +119,8 @@ fn members(details: &Details) -> Object {
     };
     match details {
         Details::ExecutionStarted(it) => {
-            out.insert_some("input", it.input.as_deref()).insert("roleArn", it.role_arn.as_str());
+            payload(&mut out, "input", it.input.as_deref());
+            out.insert("roleArn", it.role_arn.as_str());
             out.insert_some("stateMachineAliasArn", it.state_machine_alias_arn.as_deref());
             out.insert_some("stateMachineVersionArn", it.state_machine_version_arn.as_deref());
         }
@@ -127,23 +128,25 @@ fn members(details: &Details) -> Object {
             out.insert("redriveCount", count(it.redrive_count));
         }
         Details::ExecutionSucceeded(it) => {
-            out.insert_some("output", it.output.as_deref());
+            payload(&mut out, "output", it.output.as_deref());
         }
         Details::ExecutionEnded(it) | Details::Fault(it) => {
             out.insert_some("error", it.error.as_deref()).insert_some("cause", it.cause.as_deref());
         }
         Details::StateEntered(it) => {
-            out.insert("name", it.name.as_str()).insert_some("input", it.input.as_deref());
+            out.insert("name", it.name.as_str());
+            payload(&mut out, "input", it.input.as_deref());
         }
         Details::StateExited(it) => {
-            out.insert("name", it.name.as_str()).insert_some("output", it.output.as_deref());
+            out.insert("name", it.name.as_str());
+            payload(&mut out, "output", it.output.as_deref());
             if !it.assigned_variables.is_empty() {
                 let assigned: Object = it
                     .assigned_variables
                     .iter()
                     .map(|(name, text)| (name.as_str(), Value::from(text.as_str())))
                     .collect();
-                out.insert("assignedVariables", assigned);
+                out.insert("assignedVariables", assigned).insert("assignedVariablesDetails", whole());
             }
         }
         Details::MapStateStarted(it) => {
@@ -163,7 +166,7 @@ fn members(details: &Details) -> Object {
         Details::TaskStarted(it) => resource(&mut out, &it.resource_type, &it.resource),
         Details::TaskOutput(it) => {
             resource(&mut out, &it.resource_type, &it.resource);
-            out.insert_some("output", it.output.as_deref());
+            payload(&mut out, "output", it.output.as_deref());
         }
         Details::TaskFault(it) => {
             resource(&mut out, &it.resource_type, &it.resource);
@@ -176,9 +179,9 @@ fn members(details: &Details) -> Object {
                 .insert("state", it.state.as_str());
         }
         Details::FunctionScheduled(it) => {
-            out.insert("resource", it.resource.as_str())
-                .insert_some("input", it.input.as_deref())
-                .insert_some("timeoutInSeconds", it.timeout_seconds.map(count))
+            out.insert("resource", it.resource.as_str());
+            payload(&mut out, "input", it.input.as_deref());
+            out.insert_some("timeoutInSeconds", it.timeout_seconds.map(count))
                 .insert_some("heartbeatInSeconds", it.heartbeat_seconds.map(count));
             credentials(&mut out, it.credentials_role_arn.as_deref());
         }
@@ -186,7 +189,7 @@ fn members(details: &Details) -> Object {
             out.insert_some("workerName", it.worker_name.as_deref());
         }
         Details::FunctionOutput(it) => {
-            out.insert_some("output", it.output.as_deref());
+            payload(&mut out, "output", it.output.as_deref());
         }
         Details::MapRun(it) => {
             out.insert("mapRunArn", it.map_run_arn.as_str())
@@ -194,6 +197,17 @@ fn members(details: &Details) -> Object {
         }
     }
     out.build()
+}
+
+/// `input` or `output`, and the member that says that it is whole.
+fn payload(out: &mut ObjectBuilder, name: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        out.insert(name, text).insert(format!("{name}Details"), whole());
+    }
+}
+
+fn whole() -> Object {
+    [("truncated", Value::from(false))].into_iter().collect()
 }
 
 fn credentials(out: &mut ObjectBuilder, role_arn: Option<&str>) {
@@ -209,7 +223,7 @@ fn count(n: u64) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use newel_proto::v1::{StateEnteredDetails, TaskFaultDetails};
+    use newel_proto::v1::{StateEnteredDetails, StateExitedDetails, TaskFaultDetails};
 
     use super::*;
 
@@ -225,7 +239,17 @@ mod tests {
         check(
             "PassStateEntered",
             Some(Details::StateEntered(entered)),
-            r#"{"timestamp":"1970-01-01T00:00:00.005Z","type":"PassStateEntered","id":2,"previousEventId":1,"stateEnteredEventDetails":{"name":"A","input":"{}"}}"#,
+            r#"{"timestamp":"1970-01-01T00:00:00.005Z","type":"PassStateEntered","id":2,"previousEventId":1,"stateEnteredEventDetails":{"name":"A","input":"{}","inputDetails":{"truncated":false}}}"#,
+        );
+        let exited = StateExitedDetails {
+            name: "A".to_owned(),
+            output: Some("1".to_owned()),
+            assigned_variables: [("x".to_owned(), "2".to_owned())].into(),
+        };
+        check(
+            "PassStateExited",
+            Some(Details::StateExited(exited)),
+            r#"{"timestamp":"1970-01-01T00:00:00.005Z","type":"PassStateExited","id":2,"previousEventId":1,"stateExitedEventDetails":{"name":"A","output":"1","outputDetails":{"truncated":false},"assignedVariables":{"x":"2"},"assignedVariablesDetails":{"truncated":false}}}"#,
         );
         let fault = TaskFaultDetails {
             resource_type: "glue".to_owned(),

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use crate::{
     ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage,
-    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
-    Rejection, Result, RevisionRow, ShardId, Store, TagRow,
+    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OpenGroup, OutboxKey, OutboxRow,
+    Outcome, Record, Rejection, Result, RevisionRow, ShardId, Store, TagRow,
 };
 
 /// One thing that goes wrong.
@@ -327,6 +327,11 @@ impl<S: Store + ?Sized> Store for FaultyStore<S> {
     async fn open_executions(&self, machine: Option<Id>) -> Result<u64> {
         self.before_read().await?;
         self.inner.open_executions(machine).await
+    }
+
+    async fn open_groups(&self, after: Option<Id>, limit: usize) -> Result<Vec<OpenGroup>> {
+        self.before_read().await?;
+        self.inner.open_groups(after, limit).await
     }
 
     async fn tags(&self, resource: ArnKey) -> Result<Vec<TagRow>> {

@@ -33,7 +33,7 @@ pub use memory::MemoryStore;
 pub use rows::{
     ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, ExecutionFilter, ExecutionRow,
     ExecutionStatus, ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, Op,
-    OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
+    OpenGroup, OutboxKey, OutboxRow, Record, RevisionRow, ShardId, TagRow,
 };
 pub use sqlite::{
     BackupError, BackupProgress, BackupStep, Manifest, SqliteOptions, SqliteStats, SqliteStore, backup,
@@ -125,6 +125,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// How many executions of a state machine are open (all of the store's if none is given).
     async fn open_executions(&self, machine: Option<Id>) -> Result<u64>;
+
+    /// What has open executions, by [`ExecutionRow::machine`], strictly after `after`, at most `limit` of them.
+    async fn open_groups(&self, after: Option<Id>, limit: usize) -> Result<Vec<OpenGroup>>;
 
     /// The tags of a resource, by key.
     async fn tags(&self, resource: ArnKey) -> Result<Vec<TagRow>>;

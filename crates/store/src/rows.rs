@@ -307,6 +307,17 @@ pub struct ExecutionsPage {
     pub limit: usize,
 }
 
+/// The open executions that have the same [`ExecutionRow::machine`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenGroup {
+    /// What they have in common.
+    pub machine: Id,
+    /// How many they are, at least one.
+    pub open: u64,
+    /// The record of one of them.
+    pub record: Record,
+}
+
 /// A page of state machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachinesPage {

@@ -121,6 +121,14 @@ impl Vault {
         self.sealing_key(sealing, now)?.seal(prefix, record, place)
     }
 
+    /// Whether anything could be sealed now.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn check_sealing(&self, sealing: &Sealing, now: i64) -> Result<(), Fault> {
+        self.sealing_key(sealing, now).map(drop)
+    }
+
     /// Opens a sealed record, without the prefix that it was given.
     ///
     /// # Errors

@@ -70,12 +70,14 @@ fn logging(logging: pb::LoggingConfiguration) -> Value {
         let group = builder().text("logGroupArn", arn).build();
         builder().optional("cloudWatchLogsLogGroup", Some(group)).build().into()
     };
-    builder()
+    let said = builder()
         .optional("level", enumerated(logging.level, pb::LogLevel::as_str_name, "LOG_LEVEL_"))
-        .optional("includeExecutionData", Some(logging.include_execution_data))
-        .list("destinations", logging.log_group_arns, destination)
-        .build()
-        .into()
+        .optional("includeExecutionData", Some(logging.include_execution_data));
+    // A message can't tell an empty list from none.
+    if logging.log_group_arns.is_empty() {
+        return said.build().into();
+    }
+    said.list("destinations", logging.log_group_arns, destination).build().into()
 }
 
 fn tracing(tracing: pb::TracingConfiguration) -> Value {
@@ -500,6 +502,12 @@ mod tests {
             Value::from(request.members()).to_json(),
             r#"{"name":"m","definition":"{}","type":"EXPRESS","loggingConfiguration":{"level":"ALL","includeExecutionData":true,"destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":"arn"}}]},"tags":[{"key":"k","value":""}],"publish":false}"#
         );
+    }
+
+    #[test]
+    fn no_log_group_is_no_member() {
+        let logging = logging(pb::LoggingConfiguration::default());
+        assert_eq!(logging.to_json(), r#"{"includeExecutionData":false}"#);
     }
 
     #[test]

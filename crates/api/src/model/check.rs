@@ -330,6 +330,13 @@ mod tests {
             "1 validation error detected: Value at 'error' failed to satisfy constraint: \
              Member must have length less than or equal to 256",
         );
+        let request = format!(r#"{{"definition":"{{}}","variables":"{}"}}"#, "x".repeat(262_145));
+        invalid(
+            Operation::TestState,
+            &request,
+            "1 validation error detected: Value at 'variables' failed to satisfy constraint: \
+             Member must have length less than or equal to 262144",
+        );
     }
 
     #[test]

@@ -245,7 +245,7 @@ const TEST_STATE: &[Member] = &[
     optional("input", &INPUT),
     optional("inspectionLevel", &INSPECTION_LEVEL),
     optional("revealSecrets", &BOOLEAN),
-    optional("variables", &INPUT),
+    optional("variables", &Shape::Text(Text::sensitive(0, Max::Characters(262_144)))),
     optional("stateName", &Shape::Text(Text::sized(1, 80))),
     optional("mock", &MOCK),
     optional("context", &Shape::Text(Text::sensitive(0, Max::Payload))),

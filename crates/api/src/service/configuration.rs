@@ -10,10 +10,9 @@ use crate::refusal::Refusal;
 pub(super) fn checked(input: &Input) -> Result<Configuration, Refusal> {
     let logging = input.structure("loggingConfiguration");
     logging.map_or(Ok(()), check_logging)?;
-    let owned = |object: &Object| Value::Object(object.clone());
     Ok(Configuration {
-        logging: logging.map(owned),
-        tracing: input.structure("tracingConfiguration").map(owned),
+        logging: logging.map(said),
+        tracing: input.structure("tracingConfiguration").map(said),
         encryption: checked_encryption(input)?,
     })
 }
@@ -22,19 +21,41 @@ pub(super) fn checked(input: &Input) -> Result<Configuration, Refusal> {
 pub(super) fn checked_encryption(input: &Input) -> Result<Option<Value>, Refusal> {
     let encryption = input.structure("encryptionConfiguration");
     encryption.map_or(Ok(()), check_encryption)?;
-    Ok(encryption.map(|encryption| Value::Object(encryption.clone())))
+    Ok(encryption.map(said))
+}
+
+/// A structure without its members that are null, which say nothing.
+fn said(structure: &Object) -> Value {
+    fn of(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => said(object),
+            Value::Array(items) => items.iter().map(of).collect::<Vec<_>>().into(),
+            scalar => scalar.clone(),
+        }
+    }
+    let members = structure.iter().filter(|(_, value)| !value.is_null());
+    Value::Object(members.map(|(name, value)| (name.clone(), of(value))).collect())
 }
 
 fn check_logging(logging: &Object) -> Result<(), Refusal> {
-    let level = logging.get("level").and_then(Value::as_str).unwrap_or("OFF");
-    let destinations = logging.get("destinations").and_then(Value::as_array).map_or(0, <[Value]>::len);
-    if destinations > 1 || (level != "OFF" && destinations == 0) {
-        return Err(Refusal::new(
-            "InvalidLoggingConfiguration",
-            "Invalid Logging Configuration: Must specify exactly one Log Destination.",
-        ));
-    }
-    Ok(())
+    let is_off = logging.get("level").and_then(Value::as_str).is_none_or(|level| level == "OFF");
+    let why = match logging.get("destinations").and_then(Value::as_array).unwrap_or_default() {
+        [] if is_off => return Ok(()),
+        [one] if is_off || is_usable(one) => return Ok(()),
+        [_] => "Log Destination not found.",
+        [] | [_, _, ..] => "Must specify exactly one Log Destination.",
+    };
+    Err(Refusal::new("InvalidLoggingConfiguration", format!("Invalid Logging Configuration: {why}")))
+}
+
+/// Whether a destination names a log group: `arn:aws:logs:REGION:ACCOUNT:log-group:NAME:*`. AWS wants the end; here what is
+/// logged finds its group without it, too.
+fn is_usable(destination: &Value) -> bool {
+    let arn = destination.pointer("/cloudWatchLogsLogGroup/logGroupArn").and_then(Value::as_str);
+    let fields: Vec<&str> = arn.unwrap_or_default().splitn(7, ':').collect();
+    let ["arn", partition, "logs", region, account, "log-group", group] = fields[..] else { return false };
+    let group = group.strip_suffix(":*").unwrap_or(group);
+    ![partition, region, account, group].contains(&"") && !group.contains(':')
 }
 
 /// Whether the configuration is sound in itself; the engine knows whether there is such a key.
@@ -130,6 +151,41 @@ mod tests {
 
     fn object(text: &str) -> Object {
         Value::parse(text).unwrap().as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn logging_needs_a_log_group_that_can_be_one() {
+        let group = |arn: &str| format!(r#"{{"cloudWatchLogsLogGroup":{{"logGroupArn":{arn}}}}}"#);
+        let own = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/g";
+        for (destination, usable) in [
+            (group(&format!(r#""{own}:*""#)), true),
+            (group(&format!(r#""{own}""#)), true),
+            (group(&format!(r#""{own}:log-stream:s""#)), false),
+            (group(r#""arn:aws:logs:us-east-1:000000000000:log-group::*""#), false),
+            (group(r#""arn:aws:logs:us-east-1:000000000000:destination:d""#), false),
+            (group(r#""arn:aws:s3:::b""#), false),
+            (group(r#""bogus""#), false),
+            (group("null"), false),
+            (r#"{"cloudWatchLogsLogGroup":{}}"#.to_owned(), false),
+            ("{}".to_owned(), false),
+        ] {
+            let checked =
+                check_logging(&object(&format!(r#"{{"level":"ALL","destinations":[{destination}]}}"#)));
+            let told = "Invalid Logging Configuration: Log Destination not found.";
+            assert_eq!(
+                checked.map_err(|refusal| refusal.message),
+                usable.then_some(()).ok_or(told.to_owned())
+            );
+            let off = object(&format!(r#"{{"level":"OFF","destinations":[{destination}]}}"#));
+            assert_eq!(check_logging(&off), Ok(()), "{destination}");
+        }
+    }
+
+    #[test]
+    fn what_is_null_is_not_said() {
+        let text = r#"{"level":"OFF","includeExecutionData":null,"destinations":[{"cloudWatchLogsLogGroup":{"logGroupArn":null}}]}"#;
+        let expect = r#"{"level":"OFF","destinations":[{"cloudWatchLogsLogGroup":{}}]}"#;
+        assert_eq!(said(&object(text)).to_json(), expect);
     }
 
     #[test]

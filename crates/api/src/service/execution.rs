@@ -11,7 +11,7 @@ use newel_value::{Payload, Str};
 use tokio::sync::mpsc;
 
 use super::machine::checked_name;
-use super::{Named, Service, list, metadata_only, own, told};
+use super::{Named, Service, list, metadata_only, own, told, without_validation};
 use crate::model::{Input, Operation};
 use crate::refusal::Refusal;
 
@@ -40,7 +40,8 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<(SyncExecution, bool), Refusal> {
-        let closed = self.engine.start_sync_execution(self.start(tenant, input)?).await?;
+        let closed = self.engine.start_sync_execution(self.start(tenant, input)?).await;
+        let closed = closed.map_err(without_validation)?;
         Ok((closed, !metadata_only(input)))
     }
 

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use newel_asl::{Limits, MachineType, Timestamp};
-use newel_engine::Workflows;
 use newel_engine::request::{Page, Tenant};
+use newel_engine::{ErrorKind, Workflows};
 use newel_value::Str;
 
 use crate::Clock;
@@ -166,6 +166,14 @@ fn own(tenant: &Tenant, arn: &str, named: Named) -> Result<(), Refusal> {
         }
         Named::Resource => no_resource(arn),
     })
+}
+
+/// The refusal of an operation whose model has no ValidationException: an ARN that it doesn't take is invalid.
+fn without_validation(error: newel_engine::Error) -> Refusal {
+    match error.kind {
+        ErrorKind::LabelledArn => Refusal::new("InvalidArn", format!("Invalid Arn: '{}'", error.message)),
+        _ => error.into(),
+    }
 }
 
 fn no_resource(arn: &str) -> Refusal {

@@ -206,7 +206,7 @@ async fn a_test_that_contradicts_itself_is_refused() {
             "TestState does not support RevealSecrets when a mock is specified.",
         ),
         (r#""variables":"1""#, "ValidationException", "Variables must be a JSON object"),
-        (r#""roleArn":"r""#, "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: r'"),
+        (r#""roleArn":"r""#, "InvalidArn", "Invalid Role Arn: 'r'"),
     ] {
         let body = format!(r#"{{"definition":"{{}}",{members}}}"#);
         let refusal = api.refused("TestState", &body).await;
@@ -440,7 +440,9 @@ async fn lists_are_paged_by_tokens_that_survive_a_restart_and_nothing_else() {
 #[tokio::test]
 async fn what_only_the_api_knows_is_refused_before_the_engine() {
     let api = Api::start().await;
-    let create = |rest: &str| format!(r#"{{"definition":"{{}}","roleArn":"arn:aws:iam::1:role/r",{rest}}}"#);
+    let create = |rest: &str| {
+        format!(r#"{{"definition":"{{}}","roleArn":"arn:aws:iam::000000000000:role/r",{rest}}}"#)
+    };
     let foreign = "arn:aws:states:us-east-1:999999999999:stateMachine:m";
     let too_long = format!("\\\"{}\\\"", "x".repeat(262_144));
     for (operation, body, name, message) in [
@@ -449,7 +451,7 @@ async fn what_only_the_api_knows_is_refused_before_the_engine() {
             "CreateStateMachine",
             r#"{"name":"m","definition":"{}","roleArn":"x"}"#.into(),
             "InvalidArn",
-            "Invalid Arn: 'Invalid ARN prefix: x'",
+            "Invalid Role Arn: 'x'",
         ),
         (
             "CreateStateMachine",

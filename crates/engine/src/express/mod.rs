@@ -177,6 +177,9 @@ impl Inner {
         let test_case = self.mocked.of_start(&request, &machine.record.name)?;
         let room = self.express.admit(request.input.text().len())?;
         let plan = self.plan(machine.row.id, target.revision).await?;
+        if let Some(sealing) = &plan.sealing {
+            self.check_sealing(sealing)?;
+        }
         let trace_header = request.trace_header.clone();
         let info = self.express_info(request, &target, &plan);
         drop(target);

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use newel_machine::threshold_exceeded;
 use newel_store::{EntityRow, Epoch, Id, Op};
 use newel_value::Str;
-use tokio::sync::{SemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::children::{Begun, closed_key};
 use super::items::{Items, Page};
@@ -20,6 +20,7 @@ use super::{Letters, News, life_key};
 use crate::codec::{decode, encode};
 use crate::engine::Inner;
 use crate::ids::arn_key;
+use crate::open::tenant_of;
 use crate::plans::Compiled;
 use crate::request::UpdateMapRun;
 use crate::task::{Settled, TaskId};
@@ -50,7 +51,9 @@ pub(super) struct Run<'a> {
     /// Lives that are to end before they have begun.
     pub(super) aborted: Option<u64>,
     /// Shown that the run counts among those that may be open.
-    pub(super) permit: Option<SemaphorePermit<'a>>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// The permits of its tenant.
+    permits: Arc<Semaphore>,
     /// The items at hand.
     pub(super) items: Items,
     /// Whether children could begin if there were more items at hand.
@@ -134,6 +137,8 @@ impl Inner {
         };
         let compiled = self.plan(record.machine, record.revision).await?;
         let plan: RunPlan = decode(&plan.record)?;
+        let tenant = tenant_of(arn).ok_or_else(|| Error::new(ErrorKind::Internal, "its ARN is none"))?;
+        let permits = self.map_run_permits.of(&tenant);
         let mut run = Run {
             inner: self,
             items: Items::of(&plan.items),
@@ -151,6 +156,7 @@ impl Inner {
             next_life: None,
             aborted: None,
             permit: None,
+            permits,
         };
         run.load_pages(&rows)?;
         run.read_orders().await?;
@@ -373,12 +379,12 @@ impl Run<'_> {
                 continue;
             }
             let retry = stopping || letters_left || !self.due.is_empty();
-            let inner = self.inner;
+            let (inner, permits) = (self.inner, Arc::clone(&self.permits));
             tokio::select! {
                 biased;
                 () = inner.stop.cancelled() => return Ok(()),
                 () = letters.arrived.notified() => {}
-                permit = inner.map_run_permits.acquire(), if self.wants_permit() => self.permit = permit.ok(),
+                permit = permits.acquire_owned(), if self.wants_permit() => self.permit = permit.ok(),
                 () = tokio::time::sleep(AGAIN), if retry => {}
             }
         }
@@ -394,7 +400,7 @@ impl Run<'_> {
             self.fail(threshold_exceeded());
         }
         if self.permit.is_none() && self.record.ending.is_none() {
-            self.permit = self.inner.map_run_permits.try_acquire().ok();
+            self.permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         }
         self.let_pages_go();
         if self.record.ending.is_none() && self.permit.is_some() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use newel_asl::Limits;
-use newel_engine::request::{GetHistory, StartExecution};
+use newel_engine::request::{CreateStateMachine, GetHistory, StartExecution, Tenant};
 use newel_engine::{ErrorKind, Options, Workflows as _};
 use newel_machine::{Detail, Fault};
 use newel_store::{ExecutionStatus, MemoryStore, SqliteOptions, SqliteStore, Store};
@@ -174,6 +174,69 @@ async fn open_executions_are_counted_and_bounded() {
     let fixture = fixture.restart().await;
     let refused = fixture.try_start("wait", "d", "{}").await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::ExecutionLimitExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_needs_no_room_to_be_started_again() {
+    let limits = Limits { open_executions: 1, ..Limits::default() };
+    let fixture = Fixture::with(Arc::new(MemoryStore::new(2)), limits, Options::default()).await;
+    fixture.create("wait", WAIT).await;
+    fixture.create("pass", &pass(1)).await;
+    fixture.start("pass", "closed", "{}").await;
+    let first = fixture.try_start("wait", "a", r#"{"a":1}"#).await.unwrap();
+    let again = fixture.try_start("wait", "a", r#"{"a":1}"#).await.unwrap();
+    assert_eq!((&again.arn, again.started_at), (&first.arn, first.started_at));
+    for (machine, name, input, kind) in [
+        ("wait", "a", "{}", ErrorKind::ExecutionAlreadyExists),
+        ("pass", "closed", "{}", ErrorKind::ExecutionAlreadyExists),
+        ("wait", "b", "{}", ErrorKind::ExecutionLimitExceeded),
+    ] {
+        let refused = fixture.try_start(machine, name, input).await.unwrap_err();
+        assert_eq!(refused.kind, kind, "{machine} {name}");
+    }
+}
+
+#[tokio::test]
+async fn each_account_has_open_executions_of_its_own_in_each_region() {
+    for (store, _directory) in stores() {
+        let limits = Limits { open_executions: 1, ..Limits::default() };
+        let mut fixture = Fixture::with(store, limits, Options::default()).await;
+        let tenants =
+            [("000000000000", "us-east-1"), ("111111111111", "us-east-1"), ("000000000000", "eu-west-1")];
+        let tenants =
+            tenants.map(|(account, region)| Tenant { account: account.into(), region: region.into() });
+        let start = async |fixture: &Fixture, tenant: &Tenant, name: &str| {
+            let arn = machine_arn("m")
+                .replace("us-east-1", &tenant.region)
+                .replace("000000000000", &tenant.account);
+            let request = StartExecution {
+                tenant: tenant.clone(),
+                state_machine_arn: arn.into(),
+                name: Some(name.into()),
+                input: json("{}"),
+                trace_header: None,
+                test_case: None,
+            };
+            fixture.engine.start_execution(request).await
+        };
+        let mut open = Vec::new();
+        for tenant in &tenants {
+            let machine = CreateStateMachine { tenant: tenant.clone(), ..Fixture::creation("m", WAIT) };
+            fixture.engine.create_state_machine(machine).await.unwrap();
+            open.push(start(&fixture, tenant, "a").await.unwrap().arn);
+        }
+        for _ in 0..2 {
+            for tenant in &tenants {
+                let refused = start(&fixture, tenant, "b").await.unwrap_err();
+                assert_eq!(refused.kind, ErrorKind::ExecutionLimitExceeded);
+            }
+            // They are counted from the store the next time.
+            fixture = fixture.restart().await;
+        }
+        fixture.engine.stop_execution(&tenants[1], &open[1], Fault::default()).await.unwrap();
+        start(&fixture, &tenants[1], "b").await.unwrap();
+        assert!(start(&fixture, &tenants[0], "b").await.is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]

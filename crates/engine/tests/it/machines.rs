@@ -30,10 +30,15 @@ async fn creation_is_repeated_only_by_the_same_request() {
     let base = || Fixture::creation("m", &pass(1));
     let first = fixture.engine.create_state_machine(base()).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    let logging = Configuration { logging: Some(Value::from("x")), ..Configuration::default() };
+    let tracing = |text: &str| Configuration { tracing: Value::parse(text).ok(), ..Configuration::default() };
     for (what, request, expected) in [
         ("the same", base(), Ok(())),
         ("another role", CreateStateMachine { role_arn: "other".into(), ..base() }, Ok(())),
+        (
+            "the same configuration, said",
+            CreateStateMachine { configuration: tracing(r#"{"enabled":false}"#), ..base() },
+            Ok(()),
+        ),
         ("other tags", CreateStateMachine { tags: vec![tag("k", "v")], ..base() }, Ok(())),
         (
             "another definition",
@@ -42,7 +47,7 @@ async fn creation_is_repeated_only_by_the_same_request() {
         ),
         (
             "another configuration",
-            CreateStateMachine { configuration: logging, ..base() },
+            CreateStateMachine { configuration: tracing(r#"{"enabled":true}"#), ..base() },
             Err(ErrorKind::StateMachineAlreadyExists),
         ),
         (
@@ -88,6 +93,33 @@ async fn an_update_is_for_later_executions() {
     }
     let still = fixture.engine.describe_state_machine(&tenant(), &arn).await.unwrap();
     assert_eq!(*still.definition, *pass(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_changes_nothing_makes_no_revision() {
+    let fixture = Fixture::new().await;
+    let arn = fixture.create("m", &pass(1)).await;
+    let configured = |logging: &str, tracing: &str| UpdateStateMachine {
+        configuration: Configuration {
+            logging: Value::parse(logging).ok(),
+            tracing: Value::parse(tracing).ok(),
+            encryption: Value::parse(r#"{"type":"AWS_OWNED_KEY"}"#).ok(),
+        },
+        publish: true,
+        ..update("m", Some(&pass(1)))
+    };
+    let said = configured(r#"{"level":"OFF","includeExecutionData":false,"destinations":[]}"#, "{}");
+    for _ in 0..2 {
+        let updated = fixture.engine.update_state_machine(said.clone()).await.unwrap();
+        assert_eq!(updated.revision_id, None);
+        assert_eq!(updated.version_arn.as_deref(), Some(&*format!("{arn}:1")));
+    }
+    let other = configured("{}", r#"{"enabled":true}"#);
+    let updated = fixture.engine.update_state_machine(other.clone()).await.unwrap();
+    assert!(updated.revision_id.is_some());
+    assert_eq!(updated.version_arn.as_deref(), Some(&*format!("{arn}:2")));
+    let again = fixture.engine.update_state_machine(other).await.unwrap();
+    assert_eq!((again.revision_id, again.version_arn), (updated.revision_id, updated.version_arn));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 
 mod activities;
 mod deletion;
+mod encryption;
 mod executions;
 mod express;
 mod faults;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use newel_asl::Limits;
 use newel_engine::request::{
-    Execution, ExecutionsOf, ListExecutions, MapRun, MapRunStatus, Redrivable, UpdateMapRun,
+    CreateStateMachine, Execution, ExecutionsOf, ListExecutions, MapRun, MapRunStatus, Redrivable,
+    StartExecution, Tenant, UpdateMapRun,
 };
 use newel_engine::{ErrorKind, Options, Report, Settled, TaskEngine as _, Workflows as _};
 use newel_machine::Fault;
@@ -561,6 +562,29 @@ async fn more_runs_than_may_be_open_wait() {
     fixture.engine.report(order.task.clone(), Report::Succeeded(json("2"))).await.unwrap();
     assert_eq!(fixture.closed(&second).await.output.unwrap().text(), "[2]");
     eventually(async || outbox(&*fixture.store).await.is_empty().then_some(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_account_has_open_runs_of_its_own() {
+    let limits = Limits { open_map_runs: 1, ..Limits::default() };
+    let fixture = Fixture::with(Arc::new(MemoryStore::new(4)), limits, Options::default()).await;
+    let definition = distributed("", TASK);
+    fixture.create("m", &definition).await;
+    let stranger = Tenant { account: "111111111111".into(), ..tenant() };
+    let theirs = CreateStateMachine { tenant: stranger.clone(), ..Fixture::creation("m", &definition) };
+    let theirs = fixture.engine.create_state_machine(theirs).await.unwrap().arn;
+    fixture.start("m", "mine", "[1]").await;
+    fixture.desk.order(0).await;
+    let request = StartExecution {
+        tenant: stranger,
+        state_machine_arn: theirs,
+        name: None,
+        input: json("[2]"),
+        trace_header: None,
+        test_case: None,
+    };
+    fixture.engine.start_execution(request).await.unwrap();
+    fixture.desk.order(1).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@
 
 use newel_asl::Limits;
 use newel_engine::request::{
-    CreateAlias, CreateStateMachine, PublishVersion, PublishedVersion, Route, StartExecution, UpdateAlias,
-    UpdateStateMachine,
+    CreateAlias, CreateStateMachine, PublishVersion, PublishedVersion, Route, StartExecution, Tenant,
+    UpdateAlias, UpdateStateMachine,
 };
 use newel_engine::{Engine, Error, ErrorKind, Options, Workflows as _};
 use newel_machine::Detail;
@@ -368,4 +368,46 @@ async fn there_are_only_so_many_machines_versions_and_aliases() {
     engine.create_alias(alias(&[(&version(3), 100)])).await.unwrap();
     let second = CreateAlias { name: "second".into(), ..alias(&[(&version(3), 100)]) };
     assert_eq!(kind(engine.create_alias(second).await), ErrorKind::ServiceQuotaExceeded);
+}
+
+#[tokio::test]
+async fn a_repeated_creation_tells_the_version_of_what_it_asks_for() {
+    let fixture = published(1).await;
+    let create = async |states: usize| {
+        let creation = CreateStateMachine { publish: true, ..Fixture::creation("m", &pass(states)) };
+        fixture.engine.create_state_machine(creation).await
+    };
+    assert_eq!(create(1).await.unwrap().version_arn.as_deref(), Some(&*version(1)));
+    fixture.engine.update_state_machine(update(&pass(2))).await.unwrap();
+    assert_eq!(create(2).await.unwrap().version_arn.as_deref(), Some(&*version(2)));
+    assert_eq!(create(1).await.unwrap_err().kind, ErrorKind::StateMachineAlreadyExists);
+    // The version that it asks for is gone, and a creation makes none of a machine that is there.
+    fixture.engine.delete_version(&tenant(), &version(2)).await.unwrap();
+    assert_eq!(create(2).await.unwrap_err().kind, ErrorKind::StateMachineAlreadyExists);
+}
+
+#[tokio::test]
+async fn no_version_has_a_leading_zero() {
+    let fixture = published(1).await;
+    let zero = format!("{}:01", machine_arn("m"));
+    let missing = |kind: ErrorKind| assert_eq!(kind, ErrorKind::StateMachineDoesNotExist);
+    missing(fixture.engine.describe_state_machine(&tenant(), &zero).await.unwrap_err().kind);
+    missing(start(&fixture, &zero, "e").await.unwrap_err().kind);
+    missing(
+        fixture.engine.list_executions(Fixture::listing_by(&zero, None, 9, None)).await.unwrap_err().kind,
+    );
+    let refused = fixture.engine.create_alias(alias(&[(&zero, 100)])).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::ResourceNotFound);
+    fixture.engine.delete_version(&tenant(), &zero).await.unwrap();
+    assert_eq!(listed(&fixture.engine).await, [version(1)]);
+}
+
+#[tokio::test]
+async fn anothers_versions_are_as_good_as_none() {
+    let fixture = published(1).await;
+    let stranger = Tenant { account: "111111111111".into(), region: "us-east-1".into() };
+    fixture.engine.delete_version(&stranger, &version(1)).await.unwrap();
+    let page = fixture.engine.list_versions(&stranger, &machine_arn("m"), 9, None).await.unwrap();
+    assert!(page.items.is_empty());
+    assert_eq!(listed(&fixture.engine).await, [version(1)]);
 }

@@ -7,6 +7,7 @@ mod desired;
 mod fields;
 mod manifest;
 mod node;
+mod parameter;
 mod plan;
 mod resolve;
 mod server;

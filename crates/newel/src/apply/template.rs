@@ -6,6 +6,7 @@ use super::Given;
 use super::desired::{Activity, Alias, Desired, Encryption, Logging, Machine, Resource, Target, Version};
 use super::fields::Fields;
 use super::node::{Fault, Kind, Node, Place};
+use super::parameter;
 use super::resolve::Scope;
 use super::source::{Source, definition, substituted};
 
@@ -31,7 +32,9 @@ pub(crate) fn is_template(node: &Node) -> bool {
 pub(crate) fn read(file: &Path, template: &Node, given: &Given) -> Result<Read, String> {
     let source = Source { file };
     let reader = Reader::new(template, given).map_err(|fault| source.told("", &fault))?;
-    let mut read = Read { desired: Vec::new(), remarks: Vec::new() };
+    let parameters = template.get("Parameters").map(Node::members).unwrap_or_default();
+    let remarks = parameters.iter().filter_map(|(name, one)| parameter::unchecked(name, one)).collect();
+    let mut read = Read { desired: Vec::new(), remarks };
     for (label, resource) in template.get("Resources").map(Node::members).unwrap_or_default() {
         let about = format!("Resources/{label}");
         let told = |fault: Fault| source.told(&about, &fault);
@@ -42,9 +45,12 @@ pub(crate) fn read(file: &Path, template: &Node, given: &Given) -> Result<Read, 
         let empty = Node { kind: Kind::Null, place: resource.place };
         let properties = resource.get("Properties").unwrap_or(&empty);
         let properties = match kind {
+            // It says which revision is meant to CloudFormation; here it is always the one that is made.
+            "AWS::StepFunctions::StateMachineVersion" => {
+                reader.scope.resolve(&without(properties, "StateMachineRevisionId")).map_err(told)?
+            }
             "AWS::StepFunctions::StateMachine"
             | "AWS::Serverless::StateMachine"
-            | "AWS::StepFunctions::StateMachineVersion"
             | "AWS::StepFunctions::StateMachineAlias"
             | "AWS::StepFunctions::Activity" => reader.scope.resolve(properties).map_err(told)?,
             _ => continue,
@@ -63,6 +69,13 @@ pub(crate) fn read(file: &Path, template: &Node, given: &Given) -> Result<Read, 
         read.desired.extend(made.into_iter().map(|resource| Desired { label: label.clone(), resource }));
     }
     Ok(read)
+}
+
+/// A map without one of its members.
+fn without(node: &Node, name: &str) -> Node {
+    let Kind::Map(members) = &node.kind else { return node.clone() };
+    let kept = members.iter().filter(|(member, _)| member != name).cloned().collect();
+    Node { kind: Kind::Map(kept), place: node.place }
 }
 
 /// A template and what its functions are worked out from.
@@ -88,15 +101,8 @@ impl Reader {
         let text = |text: &str| Node::text(text, Place::default());
         scope.values.extend(pseudo.map(|(name, value)| (name.to_owned(), text(value))));
         for (name, parameter) in template.get("Parameters").map(Node::members).unwrap_or_default() {
-            let default = parameter.get("Default").map(|value| listed(parameter, value));
             let value = given.parameters.iter().rev().find(|(other, _)| other == name);
-            let value = value.map(|(_, value)| listed(parameter, &text(value))).or(default);
-            let value = value.ok_or_else(|| {
-                Fault::new(
-                    parameter.place,
-                    format!("Parameters/{name} has no default: give it by --parameter {name}=…"),
-                )
-            })?;
+            let value = parameter::value(name, parameter, value.map(|(_, value)| value.as_str()))?;
             scope.values.insert(name.clone(), value);
         }
         let known = |name: &String| template.get("Parameters").is_some_and(|all| all.get(name).is_some());
@@ -124,17 +130,6 @@ impl Reader {
             None => Ok(true),
         }
     }
-}
-
-/// The value of a parameter, which for lists is written with commas.
-fn listed(parameter: &Node, value: &Node) -> Node {
-    let kind = parameter.get("Type").and_then(Node::as_text).unwrap_or_default();
-    let Some(text) = value.as_text().filter(|_| kind.starts_with("List<") || kind == "CommaDelimitedList")
-    else {
-        return value.clone();
-    };
-    let items = text.split(',').map(|item| Node::text(item.trim(), value.place)).collect();
-    Node { kind: Kind::List(items), place: value.place }
 }
 
 /// What stands for the ARN of a version resource: its machine's ARN, marked.
@@ -305,8 +300,6 @@ fn version(fields: &mut Fields<'_>) -> Result<Vec<Resource>, Fault> {
     let place = fields.place();
     let arn = fields.needed("StateMachineArn")?;
     let description = fields.text("Description")?;
-    // It says which revision is meant to CloudFormation; here it is always the one that is made.
-    fields.take("StateMachineRevisionId");
     Ok(vec![Resource::Version(Version { machine: machine_name(&arn, place)?.0, description })])
 }
 
@@ -392,9 +385,8 @@ Resources:
 
     #[test]
     fn resources_refer_to_each_other_and_others_are_passed_over() {
-        let given =
-            Given { values: vec![("Flow.StateMachineRevisionId".to_owned(), "x".to_owned())], ..given() };
-        let read = read_text(TEMPLATE, &given).unwrap();
+        let read = read_text(TEMPLATE, &given()).unwrap();
+        assert_eq!(read.remarks, [""; 0]);
         let [alias, version, machine, activity] = read.desired.as_slice() else {
             panic!("{:?}", read.desired)
         };
@@ -471,6 +463,11 @@ Resources:
             ),
             (machine(&format!("{role}      DefinitionS3Location: none.json\n")), "cannot read none.json"),
             ("Parameters: {P: {Type: String}}\nResources: {}".to_owned(), "--parameter P=…"),
+            (
+                "Parameters: {P: {Type: String, Default: c, AllowedValues: [a, b]}}\nResources: {}"
+                    .to_owned(),
+                "t.yaml:1:17: Parameters/P must be one of a, b",
+            ),
         ] {
             let error = read_text(&text, &given()).unwrap_err();
             assert!(error.contains(expect), "{text}\n{error}");

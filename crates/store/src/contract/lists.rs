@@ -8,7 +8,7 @@ use super::fixture::{
 };
 use crate::{
     EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, Id, MachineRow,
-    MachinesPage, Op, Store,
+    MachinesPage, Op, OpenGroup, Record, Store,
 };
 
 /// Reads page after page, and makes sure that each but the last is full.
@@ -199,6 +199,30 @@ pub(super) async fn machines_and_entities_are_counted(store: Arc<dyn Store>) {
     {
         assert_eq!(f.store.entity_count(kind, list).await.expect("counted"), expect, "{kind:?}");
     }
+}
+
+pub(super) async fn open_executions_are_counted_by_what_they_belong_to(store: Arc<dyn Store>) {
+    let f = Fixture::new(store).await;
+    let groups = async |after: Option<Id>, limit: usize| {
+        let groups = f.store.open_groups(after, limit).await.expect("counted");
+        let record = |group: &OpenGroup| group.record.to_vec();
+        groups.iter().map(|group| (group.machine, group.open, record(group))).collect::<Vec<_>>()
+    };
+    assert_eq!(groups(None, 10).await, []);
+    for number in 0..12 {
+        let machine = number % 4;
+        let record: Record = vec![u8::try_from(machine).expect("small")].into();
+        let row = ExecutionRow { machine: id(B, machine), record, ..execution(A, number) };
+        f.committed(A, [Op::InsertExecution(row.clone())]).await;
+        if machine == 1 || number == 2 {
+            f.committed(A, [Op::UpdateExecution(closed(row, ExecutionStatus::Failed, 5))]).await;
+        }
+    }
+    let all = [(id(B, 0), 3, vec![0]), (id(B, 2), 2, vec![2]), (id(B, 3), 3, vec![3])];
+    assert_eq!(groups(None, 10).await, all);
+    assert_eq!(groups(None, 2).await, all[..2]);
+    assert_eq!(groups(Some(id(B, 0)), 10).await, all[1..]);
+    assert_eq!(groups(Some(id(B, 3)), 10).await, []);
 }
 
 pub(super) async fn open_executions_are_counted(store: Arc<dyn Store>) {

@@ -56,6 +56,7 @@ checks! {
     lists::entities_are_listed_by_kind_and_list_both_ways,
     lists::machines_and_entities_are_counted,
     lists::open_executions_are_counted,
+    lists::open_executions_are_counted_by_what_they_belong_to,
     rows::history_is_read_both_ways_from_the_middle_of_a_row,
     rows::frames_are_set_and_taken_away,
     rows::a_deleted_execution_takes_its_frames_and_history_along,

@@ -8,6 +8,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use parking_lot::Mutex;
 use crate::check::refusal;
 use crate::{
     ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionStatus,
-    ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow,
-    Outcome, Record, Result, RevisionRow, ShardId, Store, TagRow,
+    ExecutionsPage, FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OpenGroup, OutboxKey,
+    OutboxRow, Outcome, Record, Result, RevisionRow, ShardId, Store, TagRow,
 };
 use tables::Tables;
 
@@ -270,6 +271,19 @@ impl Store for MemoryStore {
             None => t.executions.values().filter(|row| row.status == OPEN).count(),
         });
         Ok(count as u64)
+    }
+
+    async fn open_groups(&self, after: Option<Id>, limit: usize) -> Result<Vec<OpenGroup>> {
+        let after = after.unwrap_or(Id::MIN);
+        Ok(self.read(|t| {
+            let mut groups: BTreeMap<Id, OpenGroup> = BTreeMap::new();
+            let open = t.executions.values().filter(|row| row.status == ExecutionStatus::Running);
+            for row in open.filter(|row| row.machine > after) {
+                let empty = || OpenGroup { machine: row.machine, open: 0, record: Arc::clone(&row.record) };
+                groups.entry(row.machine).or_insert_with(empty).open += 1;
+            }
+            groups.into_values().take(limit).collect()
+        }))
     }
 
     async fn tags(&self, resource: ArnKey) -> Result<Vec<TagRow>> {

@@ -35,8 +35,8 @@ use rusqlite::Connection;
 
 use crate::{
     ArnKey, Commit, EntitiesPage, EntityKind, EntityRow, Epoch, Error, ExecutionRow, ExecutionsPage,
-    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Outcome, Record,
-    Result, RevisionRow, ShardId, Store, TagRow,
+    FrameRow, HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OpenGroup, OutboxKey, OutboxRow,
+    Outcome, Record, Result, RevisionRow, ShardId, Store, TagRow,
 };
 pub use archive::Manifest;
 pub use backup::{BackupError, BackupProgress, BackupStep, backup, restore};
@@ -312,6 +312,10 @@ impl Store for SqliteStore {
 
     async fn open_executions(&self, machine: Option<Id>) -> Result<u64> {
         self.pool.read(move |db| reads::open_executions(db, machine)).await
+    }
+
+    async fn open_groups(&self, after: Option<Id>, limit: usize) -> Result<Vec<OpenGroup>> {
+        self.pool.read(move |db| reads::open_groups(db, after, limit)).await
     }
 
     async fn tags(&self, resource: ArnKey) -> Result<Vec<TagRow>> {

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, StatementStatus};
 use super::convert::{clamped, instant, maybe_instant, unsigned};
 use crate::{
     ArnKey, EntitiesPage, EntityKind, EntityRow, ExecutionRow, ExecutionStatus, ExecutionsPage, FrameRow,
-    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OutboxKey, OutboxRow, Record, RevisionRow,
-    ShardId, TagRow,
+    HistoryOrder, HistoryRow, Id, MachineRow, MachinesPage, OpenGroup, OutboxKey, OutboxRow, Record,
+    RevisionRow, ShardId, TagRow,
 };
 
 type Rows<T> = rusqlite::Result<Vec<T>>;
@@ -244,6 +244,26 @@ pub(super) fn open_executions(db: &Connection, machine: Option<Id>) -> rusqlite:
             .query_row((open,), |row| row.get(0))?,
     };
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Jumps from state machine to state machine, as [`open_executions`] does.
+pub(super) fn open_groups(db: &Connection, after: Option<Id>, limit: usize) -> Rows<OpenGroup> {
+    let sql = "WITH RECURSIVE each(machine) AS (SELECT MIN(machine) FROM executions WHERE machine > ?1 UNION ALL \
+               SELECT (SELECT MIN(e.machine) FROM executions e WHERE e.machine > each.machine) FROM each \
+               WHERE each.machine IS NOT NULL) \
+               SELECT each.machine, \
+               (SELECT COUNT(*) FROM executions e WHERE e.machine = each.machine AND e.status = ?2), \
+               (SELECT record FROM executions e WHERE e.machine = each.machine AND e.status = ?2 LIMIT 1) \
+               FROM each WHERE each.machine IS NOT NULL AND \
+               EXISTS (SELECT 1 FROM executions e WHERE e.machine = each.machine AND e.status = ?2) LIMIT ?3";
+    let params = (after.unwrap_or(Id::MIN), ExecutionStatus::Running, clamped(limit));
+    let mut statement = db.prepare_cached(sql)?;
+    let groups = statement
+        .query_map(params, |row| {
+            Ok(OpenGroup { machine: row.get(0)?, open: unsigned(row, 1)?, record: row.get(2)? })
+        })?
+        .collect();
+    groups
 }
 
 pub(super) fn tags(db: &Connection, resource: ArnKey) -> Rows<TagRow> {

@@ -16,6 +16,7 @@ use newel_engine::{
 use newel_machine::Event;
 use newel_store::{Commit, ExecutionStatus, FrameRow, MemoryStore, Op, OutboxRow, Outcome, ShardId, Store};
 use newel_value::Payload;
+use newel_vault::Vault;
 use parking_lot::Mutex;
 
 use super::{SimEnv, TestCatalog};
@@ -162,6 +163,12 @@ impl Fixture {
     /// As [`Self::restart`], with other test cases.
     pub(crate) async fn restart_with_cases(mut self, cases: Option<Arc<dyn TestCases>>) -> Self {
         self.parts.test_cases = cases;
+        self.restart().await
+    }
+
+    /// As [`Self::restart`], with other keys.
+    pub(crate) async fn restart_with_vault(mut self, vault: Arc<Vault>) -> Self {
+        self.parts.vault = vault;
         self.restart().await
     }
 
