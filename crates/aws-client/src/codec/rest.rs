@@ -220,8 +220,7 @@ impl<'a> Placed<'a> {
             (ShapeKind::Structure(structure), Some(value)) if bodies == Bodies::Xml => {
                 let own = structure.location_name.as_deref();
                 let named = member.traits.as_deref().and_then(|traits| traits.location_name.as_deref());
-                // The element is the shape's. Models of old name it on the member instead, apart from its own name.
-                let named = named.filter(|name| *name != &*member.name);
+                // The member's name of the element, then the shape's own, then the shape's in the model.
                 let name = named.or(own).unwrap_or(&shape.name);
                 let namespace = member.traits.as_deref().and_then(|traits| traits.xml_namespace.as_ref());
                 let text = xml_write::document(self.call.service, member.shape, value, name, namespace);
