@@ -289,7 +289,11 @@ pub(super) fn read(
         Bodies::Json => json::parse(response.body)?,
         Bodies::Xml => {
             let document = xml_read::document(response.text()?)?;
-            xml_read::value(call.service, output, document.root_element())
+            let root = document.root_element();
+            match xml_read::only_member(call.service, output, root) {
+                Some((name, value)) => Value::Object([(name, value)].into_iter().collect()),
+                None => xml_read::value(call.service, output, root),
+            }
         }
     };
     for (key, value) in body.as_object().iter().flat_map(|body| body.iter()) {
