@@ -64,7 +64,7 @@ $(JSONATA):
 .PHONY: catalog
 catalog: .newel/aws-catalog.bin
 
-.newel/aws-catalog.bin: crates/aws-catalog/botocore.txt crates/aws-catalog/src/archive.rs $(wildcard crates/aws-catalog/src/model/*.rs)
+.newel/aws-catalog.bin: crates/aws-catalog/botocore.txt crates/aws-catalog/src/archive.rs crates/aws-catalog/src/pack.rs $(wildcard crates/aws-catalog/src/model/*.rs)
 	$(call say,the models of AWS services$(comma) from the botocore wheel (.newel/aws-catalog.bin))
 	@mkdir -p .newel
 	@wheel=$$(crates/aws-catalog/fetch.sh .newel) && \

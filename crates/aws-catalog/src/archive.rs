@@ -15,7 +15,7 @@ use crate::{Error, ServiceModel, naming};
 const MAGIC: &[u8; 8] = b"NEWELCAT";
 
 /// The format of this version; a file of another one is refused.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// No index or frame is larger unpacked; a header that says otherwise is damaged.
 const MAX_UNPACKED: u32 = 64 << 20;

@@ -149,8 +149,17 @@ fn spaced(chars: &[char], cut: impl Fn(Option<char>, char, Option<char>) -> bool
 }
 
 /// Members that the Java SDK renames for one service: service id, shape, member, Java name.
-const OVERRIDES: &[(&str, &str, &str, &str)] =
-    &[("EC2", "Image", "Public", "PublicLaunchPermissions"), ("EC2", "FpgaImage", "Public", "IsPublic")];
+const OVERRIDES: &[(&str, &str, &str, &str)] = &[
+    ("CloudSearch Domain", "SearchRequest", "return", "ReturnValues"),
+    ("DynamoDB", "AttributeValue", "NULL", "Nul"),
+    ("DynamoDB Streams", "AttributeValue", "NULL", "Nul"),
+    ("EC2", "FpgaImage", "Public", "IsPublic"),
+    ("EC2", "Image", "Public", "PublicLaunchPermissions"),
+    ("S3", "CopyObjectRequest", "Bucket", "DestinationBucket"),
+    ("S3", "CopyObjectRequest", "Key", "DestinationKey"),
+    ("S3", "UploadPartCopyRequest", "Bucket", "DestinationBucket"),
+    ("S3", "UploadPartCopyRequest", "Key", "DestinationKey"),
+];
 
 /// The name the Java SDK's own customisation gives a member, if it has one.
 pub(crate) fn override_of(service_id: &str, shape: &str, member: &str) -> Option<&'static str> {

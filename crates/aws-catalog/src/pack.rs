@@ -85,6 +85,12 @@ pub fn pack_wheel(wheel: impl Read + Seek) -> Result<Packed, PackError> {
             continue;
         }
         let model = wheel.json(&format!("{folder}/service-2.json"))?.unwrap_or_default();
+        // What botocore adds by hand, such as members that only SDKs look at.
+        let extras = wheel.json(&format!("{folder}/service-2.sdk-extras.json"))?;
+        let model = match extras.as_ref().and_then(|extras| extras.get("merge")) {
+            Some(extras) => merged(&model, extras),
+            None => model,
+        };
         let model = ServiceModel::from_botocore(&model)
             .map_err(|source| PackError::Model { service: service.clone(), source })?;
         sources.push(Source {
@@ -102,6 +108,17 @@ pub fn pack_wheel(wheel: impl Read + Seek) -> Result<Packed, PackError> {
 
 fn compact(json: Option<Value>) -> String {
     json.map(|json| json.to_json()).unwrap_or_default()
+}
+
+/// A value with another one's members in it, at every depth; what is no object gives way.
+fn merged(value: &Value, with: &Value) -> Value {
+    let (Value::Object(object), Value::Object(more)) = (value, with) else { return with.clone() };
+    let mut both = object.to_builder();
+    for (key, value) in more.iter() {
+        let value = object.get(key).map_or_else(|| value.clone(), |known| merged(known, value));
+        both.insert(newel_value::Str::clone(key), value);
+    }
+    both.build().into()
 }
 
 struct Wheel<R>(ZipArchive<R>);
@@ -181,6 +198,9 @@ mod tests {
         )
     }
 
+    const EXTRAS: &[u8] = br#"{"version": 1.0, "merge": {"metadata": {"serviceFullName": "more"},
+        "shapes": {"Added": {"type": "string"}}}}"#;
+
     fn gzipped(text: &str) -> Vec<u8> {
         let mut gz = GzEncoder::new(Vec::new(), Compression::default());
         gz.write_all(text.as_bytes()).unwrap();
@@ -205,6 +225,7 @@ mod tests {
             ("botocore/data/one/2012-01-01/service-2.json", model("One", "2012-01-01").into_bytes()),
             ("botocore/data/one/2020-01-01/endpoint-rule-set-1.json.gz", gzipped(r#"{ "rules": [] }"#)),
             ("botocore/data/two/2021-01-01/service-2.json", model("Two", "2021-01-01").into_bytes()),
+            ("botocore/data/two/2021-01-01/service-2.sdk-extras.json", EXTRAS.to_vec()),
             ("botocore/data/sms-voice/2021-01-01/service-2.json", model("Two", "2021-01-01").into_bytes()),
         ]))
         .unwrap();
@@ -214,6 +235,9 @@ mod tests {
         let one = catalog.service("one").unwrap().unwrap();
         assert_eq!(&*one.metadata().api_version, "2020-01-01");
         assert_eq!(catalog.endpoint_rules(one).unwrap(), Some(r#"{"rules":[]}"#));
+        let two = catalog.service("two").unwrap().unwrap();
+        assert_eq!((&*two.metadata().full_name, &*two.metadata().service_id), ("more", "Two"));
+        assert!(two.shape_named("Added").is_some());
         assert_eq!((catalog.waiters(one).unwrap(), catalog.partitions().unwrap()), (None, "{}"));
     }
 

@@ -20,6 +20,7 @@ impl Service {
         if !model.is_closed() {
             return Err(Error::Damaged(format!("model of {} refers to a shape it doesn't have", entry.name)));
         }
+        model.customize();
         model.derive_names();
         let (name, prefix, botocore) = (entry.name.clone(), entry.prefix.clone(), entry.botocore.clone());
         Ok(Self { name, prefix, botocore, model })

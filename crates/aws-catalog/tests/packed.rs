@@ -106,6 +106,51 @@ fn member_names_never_collide_in_a_structure() {
 }
 
 #[test]
+fn members_are_those_of_the_java_sdk() {
+    let Some(catalog) = catalog() else { return };
+    let wire = |service: &str, operation: &str, parameters: &str| {
+        let service = catalog.service(service).unwrap().unwrap();
+        let input = service.operation(operation).unwrap().input.unwrap();
+        let wire = to_wire(service, input, &Value::parse(parameters).unwrap(), Dialect::AwsSdk);
+        wire.map(|wire| wire.to_json()).map_err(|faults| faults[0].message.clone())
+    };
+    let unknown = |name: &str| Err(format!("The field \"{name}\" is not supported by Step Functions"));
+    let sent = |json: &str| Ok(json.to_owned());
+    for (operation, source) in [("CopyObject", ""), ("UploadPartCopy", r#","PartNumber":1,"UploadId":"u""#)] {
+        let check = |parameters: &str, expected: &str| {
+            let parameters = format!("{{{parameters}{source}}}");
+            assert_eq!(wire("s3", operation, &parameters), sent(&format!("{{{expected}{source}}}")));
+        };
+        let parts = r#""SourceBucket":"o","SourceKey":"j","SourceVersionId":"v""#;
+        let at = r#""Bucket":"b","Key":"k""#;
+        check(&format!(r#""DestinationBucket":"b","DestinationKey":"k",{parts}"#), &format!("{at},{parts}"));
+        check(&format!(r#"{at},"CopySource":"o/j""#), &format!(r#"{at},"CopySource":"o/j""#));
+    }
+    assert_eq!(wire("s3", "PutObject", r#"{"DestinationBucket":"b"}"#), unknown("DestinationBucket"));
+    assert_eq!(wire("ec2", "DescribeVpcs", r#"{"DryRun":true}"#), unknown("DryRun"));
+    assert_eq!(wire("glacier", "DescribeVault", r#"{"VaultName":"v"}"#), sent(r#"{"vaultName":"v"}"#));
+    let item = |null: &str| format!(r#"{{"TableName":"t","Item":{{"a":{{"{null}":true}}}}}}"#);
+    for null in ["Nul", "NULL"] {
+        assert_eq!(wire("dynamodb", "PutItem", &item(null)), sent(&item("NULL")));
+    }
+    assert_eq!(wire("dynamodb", "PutItem", &item("Null")), unknown("Null"));
+    let search = wire("cloudsearchdomain", "Search", r#"{"Query":"q","ReturnValues":"a"}"#);
+    assert_eq!(search, sent(r#"{"query":"q","return":"a"}"#));
+    // In botocore's extras, not in its models.
+    let region = r#"{"SourceDBSnapshotIdentifier":"a","TargetDBSnapshotIdentifier":"b","SourceRegion":"r"}"#;
+    assert!(wire("rds", "CopyDBSnapshot", region).is_ok_and(|wire| wire.contains("SourceRegion")));
+}
+
+#[test]
+fn an_optimized_item_keeps_its_names() {
+    let Some(catalog) = catalog() else { return };
+    let dynamodb = catalog.service("dynamodb").unwrap().unwrap();
+    let input = dynamodb.operation("PutItem").unwrap().input.unwrap();
+    let item = Value::parse(r#"{"TableName":"t","Item":{"a":{"NULL":true}}}"#).unwrap();
+    assert_eq!(to_wire(dynamodb, input, &item, Dialect::Optimized), Ok(item));
+}
+
+#[test]
 fn real_requests_and_answers_are_translated() {
     let Some(catalog) = catalog() else { return };
     let batch = catalog.service("batch").unwrap().unwrap();

@@ -2,16 +2,18 @@
 //! the answer read.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_smithy_types::byte_stream::ByteStream;
 use newel_aws_catalog::{Catalog, Operation, Service};
 use newel_value::Value;
 
 use crate::codec::{self, Response};
 use crate::discovery;
-use crate::endpoint::{self, Endpoint, Resolver};
+use crate::endpoint::{self, Endpoint, Resolver, Settings};
 use crate::invoke::{self, Invocation, Raw};
+use crate::quirks::{self, CrossRegionCopy, Plan};
 use crate::settings;
 use crate::{Answer, CallError, Caller, Repeat, ServiceError};
 
@@ -99,6 +101,7 @@ impl Client {
         }
         let read = codec::read(call.service, call.operation, response);
         let body = read.map_err(|cause| CallError::Unknown { answer: None, cause })?;
+        let body = quirks::answer(call.service, call.operation, body);
         let request_id = request_id(&headers);
         Ok(Answer { status, headers, request_id, body })
     }
@@ -129,6 +132,8 @@ impl Client {
         call: Call<'_>,
         url: Option<String>,
     ) -> Result<Streamed, CallError> {
+        let addressed = self.addressed(caller, call).await?;
+        let call = Call { body: addressed.as_ref().unwrap_or(call.body), ..call };
         let invocation = self.prepare(caller, call, url)?;
         match invoke::invoke(caller, invocation).await {
             Ok(Raw { status, headers, body }) => {
@@ -142,6 +147,30 @@ impl Client {
         }
     }
 
+    /// The body of a copy from another region, with the address that the service calls there; none if a call is no such copy.
+    async fn addressed(&self, caller: &Caller, call: Call<'_>) -> Result<Option<Value>, CallError> {
+        let Call { service, operation, body, .. } = call;
+        let config = caller.config();
+        let region = config.region().map(AsRef::as_ref);
+        let copy = match CrossRegionCopy::plan(service, operation, body, region) {
+            Plan::Nothing => return Ok(None),
+            Plan::Plain(body) => return Ok(Some(body)),
+            Plan::Sign(copy) => copy,
+        };
+        let unsigned = |cause: String| {
+            CallError::NotSent(format!("the address of the copy's source can't be signed: {cause}"))
+        };
+        let settings = Settings { region: copy.source.clone(), ..caller.prepared(service).settings.clone() };
+        let endpoint = self.endpoints.resolve(service, operation, body, &settings);
+        let endpoint = endpoint.map_err(|error| unsigned(error.to_string()))?;
+        let provider = config.credentials_provider();
+        let provider = provider.ok_or_else(|| unsigned("there are no credentials".to_owned()))?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| unsigned(invoke::causes(&error)))?;
+        let now = config.time_source().map_or_else(SystemTime::now, |time| time.now());
+        copy.signed(&endpoint.url, credentials, now).map(Some).map_err(unsigned)
+    }
+
     fn prepare<'a>(
         &self,
         caller: &Caller,
@@ -150,15 +179,18 @@ impl Client {
     ) -> Result<Invocation<'a>, CallError> {
         let Call { service, operation, .. } = call;
         let filled = call.token.map(|token| codec::with_token(service, operation, call.body, token));
-        let body = filled.as_ref().unwrap_or(call.body);
+        let not_sent = |problem: String| CallError::NotSent(problem);
+        let body =
+            quirks::body(service, operation, filled.as_ref().unwrap_or(call.body)).map_err(not_sent)?;
+        let body = body.as_ref();
         let request = codec::write(service, operation, body)?;
-        let request = codec::finished(service, operation, body, request)?;
+        let mut request = codec::finished(service, operation, body, request)?;
+        quirks::written(service, operation, &mut request);
         let prepared = caller.prepared(service);
         let settings = &prepared.settings;
-        let not_sent = |problem: String| CallError::NotSent(problem);
         let resolved = self.endpoints.resolve(service, operation, body, settings);
         let mut resolved = resolved.map_err(|error| not_sent(error.to_string()))?;
-        if let Some(url) = url {
+        if let Some(url) = url.or_else(|| elsewhere(settings, &resolved)) {
             resolved = Arc::new(Endpoint { url, ..Endpoint::clone(&resolved) });
         }
         // Who names an endpoint means that host and no other.
@@ -177,6 +209,15 @@ impl Client {
             timeout: call.timeout,
         })
     }
+}
+
+/// The endpoint that somebody names, where the rules lead elsewhere all the same: some of `signin`'s don't look at it. S3's put
+/// a bucket before its host.
+fn elsewhere(settings: &Settings, resolved: &Endpoint) -> Option<String> {
+    let named = settings.endpoint.as_deref()?;
+    let host = named.split_once("://").map_or(named, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    (!resolved.url.contains(host)).then(|| named.to_owned())
 }
 
 /// What an answer of failure proves.

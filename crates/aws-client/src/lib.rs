@@ -13,6 +13,7 @@ pub mod codec;
 mod discovery;
 pub mod endpoint;
 mod invoke;
+mod quirks;
 mod settings;
 
 pub use answer::{Answer, CallError, Repeat, ServiceError};

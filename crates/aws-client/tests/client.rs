@@ -2,94 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod memory;
 mod models;
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 
-use aws_config::identity::IdentityCache;
-use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use newel_aws_catalog::Catalog;
-use newel_aws_client::{Answer, Call, CallError, Caller, Client, MAX_ANSWER};
+use newel_aws_client::{CallError, MAX_ANSWER};
 use newel_value::Value;
 
+use memory::call;
 use models::catalog;
-
-/// Gives every request one answer, and keeps the requests.
-#[derive(Clone, Debug)]
-struct Memory {
-    status: u16,
-    body: Arc<[u8]>,
-    requests: Arc<Mutex<Vec<HttpRequest>>>,
-}
-
-impl HttpConnector for Memory {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.requests.lock().unwrap().push(request);
-        let body = SdkBody::from(self.body.to_vec());
-        let mut response = HttpResponse::new(StatusCode::try_from(self.status).unwrap(), body);
-        response.headers_mut().insert("x-amz-request-id", "R1");
-        HttpConnectorFuture::ready(Ok(response))
-    }
-}
-
-struct Outcome {
-    answer: Result<Answer, CallError>,
-    requests: Arc<Mutex<Vec<HttpRequest>>>,
-}
-
-impl Outcome {
-    fn header(&self, name: &str) -> Option<String> {
-        self.requests.lock().unwrap()[0].headers().get(name).map(str::to_owned)
-    }
-
-    fn uri(&self) -> String {
-        self.requests.lock().unwrap()[0].uri().to_owned()
-    }
-
-    fn sent(&self) -> usize {
-        self.requests.lock().unwrap().len()
-    }
-}
-
-fn config(transport: Memory) -> SdkConfig {
-    let transport = SharedHttpConnector::new(transport);
-    let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "test");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .identity_cache(IdentityCache::lazy().build())
-        .retry_config(RetryConfig::disabled())
-        .http_client(http_client_fn(move |_, _| transport.clone()))
-        .build()
-}
-
-async fn call(
-    catalog: &Arc<Catalog>,
-    of: (&str, &str),
-    request: &str,
-    answer: (u16, impl AsRef<[u8]>),
-) -> Outcome {
-    let service = catalog.botocore(of.0).unwrap().unwrap();
-    let operation = service.operation(of.1).unwrap();
-    let requests = Arc::default();
-    let transport =
-        Memory { status: answer.0, body: answer.1.as_ref().into(), requests: Arc::clone(&requests) };
-    let body = Value::parse(request).unwrap();
-    let client = Client::new(Arc::clone(catalog));
-    let answer = client.call(&Caller::new(config(transport)), Call::new(service, operation, &body)).await;
-    Outcome { answer, requests }
-}
 
 const COPY: &str = r#"{"Bucket": "b", "Key": "k", "CopySource": "b/j"}"#;
 const OBJECT: &str = r#"{"Bucket": "b", "Key": "k"}"#;

@@ -104,7 +104,10 @@ impl Integrations {
         for name in self.catalog.names() {
             let Some(api) = self.model(name)? else { continue };
             let of_service = self.waiters.of(&self.catalog, api).map_err(fault)?;
-            let offered = of_service.iter().filter(|(action, _)| offered::is_supported(name, action));
+            let is_offered = |action: &str| {
+                api.operation(action).is_some_and(|operation| offered::is_supported(api, operation))
+            };
+            let offered = of_service.iter().filter(|(action, _)| is_offered(action));
             all.extend(offered.map(|(action, waiter)| (name.into(), Str::clone(action), Arc::clone(waiter))));
         }
         Ok(all)
@@ -148,7 +151,7 @@ impl Integrations {
                 let api = self.model(service)?.ok_or_else(unrecognized)?;
                 let call = api.operation_of_action(action).ok_or_else(unrecognized)?;
                 let action = SdkAction { api, operation: call, pattern };
-                let offered = offered::is_supported(service, &call.name) && self.offers_sdk(&action)?;
+                let offered = offered::is_supported(api, call) && self.offers_sdk(&action)?;
                 offered.then_some(Found::AwsSdk(action)).ok_or_else(unrecognized)
             }
             TaskArn::Optimized { service, action, pattern } => {
@@ -324,6 +327,10 @@ impl ResourceCatalog for Integrations {
 
     fn check_template(&self, resource: &Resource, field: &str, template: &Value) -> Vec<ResourceFault> {
         let syntax = if field == "Arguments" { TemplateSyntax::Jsonata } else { TemplateSyntax::JsonPath };
+        // The language itself refuses `Parameters` of another kind.
+        if syntax == TemplateSyntax::JsonPath && !matches!(template, Value::Object(_)) {
+            return Vec::new();
+        }
         match self.look(&resource.arn) {
             Err(fault) => vec![fault],
             Ok(Found::Served(integration)) => {
@@ -335,7 +342,7 @@ impl ResourceCatalog for Integrations {
                 Ok(Some(request)) => template_faults(request, field, template, syntax, DIALECT),
                 Ok(None) => {
                     let faults = action.check_own(template, syntax);
-                    faults.into_iter().map(|fault| at(field, "", fault)).collect()
+                    faults.into_iter().map(|fault| at(field, &fault.pointer, fault.message)).collect()
                 }
             },
             Ok(Found::AwsSdk(SdkAction { api, operation, .. })) => {

@@ -2,10 +2,14 @@
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html>
 
 use newel_asl::catalog::Pattern;
+use newel_aws_catalog::model::Protocol;
 use newel_aws_catalog::{Dialect, Operation, Service, ShapeId, ShapeKind, from_wire, naming, to_wire};
 use newel_value::{Str, Value};
 
 use crate::failure::{ServiceError, TaskFailure};
+
+const TEXT: &str = "text/plain; charset=UTF-8";
+const JSON: &str = "application/json";
 
 /// An action of an AWS SDK integration.
 #[derive(Clone, Copy, Debug)]
@@ -37,25 +41,34 @@ impl SdkAction<'_> {
         Ok(self.with_content_type(input, wire))
     }
 
-    /// A body that is streamed is text to AWS (recorded): it says so where the state doesn't say what it is.
+    /// A body that is streamed is text to AWS (recorded): it says so where the state doesn't say what it is. Other bytes that
+    /// are a body by themselves are JSON to the Java SDK, if the rest of the API is.
     fn with_content_type(&self, input: ShapeId, wire: Value) -> Value {
         let Value::Object(object) = &wire else { return wire };
         let members = self.api.members(input);
+        let payload = match &self.api.shape(input).kind {
+            ShapeKind::Structure(structure) => structure.payload.as_deref(),
+            _ => None,
+        };
+        let payload = payload.and_then(|name| members.iter().find(|member| *member.name == *name));
+        let is_bytes = payload.is_some_and(|payload| {
+            matches!(self.api.shape(payload.shape).kind, ShapeKind::Blob { .. })
+                && object.contains_key(payload.wire_name())
+        });
+        let is_json = self.api.metadata().protocols.first() == Some(&Protocol::RestJson);
         let streams = members.iter().any(|member| {
             let marked = member.traits.as_ref().is_some_and(|traits| traits.streaming);
             let streams =
                 marked || matches!(self.api.shape(member.shape).kind, ShapeKind::Blob { streaming: true });
             streams && object.contains_key(member.wire_name())
         });
-        let kind = members.iter().find(|member| *member.name == *"ContentType");
-        match kind.filter(|kind| streams && !object.contains_key(kind.wire_name())) {
-            Some(kind) => {
-                let mut object = object.to_builder();
-                object.insert(Str::clone(kind.wire_name()), "text/plain; charset=UTF-8");
-                object.build().into()
-            }
-            None => wire,
-        }
+        let kind = members.iter().find(|member| *member.java == *"ContentType");
+        let kind = kind.filter(|kind| !object.contains_key(kind.wire_name()));
+        let said = if streams { Some(TEXT) } else { Some(JSON).filter(|_| is_bytes && is_json) };
+        let Some((kind, said)) = kind.zip(said) else { return wire };
+        let mut object = object.to_builder();
+        object.insert(Str::clone(kind.wire_name()), said);
+        object.build().into()
     }
 
     /// The result: the API's answer and nothing else.

@@ -16,6 +16,8 @@ const OUTPUT: &str = "Output";
 const URI: &str = "S3Uri";
 /// The parameters that are Step Functions' own.
 pub(crate) const BESIDES: &[&str] = &[INPUT, OUTPUT];
+/// The media type of an object that was stored without one.
+const UNTOLD: &str = "binary/octet-stream";
 /// The service's name in ARNs.
 const S3: &str = "s3";
 
@@ -65,6 +67,9 @@ pub(crate) fn faults(stored: &Stored, given: &Value, syntax: Option<TemplateSynt
     let Value::Object(given) = given else { return Vec::new() };
     let has = |name: &str| given.keys().any(|key| key.strip_suffix(".$").unwrap_or(key) == name);
     let mut faults = Vec::new();
+    if !has(stored.payload) && !has(INPUT) {
+        faults.push(format!("The field '{}' is required but was missing", stored.payload));
+    }
     if has(stored.payload) && has(INPUT) {
         faults.push(format!("Only one of the fields '{}' and '{INPUT}' may be given", stored.payload));
     }
@@ -98,7 +103,7 @@ impl Integration<'_> {
     }
 
     /// The request with the payload that was read: the answer to [`StoredObject::get`]. Its media type is the object's, if
-    /// the parameters name none.
+    /// the parameters name none, and JSON if that has none.
     #[must_use]
     pub fn with_stored_input(&self, request: WireRequest, read: &Value) -> WireRequest {
         let Some(stored) = self.action.stored else { return request };
@@ -109,7 +114,8 @@ impl Integration<'_> {
         );
         let media_type = self.wire_name(Some(self.input), stored.media_type);
         if body.get(&media_type).is_none() {
-            body.insert_some(media_type, read.get("ContentType").cloned());
+            let told = read.get("ContentType").filter(|told| told.as_str() != Some(UNTOLD));
+            body.insert(media_type, told.cloned().unwrap_or_else(|| "application/json".into()));
         }
         WireRequest { body: body.build().into(), ..request }
     }

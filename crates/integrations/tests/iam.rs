@@ -85,6 +85,25 @@ fn actions_are_about_what_iam_asks_for() {
         &["s3:GetObject on *", "s3:PutObject on arn:aws:s3:::to/k"],
     );
     check(
+        &task(
+            "aws-sdk:s3:copyObject",
+            r#"{"DestinationBucket":"to","DestinationKey":"k","SourceBucket":"from","SourceKey":"k","SourceVersionId.$":"$.v"}"#,
+        ),
+        &["s3:GetObjectVersion on arn:aws:s3:::from/k", "s3:PutObject on arn:aws:s3:::to/k"],
+    );
+    check(
+        &task("aws-sdk:s3:getObject", r#"{"Bucket":"b","Key":"k","VersionId":"v"}"#),
+        &["s3:GetObjectVersion on arn:aws:s3:::b/k"],
+    );
+    check(
+        &task("aws-sdk:s3:deleteObject", r#"{"Bucket":"b","Key":"k","VersionId.$":"$.v"}"#),
+        &["s3:DeleteObjectVersion on arn:aws:s3:::b/k"],
+    );
+    check(
+        &task("aws-sdk:s3:putObject", r#"{"Bucket":"b","Key":"k","Tagging":"a=b","Acl.$":"$.acl"}"#),
+        &["s3:PutObject s3:PutObjectAcl s3:PutObjectTagging on arn:aws:s3:::b/k"],
+    );
+    check(
         &task("aws-sdk:s3:deleteObjects", r#"{"Bucket":"b","Delete":{"Objects":[{"Key":"k"}]}}"#),
         &["s3:DeleteObject on arn:aws:s3:::b/*"],
     );

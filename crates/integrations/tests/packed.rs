@@ -139,11 +139,110 @@ fn a_definition_s_places_in_s3_are_checked_as_far_as_they_are_literal() {
         ("Parameters", r#"{"ModelId":"m","Input.$":"$.in","Output":{"S3Uri":"s3://b/k"}}"#, &[]),
         ("Arguments", r#"{"ModelId":"m","Input":"{% $in %}"}"#, &[]),
         ("Parameters", r#"{"ModelId":"m","Input":{"S3Uri.$":"$.in"},"Body.$":"$"}"#, &[both]),
-        ("Parameters", r#"{"ModelId":"m","Output":{}}"#, &["The field 'S3Uri' is required but was missing"]),
+        (
+            "Parameters",
+            r#"{"ModelId":"m","Body":1,"Output":{}}"#,
+            &["The field 'S3Uri' is required but was missing"],
+        ),
+        ("Parameters", r#"{"ModelId":"m"}"#, &["The field 'Body' is required but was missing"]),
     ] {
         let faults = integrations.check_template(&resource, field, &Value::parse(template).unwrap());
         let messages: Vec<&str> = faults.iter().map(|fault| &*fault.message).collect();
         assert_eq!(messages, expect, "{template}");
+    }
+}
+
+#[test]
+fn a_model_is_asked_in_json_unless_the_state_says_otherwise() {
+    let Some(integrations) = integrations() else { return };
+    let model = integrations.find("arn:aws:states:::bedrock:invokeModel").unwrap();
+    let request = |parameters: &str| model.request(&Value::parse(parameters).unwrap(), "arn", None);
+    for (parameters, expected) in [
+        (
+            r#"{"ModelId":"m","Body":1}"#,
+            r#"{"modelId":"m","body":"MQ==","accept":"application/json","contentType":"application/json"}"#,
+        ),
+        (
+            r#"{"ModelId":"m","Body":1,"Accept":"image/png","ContentType":"text/plain"}"#,
+            r#"{"modelId":"m","body":"MQ==","accept":"image/png","contentType":"text/plain"}"#,
+        ),
+        (r#"{"ModelId":"m","Input":{"S3Uri":"s3://b/k"}}"#, r#"{"modelId":"m","accept":"application/json"}"#),
+    ] {
+        assert_eq!(request(parameters).unwrap().body, Value::parse(expected).unwrap(), "{parameters}");
+    }
+    let nothing = request(r#"{"ModelId":"m"}"#).unwrap_err();
+    assert_eq!(nothing, ["The field 'Body' is required but was missing"]);
+    // The object says what it is, unless whoever stored it didn't.
+    for (told, sent) in [
+        (r#","ContentType":"text/csv""#, "text/csv"),
+        (r#","ContentType":"binary/octet-stream""#, "application/json"),
+        ("", "application/json"),
+    ] {
+        let stored = request(r#"{"ModelId":"m","Input":{"S3Uri":"s3://b/k"}}"#).unwrap();
+        let read = Value::parse(&format!(r#"{{"Body":"MQ=="{told}}}"#)).unwrap();
+        let body = model.with_stored_input(stored, &read).body;
+        assert_eq!(body.get("contentType").and_then(Value::as_str), Some(sent));
+    }
+    // Other bodies of bytes are JSON too, in an API of JSON; one that is streamed is text.
+    for (action, parameters, sent) in [
+        ("bedrockruntime:invokeModel", r#"{"ModelId":"m","Body":{}}"#, Some("application/json")),
+        ("bedrockruntime:invokeModel", r#"{"ModelId":"m","Body":{},"ContentType":"a/b"}"#, Some("a/b")),
+        ("bedrockruntime:invokeModel", r#"{"ModelId":"m"}"#, None),
+        ("s3:putObject", r#"{"Bucket":"b","Key":"k","Body":{}}"#, Some("text/plain; charset=UTF-8")),
+    ] {
+        let arn = format!("arn:aws:states:::aws-sdk:{action}");
+        let body =
+            integrations.sdk_action(&arn).unwrap().request(&Value::parse(parameters).unwrap()).unwrap();
+        let kind = body.get("contentType").or_else(|| body.get("ContentType"));
+        assert_eq!(kind.and_then(Value::as_str), sent, "{action} {parameters}");
+    }
+}
+
+#[test]
+fn what_streams_events_is_not_offered() {
+    let Some(integrations) = integrations() else { return };
+    let mut refused = 0;
+    for name in integrations.catalog().names() {
+        let api = integrations.catalog().service(name).unwrap().unwrap();
+        for operation in api.operations() {
+            let members =
+                operation.input.iter().chain(&operation.output).flat_map(|shape| api.members(*shape));
+            let streams = members
+                .map(|member| &api.shape(member.shape).kind)
+                .any(|kind| matches!(kind, ShapeKind::Structure(structure) if structure.event_stream));
+            let action = newel_aws_catalog::naming::action(&operation.name);
+            let found = integrations.sdk_action(&format!("arn:aws:states:::aws-sdk:{name}:{action}")).is_ok();
+            assert!(!(streams && found), "{name}:{action}");
+            refused += usize::from(streams);
+        }
+    }
+    assert!(refused > 20, "{refused}");
+    for offered in ["aws-sdk:bedrockruntime:converse", "bedrockagentcore:invokeHarness"] {
+        assert!(integrations.resolve(&format!("arn:aws:states:::{offered}")).is_ok(), "{offered}");
+    }
+}
+
+#[test]
+fn a_session_s_id_is_long() {
+    let Some(integrations) = integrations() else { return };
+    let resource = integrations.resolve("arn:aws:states:::bedrockagentcore:invokeHarness").unwrap();
+    let faults = |field: &str, id: &str| {
+        let template = format!(r#"{{"HarnessArn":"a","RuntimeSessionId":"{id}","Messages":[]}}"#);
+        let faults = integrations.check_template(&resource, field, &Value::parse(&template).unwrap());
+        faults.into_iter().map(|fault| (fault.pointer, fault.message)).collect::<Vec<_>>()
+    };
+    let short = "The value of the field 'RuntimeSessionId' has fewer than 33 characters";
+    assert_eq!(faults("Parameters", &"i".repeat(32)), [("/Parameters".to_owned(), short.to_owned())]);
+    assert_eq!(faults("Parameters", &"i".repeat(33)), []);
+    assert_eq!(faults("Arguments", "{% $id %}"), []);
+}
+
+#[test]
+fn parameters_of_another_kind_are_the_language_s_to_refuse() {
+    let Some(integrations) = integrations() else { return };
+    for arn in ["batch:submitJob", "aws-sdk:s3:getObject", "http:invoke", "states:startExecution"] {
+        let resource = integrations.resolve(&format!("arn:aws:states:::{arn}")).unwrap();
+        assert!(integrations.check_template(&resource, "Parameters", &"x".into()).is_empty(), "{arn}");
     }
 }
 

@@ -119,6 +119,9 @@ impl Nested {
         if starts {
             members = named(members, dispatch);
         }
+        if starts && matches!(resource.pattern, Pattern::Job(_)) {
+            self.refuse_express(attached, &tenant, &call, &members).await?;
+        }
         let answer = match call.make(&attached.api, &tenant, members.clone()).await {
             Err(refused) if starts && refused.name == "ExecutionAlreadyExists" => {
                 match self.adopted(&attached.api, &tenant, &members, dispatch).await {
@@ -139,6 +142,30 @@ impl Nested {
                 Report::Submitted { external_ref, output }
             }
         })
+    }
+
+    /// Refuses to wait for a child that nothing can be told of once it runs. What else is wrong with the machine, the start
+    /// says.
+    async fn refuse_express(
+        &self,
+        attached: &Attached,
+        tenant: &Tenant,
+        start: &Call<'_>,
+        members: &Object,
+    ) -> Result<(), Failure> {
+        let Some(machine) = members.get("stateMachineArn").and_then(Value::as_str) else { return Ok(()) };
+        let members = [("stateMachineArn", machine)].into_iter().collect();
+        let described = attached.api.call(tenant, "DescribeStateMachine", members).await;
+        let described = described.ok().and_then(|text| Value::parse(&text).ok());
+        let kind = described.as_ref().and_then(|machine| machine.get("type")?.as_str());
+        if kind != Some("EXPRESS") {
+            return Ok(());
+        }
+        Err(start.failure(&Refused {
+            name: "StateMachineTypeNotSupported",
+            message: "This operation is not supported by this type of state machine".to_owned(),
+            status: 400,
+        }))
     }
 
     /// The answer of an earlier start whose child has that name, if it was this attempt's.

@@ -21,8 +21,6 @@ use newel_worker::{
     Submission, WatchKey,
 };
 
-/// How long a call may take whose answer is a stream of events, where the state says no less.
-const EVENTS_TIMEOUT: Duration = Duration::from_secs(900);
 /// Times that a call which may not be repeated once it has arrived is made again because it didn't arrive, or was throttled.
 const MAX_ATTEMPTS: u32 = 3;
 /// The pause before the first of them; each next one is twice as long.
@@ -70,11 +68,10 @@ impl Sdk {
             Err(Access::Denied(failure)) => return Err(failure),
             Err(Access::Unreachable(cause)) => return Err(action.client_failure(&cause).into()),
         };
-        let longest = Call::answers_with_events(action.api, action.operation).then_some(EVENTS_TIMEOUT);
         let call = Call {
             repeat: if action.is_repeatable() { Repeat::Freely } else { Repeat::Never },
             token: Some(token(&attempt.submit_token)),
-            timeout: attempt.deadline.map(remaining).into_iter().chain(longest).min(),
+            timeout: attempt.deadline.map(remaining),
             ..Call::new(action.api, action.operation, &body)
         };
         let result = self.call(&caller, call).await;

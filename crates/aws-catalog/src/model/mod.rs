@@ -4,6 +4,7 @@
 //! [`crate::archive`]'s version.
 
 mod botocore;
+mod customized;
 mod operation;
 mod shape;
 
@@ -87,6 +88,11 @@ pub struct ServiceModel {
 }
 
 impl ServiceModel {
+    /// Makes the members those that the Java SDK has. The file keeps them as botocore's model has them.
+    pub(crate) fn customize(&mut self) {
+        customized::apply(self);
+    }
+
     /// Computes what isn't stored: the names Step Functions gives to the members.
     pub(crate) fn derive_names(&mut self) {
         for shape in &mut self.shapes {

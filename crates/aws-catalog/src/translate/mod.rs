@@ -55,8 +55,10 @@ impl Dialect {
     /// The member of a structure that a key names. A member that Java renamed also goes by its plain name.
     fn member<'m>(self, members: &'m [Member], key: &str) -> Option<&'m Member> {
         members.iter().find(|m| **self.name_of(m) == *key).or_else(|| {
-            let plain = |m: &&Member| self == Self::AwsSdk && m.java.ends_with(RESERVED_SUFFIX);
-            members.iter().filter(plain).find(|m| naming::capitalize(&m.name) == key)
+            let renamed =
+                |m: &&Member| m.java.ends_with(RESERVED_SUFFIX) || *m.java != *naming::member(&m.name);
+            let mut plain = members.iter().filter(|_| self == Self::AwsSdk).filter(renamed);
+            plain.find(|m| naming::capitalize(&m.name) == key)
         })
     }
 }

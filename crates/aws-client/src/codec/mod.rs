@@ -23,6 +23,7 @@ use newel_value::Value;
 pub use errors::read_error;
 pub(crate) use errors::{bare, summary};
 pub use finish::{finished, with_token};
+pub(crate) use text::encode;
 
 use crate::CallError;
 
@@ -45,7 +46,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn header(&mut self, name: impl Into<String>, value: impl Into<String>) {
+    pub(crate) fn header(&mut self, name: impl Into<String>, value: impl Into<String>) {
         self.headers.push((name.into(), value.into()));
     }
 

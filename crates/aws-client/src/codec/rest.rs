@@ -220,8 +220,7 @@ impl<'a> Placed<'a> {
             (ShapeKind::Structure(structure), Some(value)) if bodies == Bodies::Xml => {
                 let own = structure.location_name.as_deref();
                 let named = member.traits.as_deref().and_then(|traits| traits.location_name.as_deref());
-                // The element is the shape's. Models of old name it on the member instead, apart from its own name.
-                let named = named.filter(|name| *name != &*member.name);
+                // The member's name of the element, then the shape's own, then the shape's in the model.
                 let name = named.or(own).unwrap_or(&shape.name);
                 let namespace = member.traits.as_deref().and_then(|traits| traits.xml_namespace.as_ref());
                 let text = xml_write::document(self.call.service, member.shape, value, name, namespace);
@@ -290,7 +289,11 @@ pub(super) fn read(
         Bodies::Json => json::parse(response.body)?,
         Bodies::Xml => {
             let document = xml_read::document(response.text()?)?;
-            xml_read::value(call.service, output, document.root_element())
+            let root = document.root_element();
+            match xml_read::only_member(call.service, output, root) {
+                Some((name, value)) => Value::Object([(name, value)].into_iter().collect()),
+                None => xml_read::value(call.service, output, root),
+            }
         }
     };
     for (key, value) in body.as_object().iter().flat_map(|body| body.iter()) {

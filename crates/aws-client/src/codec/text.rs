@@ -37,7 +37,7 @@ pub(super) fn parsed(shape: &Shape, text: &str) -> Value {
 }
 
 /// Text with everything but the unreserved characters percent-encoded; slashes stay if `slashes`.
-pub(super) fn encode(text: &str, slashes: bool) -> String {
+pub(crate) fn encode(text: &str, slashes: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

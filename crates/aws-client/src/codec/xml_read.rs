@@ -5,6 +5,7 @@ use newel_aws_catalog::{Service, ShapeId, ShapeKind};
 use newel_value::{ObjectBuilder, Str, Value};
 use roxmltree::{Document, Node, ParsingOptions};
 
+use super::xml_write::element_name;
 use super::{MAX_DEPTH, text};
 
 /// Elements and texts of one answer; a larger one is refused before it costs more.
@@ -20,6 +21,17 @@ pub(super) fn document(text: &str) -> Result<Document<'_>, String> {
 /// The wire's JSON of what an element holds.
 pub(super) fn value(service: &Service, id: ShapeId, node: Node<'_, '_>) -> Value {
     Reader { service }.value(id, node, 0)
+}
+
+/// The value of a structure's only member where the document is nothing but that member: S3's `GetBucketLocation` answers
+/// with a lone `<LocationConstraint>`.
+pub(super) fn only_member(service: &Service, id: ShapeId, root: Node<'_, '_>) -> Option<(Str, Value)> {
+    let [member] = service.members(id) else { return None };
+    let shape = service.shape(member.shape);
+    let is_scalar = !matches!(shape.kind, ShapeKind::Structure(_) | ShapeKind::List(_) | ShapeKind::Map(_));
+    let is_it = is_in_body(member) && element_name(member) == root.tag_name().name();
+    let alone = is_scalar && is_it && elements(root).next().is_none();
+    alone.then(|| (Str::clone(member.wire_name()), text::parsed(shape, &content(root))))
 }
 
 struct Reader<'a> {

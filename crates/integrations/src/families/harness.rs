@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
     display_name: "BedrockAgentCore",
     actions: &[Action {
         output: Output::Made(conversation),
-        ..own("invokeHarness", "InvokeHarness", FIELDS).failing(broken_off)
+        ..own("invokeHarness", "InvokeHarness", FIELDS).failing(broken_off).refusing(short_session)
     }],
 };
 
@@ -40,6 +40,16 @@ const FIELDS: &[Field] = &[
     optional("ActorId", "/ActorId"),
     optional("Qualifier", "/Qualifier"),
 ];
+
+/// The least length of a session's id.
+const SESSION: usize = 33;
+
+/// The service refuses ids that could be guessed. In a template an id may still come from an expression.
+fn short_session(_: Pattern, parameters: &Value) -> Option<String> {
+    let id = parameters.get("RuntimeSessionId")?.as_str().filter(|id| !id.trim_start().starts_with("{%"))?;
+    (id.chars().count() < SESSION)
+        .then(|| format!("The value of the field 'RuntimeSessionId' has fewer than {SESSION} characters"))
+}
 
 /// The events of an answer, by name.
 fn events(answer: &Value) -> impl Iterator<Item = (&str, &Value)> {

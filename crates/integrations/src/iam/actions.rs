@@ -169,6 +169,54 @@ pub(super) fn of_call(api: &Service, operation: &Operation) -> Vec<String> {
     }
 }
 
+/// Members of S3's calls with which IAM asks for more: operations, member, action.
+const BESIDES: &[(&[&str], &str, &str)] = &[
+    (WRITES, "Tagging", "PutObjectTagging"),
+    (WRITES, "Acl", "PutObjectAcl"),
+    (WRITES, "GrantFullControl", "PutObjectAcl"),
+    (WRITES, "GrantRead", "PutObjectAcl"),
+    (WRITES, "GrantReadACP", "PutObjectAcl"),
+    (WRITES, "GrantWriteACP", "PutObjectAcl"),
+    (WRITES, "ObjectLockMode", "PutObjectRetention"),
+    (WRITES, "ObjectLockRetainUntilDate", "PutObjectRetention"),
+    (WRITES, "ObjectLockLegalHoldStatus", "PutObjectLegalHold"),
+    (
+        &["DeleteObject", "DeleteObjects", "PutObjectRetention"],
+        "BypassGovernanceRetention",
+        "BypassGovernanceRetention",
+    ),
+];
+
+/// The operations that make an object.
+const WRITES: &[&str] = &["CopyObject", "CreateMultipartUpload", "PutObject"];
+
+/// The actions that are others where a call names a version of its object.
+const OF_VERSIONS: &[(&str, &str)] = &[
+    ("DeleteObject", "DeleteObjectVersion"),
+    ("DeleteObjectTagging", "DeleteObjectVersionTagging"),
+    ("GetObject", "GetObjectVersion"),
+    ("GetObjectAcl", "GetObjectVersionAcl"),
+    ("GetObjectAttributes", "GetObjectVersionAttributes"),
+    ("GetObjectTagging", "GetObjectVersionTagging"),
+    ("PutObjectAcl", "PutObjectVersionAcl"),
+    ("PutObjectTagging", "PutObjectVersionTagging"),
+];
+
+/// The actions that a call of S3 needs that gives these members.
+pub(super) fn of_s3(api: &Service, operation: &Operation, gives: impl Fn(&str) -> bool) -> Vec<String> {
+    let of_version = |action: String| {
+        let bare = action.strip_prefix("s3:").filter(|_| gives("VersionId"));
+        let version = bare.and_then(|bare| found(OF_VERSIONS, bare));
+        version.map_or(action, |version| format!("s3:{version}"))
+    };
+    let besides = BESIDES
+        .iter()
+        .filter(|(operations, member, _)| operations.contains(&&*operation.name) && gives(member));
+    let mut actions: Vec<String> = of_call(api, operation).into_iter().map(of_version).collect();
+    actions.extend(besides.map(|(.., action)| format!("s3:{action}")));
+    actions
+}
+
 /// The action that tags on the side need.
 pub(super) fn of_tags(api: &Service) -> Option<String> {
     found(TAGGING, api.name()).map(|action| format!("{}:{action}", prefix(api)))

@@ -290,14 +290,34 @@ impl Needs<'_> {
         let is_of_object =
             members.iter().any(|member| *member.name == *"Key") || *operation.name == *"DeleteObjects";
         let about = resources::of_call(partition, api.name(), template, is_of_object);
-        self.grants.add(actions::of_call(api, operation), &about);
-        // `CopySource` says where from: bucket and key, an ARN, perhaps encoded as in a URL.
+        if api.name() == "s3" {
+            let gives = |member: &str| resources::gives(template, member);
+            self.grants.add(actions::of_s3(api, operation, gives), &about);
+        } else {
+            self.grants.add(actions::of_call(api, operation), &about);
+        }
         if api.name() == "s3" && ["CopyObject", "UploadPartCopy"].contains(&&*operation.name) {
-            self.grants.add(["s3:GetObject".to_owned()], &[resources::ANY.to_owned()]);
+            self.copied(partition, template);
         }
         if let Some(input) = operation.input {
             self.roles(partition, (api, input), Dialect::AwsSdk, template);
         }
+    }
+
+    /// What a copy in S3 reads. `CopySource` says where from: bucket and key, an ARN, perhaps encoded as in a URL.
+    fn copied(&mut self, partition: &str, template: &Value) {
+        let whole = resources::member(template, "CopySource");
+        let of_version = resources::gives(template, "SourceVersionId")
+            || whole.is_some_and(|source| source.contains("?versionId="));
+        let action = if of_version { "s3:GetObjectVersion" } else { "s3:GetObject" };
+        let object = resources::member(template, "SourceBucket").map_or_else(
+            || resources::ANY.to_owned(),
+            |bucket| {
+                let key = resources::member(template, "SourceKey").unwrap_or(resources::ANY);
+                resources::object(partition, bucket, key)
+            },
+        );
+        self.grants.add([action.to_owned()], &[object]);
     }
 
     fn roles(&mut self, partition: &str, request: (&Service, ShapeId), dialect: Dialect, template: &Value) {

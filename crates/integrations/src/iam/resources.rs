@@ -37,9 +37,12 @@ pub(super) fn of_call(partition: &str, service: &str, template: &Value, is_of_ob
             arns
         }),
         "glue" => named("JobName", "glue:*:*:job/"),
-        "s3" => member(template, "Bucket").map(|bucket| match is_of_object {
-            true => vec![object(partition, bucket, member(template, "Key").unwrap_or(ANY))],
-            false => vec![bucket_arn(partition, bucket)],
+        "s3" => member(template, "Bucket").or_else(|| member(template, "DestinationBucket")).map(|bucket| {
+            let key = member(template, "Key").or_else(|| member(template, "DestinationKey"));
+            match is_of_object {
+                true => vec![object(partition, bucket, key.unwrap_or(ANY))],
+                false => vec![bucket_arn(partition, bucket)],
+            }
         }),
         "sns" => member(template, "TopicArn").map(|arn| vec![arn.to_owned()]),
         "sqs" => member(template, "QueueUrl").and_then(|url| queue(partition, url)),

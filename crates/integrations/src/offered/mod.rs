@@ -10,7 +10,7 @@ mod sdk;
 mod services;
 
 use newel_asl::catalog::Pattern;
-use newel_aws_catalog::TemplateSyntax;
+use newel_aws_catalog::{Fault, TemplateSyntax};
 use newel_value::Value;
 
 pub(crate) use parameters::{Parameters, name_faults};
@@ -61,8 +61,10 @@ pub(crate) struct Job {
 
 impl Action {
     /// The faults of a payload template for parameters that are Step Functions' own.
-    pub(crate) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<String> {
-        let mut faults = self.parameters.check_own(template, syntax);
+    pub(crate) fn check_own(&self, template: &Value, syntax: TemplateSyntax) -> Vec<Fault> {
+        let named = self.parameters.check_own(template, syntax);
+        let mut faults: Vec<Fault> =
+            named.into_iter().map(|message| Fault { pointer: String::new(), message }).collect();
         if let Value::Object(template) = template {
             faults.extend(rules::faults(self.rules, template, Some(syntax)));
         }
@@ -73,7 +75,8 @@ impl Action {
     pub(crate) fn refuse_own(&self, parameters: &Value) -> Vec<String> {
         let mut reasons = self.parameters.refuse_own(parameters);
         if let Value::Object(parameters) = parameters {
-            reasons.extend(rules::faults(self.rules, parameters, None));
+            reasons
+                .extend(rules::faults(self.rules, parameters, None).into_iter().map(|fault| fault.message));
         }
         reasons
     }
