@@ -23,7 +23,7 @@ pub struct Limits {
     pub inline_map_concurrency: u64,
     /// Children of a map run that run at once, whatever its `MaxConcurrency` says. Default 10,000.
     pub map_run_concurrency: u64,
-    /// Map runs that are open at once; more wait until others end. Default 1,000.
+    /// Open map runs of an account in a region; more wait until others end. Default 1,000.
     pub open_map_runs: u64,
     /// How often a map run may be redriven. Default 1,000.
     pub map_run_redrives: u64,

@@ -32,10 +32,11 @@ pub(crate) fn tenant_of(arn: &str) -> Option<Tenant> {
     Some(Tenant { account: home.account.clone(), region: home.region.clone() })
 }
 
-/// How many entries are kept before the idle ones are let go: twice as many as were left the last time.
+/// Something of each tenant. Idle ones are let go when there are many.
 #[derive(Debug)]
 struct Kept<T> {
     of: HashMap<Tenant, T>,
+    /// How many are kept before the idle ones are let go: twice as many as were left the last time.
     most: usize,
 }
 

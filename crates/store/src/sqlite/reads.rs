@@ -258,12 +258,11 @@ pub(super) fn open_groups(db: &Connection, after: Option<Id>, limit: usize) -> R
                EXISTS (SELECT 1 FROM executions e WHERE e.machine = each.machine AND e.status = ?2) LIMIT ?3";
     let params = (after.unwrap_or(Id::MIN), ExecutionStatus::Running, clamped(limit));
     let mut statement = db.prepare_cached(sql)?;
-    let groups = statement
+    statement
         .query_map(params, |row| {
             Ok(OpenGroup { machine: row.get(0)?, open: unsigned(row, 1)?, record: row.get(2)? })
         })?
-        .collect();
-    groups
+        .collect()
 }
 
 pub(super) fn tags(db: &Connection, resource: ArnKey) -> Rows<TagRow> {
