@@ -50,6 +50,16 @@ def test_a_childs_failure_is_the_tasks(sfn):
     assert (error, told["Error"], told["Cause"], told["Status"]) == ("States.TaskFailed", "Sad", "so it is", "FAILED")
 
 
+@pytest.mark.parametrize("pattern", [".sync", ".sync:2"])
+def test_an_express_child_is_not_waited_for_and_not_started(sfn, pattern):
+    express = machine(sfn, single(CHILD), type="EXPRESS")
+    parent = run(sfn, starting(pattern, express))
+    assert (parent["status"], parent["error"]) == ("FAILED", "StepFunctions.StateMachineTypeNotSupportedException")
+    assert "Error Code: StateMachineTypeNotSupported" in parent["cause"]
+    assert "TaskSubmitted" not in [event["type"] for event in history(sfn, parent["executionArn"])]
+    assert succeeded(sfn, starting("", express))["ExecutionArn"].startswith("arn:aws:states:")
+
+
 def test_a_child_that_is_waited_for_stops_with_its_parent(sfn, endless):
     parent = start(sfn, machine(sfn, starting(".sync:2", endless)))
     submitted = json.loads(seen(sfn, parent, "TaskSubmitted")["output"])
