@@ -89,7 +89,7 @@ fn answer_all(batch: wire::DispatchBatch, answer: Answer) -> (wire::ReportBatch,
             Some(wire::payload::Source::Inline(text)) => text.len() as u64,
             Some(wire::payload::Source::Chunked(_)) | None => 0,
         };
-        wire::Report { task: dispatch.task, outcome: Some(answer.outcome()) }
+        wire::Report { task: dispatch.task, outcome: Some(answer.outcome()), exchange: None }
     });
     (wire::ReportBatch { reports: reports.collect() }, credit)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use newel_engine::{Report, TaskId};
+use newel_engine::{Exchange, Report, TaskId};
 use newel_proto::worker::v1 as wire;
 use newel_value::{Payload, Str};
 use tonic::Status;
@@ -65,6 +65,8 @@ pub(crate) struct Incoming {
     pub(crate) task: TaskId,
     pub(crate) kind: ReportKind,
     pub(crate) report: Report,
+    /// What the attempt's call sent and got, for whoever asked for it.
+    pub(crate) exchange: Option<Exchange>,
     /// Bytes it takes in memory, roughly.
     pub(crate) bytes: usize,
 }
@@ -74,6 +76,7 @@ pub(crate) fn incoming(report: wire::Report, assembler: &mut Assembler) -> Resul
     use wire::report::Outcome;
     let task = task_from_wire(report.task)?;
     let outcome = report.outcome.ok_or_else(|| violation("a report without an outcome"))?;
+    let reported_exchange = report.exchange;
     let mut bytes = REPORT_OVERHEAD;
     let (kind, report) = match outcome {
         Outcome::Submitted(submitted) => {
@@ -106,7 +109,15 @@ pub(crate) fn incoming(report: wire::Report, assembler: &mut Assembler) -> Resul
         }
         Outcome::Cancelled(wire::Cancelled {}) => (ReportKind::Cancelled, Report::Cancelled),
     };
-    Ok(Incoming { task, kind, report, bytes })
+    let exchange = match reported_exchange {
+        None => None,
+        some => {
+            let text = gather(some, assembler)?;
+            bytes += text.len();
+            parse(text).as_ref().and_then(Exchange::read)
+        }
+    };
+    Ok(Incoming { task, kind, report, exchange, bytes })
 }
 
 fn gather(payload: Option<wire::Payload>, assembler: &mut Assembler) -> Result<Vec<u8>, Status> {
@@ -160,7 +171,7 @@ mod tests {
     fn succeeded(source: wire::payload::Source) -> wire::Report {
         let output = Some(wire::Payload { source: Some(source) });
         let outcome = wire::report::Outcome::Succeeded(wire::Succeeded { output });
-        wire::Report { task: Some(task_to_wire(&task(1))), outcome: Some(outcome) }
+        wire::Report { task: Some(task_to_wire(&task(1))), outcome: Some(outcome), exchange: None }
     }
 
     #[test]
@@ -189,6 +200,26 @@ mod tests {
         check(&[chunk(1, "12345678", false), chunk(1, "9", true)], Code::ResourceExhausted);
         check(&[chunk(1, "", true), chunk(2, "", true), chunk(3, "", true)], Code::ResourceExhausted);
         check(&[chunk(1, "", true), chunk(1, "", true)], Code::InvalidArgument);
+    }
+
+    #[test]
+    fn an_exchange_comes_with_its_report_and_one_that_makes_no_sense_is_none() {
+        use wire::payload::Source;
+        let read = |source| {
+            let mut assembler = Assembler::new(100, 2);
+            assembler.add(&chunk(5, r#"{"request":{"url":"u"}}"#, true)).unwrap();
+            let exchange = Some(wire::Payload { source: Some(source) });
+            let report = wire::Report { exchange, ..succeeded(Source::Inline("1".into())) };
+            incoming(report, &mut assembler).map_err(|status| status.code())
+        };
+        let url = |source| read(source).unwrap().exchange.map(|exchange| exchange.request.url.to_string());
+        assert_eq!(url(Source::Chunked(5)).as_deref(), Some("u"));
+        assert_eq!(url(Source::Inline(r#"{"request":{}}"#.into())).as_deref(), Some(""));
+        assert_eq!(url(Source::Inline("{".into())), None);
+        assert_eq!(url(Source::Inline("[1]".into())), None);
+        assert_eq!(read(Source::Chunked(9)).unwrap_err(), Code::InvalidArgument);
+        let bytes = |source| read(source).unwrap().bytes;
+        assert_eq!(bytes(Source::Inline("[1, 2]".into())), bytes(Source::Inline("1".into())) + 5);
     }
 
     #[test]

@@ -127,6 +127,8 @@ fn dispatch_to_wire(
         traceparent: text(&dispatch.traceparent),
         scheduled_millis: dispatch.scheduled_at.as_millis(),
         submitted_millis: dispatch.submitted_at.map_or(0, |at| at.as_millis()),
+        trace_http: dispatch.trace.is_some(),
+        reveal_secrets: dispatch.trace.is_some_and(|trace| trace.reveal_secrets),
     }
 }
 
@@ -134,6 +136,7 @@ fn dispatch_to_wire(
 mod tests {
     use std::sync::Arc;
 
+    use newel_engine::HttpTrace;
     use prost::Message as _;
 
     use super::*;
@@ -174,6 +177,21 @@ mod tests {
         check(&[4 << 20], "cccccccCd1");
         check(&[10, 2 << 20, 10], "cccCd3");
         check(&[1_000; 3_000], "d816d816d816d552");
+    }
+
+    #[test]
+    fn secrets_are_asked_for_with_an_exchange_alone() {
+        let asked = |trace| {
+            let order = dispatch_to_wire(
+                DispatchKind::Submit,
+                &Dispatch { trace, ..dispatch(1, DispatchKind::Submit) },
+                None,
+            );
+            (order.trace_http, order.reveal_secrets)
+        };
+        assert_eq!(asked(None), (false, false));
+        assert_eq!(asked(Some(HttpTrace { reveal_secrets: false })), (true, false));
+        assert_eq!(asked(Some(HttpTrace { reveal_secrets: true })), (true, true));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use newel_engine::{ErrorKind, Report, Settled, TaskEngine, TaskId};
+use newel_engine::{ErrorKind, Exchange, Report, Settled, TaskEngine, TaskId};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,8 +30,12 @@ pub(crate) struct Slot {
 struct Unsettled {
     kind: ReportKind,
     report: Report,
+    exchange: Option<Exchange>,
     slot: Slot,
 }
+
+/// A report that is with the engine.
+type First = (ReportKind, Report, Option<Exchange>);
 
 /// The unsettled reports of a session.
 #[derive(Debug)]
@@ -78,9 +82,10 @@ impl Reports {
     }
 
     /// The report that is first in line; it stays there until [`Self::done`].
-    fn first(&self, task: &TaskId) -> Option<(ReportKind, Report)> {
+    fn first(&self, task: &TaskId) -> Option<First> {
         let chains = self.chains.lock();
-        chains.get(task).and_then(VecDeque::front).map(|first| (first.kind, first.report.clone()))
+        let first = chains.get(task).and_then(VecDeque::front)?;
+        Some((first.kind, first.report.clone(), first.exchange.clone()))
     }
 
     fn done(&self, task: &TaskId) -> Option<Slot> {
@@ -108,16 +113,16 @@ enum Brought {
 impl Hub {
     /// Takes a report and goes on with it in the background.
     pub(crate) fn take_report(self: &Arc<Self>, session: &Arc<Session>, incoming: Incoming, slot: Slot) {
-        let Incoming { task, kind, report, .. } = incoming;
-        if session.reports.push(&task, Unsettled { kind, report, slot }) {
+        let Incoming { task, kind, report, exchange, .. } = incoming;
+        if session.reports.push(&task, Unsettled { kind, report, exchange, slot }) {
             let (hub, session) = (Arc::clone(self), Arc::clone(session));
             self.spawn(async move { hub.settle_chain(&session, task).await });
         }
     }
 
     async fn settle_chain(&self, session: &Session, task: TaskId) {
-        while let Some((kind, report)) = session.reports.first(&task) {
-            match self.bring(session, &task, report).await {
+        while let Some((kind, report, exchange)) = session.reports.first(&task) {
+            match self.bring(session, &task, report, exchange).await {
                 Brought::Settled { stale } => {
                     self.change(|state| state.settled(Some(session.id), &task, kind, stale));
                     let slot = session.reports.done(&task);
@@ -140,10 +145,16 @@ impl Hub {
     }
 
     /// Brings a report to the engine, again and again while that can't take it.
-    async fn bring(&self, session: &Session, task: &TaskId, report: Report) -> Brought {
+    async fn bring(
+        &self,
+        session: &Session,
+        task: &TaskId,
+        report: Report,
+        exchange: Option<Exchange>,
+    ) -> Brought {
         let mut backoff = Backoff::new();
         loop {
-            let error = match self.try_bring(session, task, report.clone()).await {
+            let error = match self.try_bring(session, task, report.clone(), exchange.clone()).await {
                 Ok(brought) => return brought,
                 Err(error) => error,
             };
@@ -164,6 +175,7 @@ impl Hub {
         session: &Session,
         task: &TaskId,
         report: Report,
+        exchange: Option<Exchange>,
     ) -> Result<Brought, newel_engine::Error> {
         let Some(engine) = self.engine() else { return Ok(Brought::Abandoned) };
         match self.standing(&session.family, task) {
@@ -174,6 +186,9 @@ impl Hub {
                 Some(family) if family != session.family => return Ok(Brought::Refused),
                 Some(_) => {}
             },
+        }
+        if let Some(exchange) = exchange {
+            engine.exchanged(task, exchange);
         }
         let settled = engine.report(task.clone(), report).await?;
         Ok(Brought::Settled { stale: settled == Settled::Stale })

@@ -225,6 +225,7 @@ pub(crate) fn submit(
         submitted_at: None,
         token,
         mocked,
+        trace: None,
         task,
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activity_queue::ActivityQueues;
 use crate::committer::Committer;
 use crate::env::Env;
+use crate::exchange::Exchange;
 use crate::express::Express;
 use crate::ids::{MOST_SHARDS, outbox_key};
 use crate::machines::Machines;
@@ -555,6 +556,10 @@ impl TaskEngine for Engine {
             Reply::Accepted => Settled::Durable,
             Reply::Stale => Settled::Stale,
         })
+    }
+
+    fn exchanged(&self, task: &TaskId, exchange: Exchange) {
+        self.0.express.exchanged(task, exchange);
     }
 
     async fn dispatch_body(&self, task: &TaskId, kind: DispatchKind) -> Result<Option<Arc<Dispatch>>, Error> {

@@ -11,6 +11,8 @@ use newel_machine::{Event, Fault};
 use newel_store::ExecutionStatus;
 use newel_value::{Object, Payload, Str, Value};
 
+use crate::exchange::{Exchange, HttpTrace};
+
 pub use activities::{Activity, ActivityTask, CreateActivity, GetActivityTask};
 pub use versions::{Alias, AliasItem, CreateAlias, PublishVersion, PublishedVersion, Route, UpdateAlias};
 
@@ -118,6 +120,8 @@ pub struct TestState {
     pub failed_iterations: Option<u64>,
     /// What its item reader read.
     pub read_items: Option<Payload>,
+    /// That the HTTP exchange of an HTTP Task is to be told.
+    pub trace: Option<HttpTrace>,
 }
 
 /// What stands in for a task, for branches or for iterations.
@@ -130,7 +134,13 @@ pub struct Mock {
 }
 
 /// The answer to [`TestState`].
-pub use newel_machine::TestedState;
+#[derive(Clone, Debug)]
+pub struct TestedState {
+    /// How it ended, and what happened to its data.
+    pub told: newel_machine::TestedState,
+    /// What its call sent and got, if that was asked for and something was sent.
+    pub exchange: Option<Exchange>,
+}
 
 /// `UpdateStateMachine`: at least one of the optional members is set (the caller has checked).
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use newel_store::Id;
 use newel_value::{Payload, Str};
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::{Exchange, HttpTrace};
 use crate::test_cases::MockedCall;
 
 /// One try of a Task state.
@@ -98,6 +99,9 @@ pub struct Dispatch {
     /// The call that it is of a test case, which answers it instead of a worker.
     #[serde(default)]
     pub mocked: Option<MockedCall>,
+    /// That its HTTP exchange is wanted: only of a call that belongs to no execution, and so is never stored.
+    #[serde(skip)]
+    pub trace: Option<HttpTrace>,
 }
 
 /// What became of an attempt.
@@ -170,6 +174,10 @@ pub trait TaskEngine: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`crate::ErrorKind::Unavailable`] when it can't be told now; the report is to be repeated.
     async fn report(&self, task: TaskId, report: Report) -> Result<Settled, crate::Error>;
+
+    /// Notes what an attempt's call sent and got. It comes before the report of the attempt's end; where nobody asked for it,
+    /// nothing is noted.
+    fn exchanged(&self, task: &TaskId, exchange: Exchange);
 
     /// The dispatch that is due for an attempt now, read again from the store; `None` if nothing is due any more.
     ///

@@ -15,7 +15,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use newel_asl::Timestamp;
-use newel_engine::{Dispatch, DispatchKind, Dispatcher, Registration, Report, Settled, TaskEngine, TaskId};
+use newel_engine::{
+    Dispatch, DispatchKind, Dispatcher, Exchange, Registration, Report, Settled, TaskEngine, TaskId,
+};
 use newel_value::{Payload, Str};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -251,6 +253,7 @@ fn order(place: &Place, action: &str, parameters: String) -> Dispatch {
         submitted_at: None,
         token: None,
         mocked: None,
+        trace: None,
     }
 }
 
@@ -277,6 +280,12 @@ impl TaskEngine for Beside {
             return Ok(self.deliveries.settle(&task, report));
         }
         self.engine.report(task, report).await
+    }
+
+    fn exchanged(&self, task: &TaskId, exchange: Exchange) {
+        if !is_delivery(task) {
+            self.engine.exchanged(task, exchange);
+        }
     }
 
     async fn dispatch_body(

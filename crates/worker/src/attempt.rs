@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use newel_proto::worker::v1 as wire;
 use newel_value::Payload;
 
+use crate::trace::HttpTrace;
+
 /// Identifies one try of a Task state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TaskKey {
@@ -130,6 +132,8 @@ pub struct Attempt {
     pub scheduled_at: SystemTime,
     /// When the job was submitted, if that was before this dispatch.
     pub submitted_at: Option<SystemTime>,
+    /// Where the HTTP exchange of its call is noted, if somebody tests its state and wants to see that.
+    pub http_trace: Option<HttpTrace>,
 }
 
 /// Why a dispatch can't be understood.
@@ -167,6 +171,7 @@ impl Attempt {
             traceparent: dispatch.traceparent.into(),
             scheduled_at: instant(dispatch.scheduled_millis).unwrap_or(UNIX_EPOCH),
             submitted_at: instant(dispatch.submitted_millis),
+            http_trace: dispatch.trace_http.then(|| HttpTrace::new(dispatch.reveal_secrets)),
         })
     }
 

@@ -95,6 +95,7 @@ pub fn attempt(resource: &str, pattern: Pattern, parameters: &str) -> Attempt {
         traceparent: "".into(),
         scheduled_at: SystemTime::now(),
         submitted_at: None,
+        http_trace: None,
     }
 }
 

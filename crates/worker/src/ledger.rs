@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::adapter::{Failure, Started};
 use crate::attempt::{Attempt, ExternalRef, Pattern, TaskKey};
-use crate::reports::{Kind, Report};
+use crate::reports::{Kind, Report, Told};
 use state::{Entry, Pending, Phase, State};
 
 /// The address of an orchestrator replica, `host:port`.
@@ -198,7 +198,7 @@ impl Ledger {
             cancel_wanted: false,
             charged: None,
             submitted: None,
-            end: Some(Pending { report: end, sent: false }),
+            end: Some(Pending::new(end)),
             heartbeat: false,
         };
         state.entries.insert(task.clone(), entry);
@@ -253,7 +253,7 @@ impl Ledger {
         let Some(entry) = state.entries.get_mut(task) else { return false };
         entry.forget_parameters();
         entry.external_ref = Some(started.external_ref.clone());
-        entry.submitted = Some(Pending { report: Report::Submitted(started), sent: false });
+        entry.submitted = Some(Pending::new(Report::Submitted(started)));
         let cancel = entry.cancel_wanted;
         entry.phase = if cancel { Phase::Cancelling } else { Phase::Submitted };
         state.mark(task);
@@ -268,9 +268,10 @@ impl Ledger {
         // A job that was asked to stop while its end was being looked at is reported as stopped: its end is stale.
         let end =
             if entry.cancel_wanted || entry.phase == Phase::Cancelling { Report::Cancelled } else { end };
+        let exchange = entry.take_exchange().filter(|_| end.tells_of_call());
         entry.forget_parameters();
         entry.phase = Phase::Ended;
-        entry.end = Some(Pending { report: end, sent: false });
+        entry.end = Some(Pending { exchange, ..Pending::new(end) });
         state.mark(task);
     }
 
@@ -333,7 +334,7 @@ impl Ledger {
     }
 
     /// Reports for a home, in the order they are to be sent, about `bytes` of them.
-    pub(crate) fn take_reports(&self, home: &Home, bytes: usize) -> Vec<(TaskKey, Report)> {
+    pub(crate) fn take_reports(&self, home: &Home, bytes: usize) -> Vec<Told> {
         let mut state = self.state.lock();
         let mut out = Vec::new();
         let mut size = 0;
@@ -345,12 +346,13 @@ impl Ledger {
             }
             for pending in [&mut entry.submitted, &mut entry.end].into_iter().flatten().filter(|p| !p.sent) {
                 pending.sent = true;
-                size += pending.report.size();
-                out.push((task.clone(), pending.report.clone()));
+                size += pending.size();
+                let (report, exchange) = (pending.report.clone(), pending.exchange.clone());
+                out.push(Told { task: task.clone(), report, exchange });
             }
             if std::mem::take(&mut entry.heartbeat) && entry.end.is_none() {
                 size += Report::Heartbeat.size();
-                out.push((task, Report::Heartbeat));
+                out.push(Told { task, report: Report::Heartbeat, exchange: None });
             }
         }
         out
@@ -372,7 +374,7 @@ impl Ledger {
     /// Bytes of reports that aren't acknowledged.
     pub(crate) fn unacknowledged_bytes(&self) -> usize {
         let state = self.state.lock();
-        let of = |pending: &Option<Pending>| pending.as_ref().map_or(0, |p| p.report.size());
+        let of = |pending: &Option<Pending>| pending.as_ref().map_or(0, Pending::size);
         state.entries.values().map(|entry| of(&entry.submitted) + of(&entry.end)).sum()
     }
 

@@ -31,6 +31,7 @@ mod poll;
 mod reports;
 mod run;
 mod session;
+mod trace;
 
 pub use adapter::{Adapter, CallFailure, Failure, JobState, Reconciled, Started, Submission, WatchKey};
 pub use attempt::{Attempt, ExternalRef, Identity, Pattern, TaskKey};
@@ -41,3 +42,4 @@ pub use options::{
     ManagedSecret, OauthOptions, Options, PollOptions, SourceOptions,
 };
 pub use run::{Error, run};
+pub use trace::{Exchange, HttpTrace, TracedRequest, TracedResponse};

@@ -25,6 +25,15 @@ pub(crate) enum Report {
     Cancelled,
 }
 
+/// A report as it goes out.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) task: TaskKey,
+    pub(crate) report: Report,
+    /// The HTTP exchange that goes with it.
+    pub(crate) exchange: Option<Payload>,
+}
+
 /// The kinds of report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -71,6 +80,11 @@ impl Report {
         }
     }
 
+    /// Whether it is the end of an attempt by what its call came to, so that the exchange of that call goes with it.
+    pub(crate) const fn tells_of_call(&self) -> bool {
+        matches!(self, Self::Succeeded(_) | Self::Failed(_))
+    }
+
     /// Bytes it takes, roughly.
     pub(crate) fn size(&self) -> usize {
         REPORT_OVERHEAD
@@ -82,9 +96,9 @@ impl Report {
             }
     }
 
-    fn to_wire(&self, task: &TaskKey, payloads: &mut Payloads) -> wire::Report {
+    fn to_wire(&self, payloads: &mut Payloads) -> wire::report::Outcome {
         use wire::report::Outcome;
-        let outcome = match self {
+        match self {
             Self::Submitted(started) => Outcome::Submitted(wire::Submitted {
                 external_ref: started.external_ref.to_string(),
                 output: Some(payloads.put(&started.output)),
@@ -98,8 +112,23 @@ impl Report {
                 cause: bounded(&failure.cause).to_owned(),
             }),
             Self::Cancelled => Outcome::Cancelled(wire::Cancelled {}),
-        };
-        wire::Report { task: Some(task.to_wire()), outcome: Some(outcome) }
+        }
+    }
+}
+
+impl Told {
+    /// Bytes it takes in its message at most: what is longer goes ahead in chunks.
+    fn inline_size(&self) -> usize {
+        let exchange = self.exchange.as_ref().map_or(0, |exchange| exchange.text().len());
+        self.report.size().min(INLINE_BYTES + 2 * REPORT_OVERHEAD) + exchange.min(INLINE_BYTES)
+    }
+
+    fn to_wire(&self, payloads: &mut Payloads) -> wire::Report {
+        wire::Report {
+            task: Some(self.task.to_wire()),
+            outcome: Some(self.report.to_wire(payloads)),
+            exchange: self.exchange.as_ref().map(|exchange| payloads.put(exchange)),
+        }
     }
 }
 
@@ -133,21 +162,21 @@ impl Payloads {
     }
 
     /// The messages that carry `reports`, in order: chunks before what names them, none over 1 MiB.
-    pub(crate) fn messages(&mut self, reports: &[(TaskKey, Report)]) -> Vec<wire::SessionRequest> {
+    pub(crate) fn messages(&mut self, reports: &[Told]) -> Vec<wire::SessionRequest> {
         use wire::session_request::Message;
         let message = |message| wire::SessionRequest { message: Some(message) };
         let mut out = Vec::new();
         let mut batch = Vec::new();
         let mut size = 0;
-        for (task, report) in reports {
-            let inline = report.size().min(INLINE_BYTES + 2 * REPORT_OVERHEAD);
+        for told in reports {
+            let inline = told.inline_size();
             if size + inline > CHUNK_BYTES && !batch.is_empty() {
                 out.push(message(Message::Reports(wire::ReportBatch {
                     reports: std::mem::take(&mut batch),
                 })));
                 size = 0;
             }
-            let report = report.to_wire(task, self);
+            let report = told.to_wire(self);
             out.extend(self.chunks.drain(..).map(|chunk| message(Message::Chunk(chunk))));
             batch.push(report);
             size += inline;
@@ -161,6 +190,8 @@ impl Payloads {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
     use crate::attempt::ExternalRef;
 
@@ -173,7 +204,7 @@ mod tests {
     }
 
     /// The order of messages as letters, `c` a chunk, `r` with the number of reports; and that none is too long.
-    fn shape(reports: &[(TaskKey, Report)]) -> String {
+    fn shape(reports: &[Told]) -> String {
         use newel_proto::worker::v1::session_request::Message;
         let mut out = String::new();
         for message in Payloads::default().messages(reports) {
@@ -182,16 +213,37 @@ mod tests {
                     assert!(chunk.data.len() <= CHUNK_BYTES);
                     out.push_str(if chunk.last { "C" } else { "c" });
                 }
-                Message::Reports(batch) => out.push_str(&format!("r{}", batch.reports.len())),
+                Message::Reports(batch) => {
+                    assert!(batch.encoded_len() < 1 << 20);
+                    out.push_str(&format!("r{}", batch.reports.len()));
+                }
                 other => panic!("{other:?}"),
             }
         }
         out
     }
 
+    fn told(bytes: usize, exchange: Option<usize>) -> Told {
+        let report = Report::Succeeded(payload(bytes));
+        Told { task: task(bytes as u64), report, exchange: exchange.map(payload) }
+    }
+
+    #[test]
+    fn an_exchange_goes_with_its_report_and_ahead_of_it_if_it_is_long() {
+        let check = |reports: &[(usize, usize)], expect: &str| {
+            let reports: Vec<_> =
+                reports.iter().map(|(output, exchange)| told(*output, Some(*exchange))).collect();
+            assert_eq!(shape(&reports), expect);
+        };
+        check(&[(10, 10), (10, 10)], "r2");
+        check(&[(INLINE_BYTES, INLINE_BYTES)], "r1");
+        check(&[(200_000, 10), (200_000, INLINE_BYTES)], "r1r1");
+        check(&[(10, 1 << 20), (2 << 20, INLINE_BYTES + 1)], "cCr1cccCCr1");
+    }
+
     #[test]
     fn long_payloads_go_ahead_in_chunks_and_batches_are_bounded() {
-        let succeeded = |bytes| (task(bytes as u64), Report::Succeeded(payload(bytes)));
+        let succeeded = |bytes| told(bytes, None);
         let check = |sizes: &[usize], expect: &str| {
             let reports: Vec<_> = sizes.iter().map(|bytes| succeeded(*bytes)).collect();
             assert_eq!(shape(&reports), expect, "{sizes:?}");

@@ -9,7 +9,8 @@
 //! * HTTP-1: no connection is made to an address that the guard didn't vet, on behalf of whatever name or redirect.
 //! * HTTP-2: a call that may have had an effect isn't made again, unless it is a GET, HEAD or OPTIONS, or was refused.
 //! * HTTP-3: answers are bounded in bytes and calls in time.
-//! * HTTP-4: a connection's values are sent only to hosts and for accounts it is meant for, and never logged.
+//! * HTTP-4: a connection's values are sent only to hosts and for accounts it is meant for, and never logged. Nobody is told them but
+//!   who tests a state and asks to see them.
 
 mod api_gateway;
 mod aws_connections;
@@ -23,6 +24,7 @@ mod parameters;
 mod redirect;
 mod reply;
 mod resolve;
+mod shown;
 mod signing;
 mod source;
 mod spelling;

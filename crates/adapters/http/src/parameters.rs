@@ -161,14 +161,23 @@ pub(crate) fn query(value: Option<&Value>) -> Result<Pairs, Failure> {
     Ok(pairs)
 }
 
+/// Takes the query parameters from a URL whose names are such.
+pub(crate) fn without_query(url: &mut Url, such: impl Fn(&str) -> bool) {
+    let Some(query) = url.query() else { return };
+    let of_url = query.split('&').filter(|pair| !pair.is_empty());
+    let kept = of_url.filter(|pair| {
+        let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
+        !such(&name.unwrap_or_default())
+    });
+    let kept = kept.collect::<Vec<_>>().join("&");
+    url.set_query((!kept.is_empty()).then_some(&*kept));
+}
+
 /// Adds query parameters to those of a URL. `over` replace all others of their names.
 pub(crate) fn add_query(url: &mut Url, pairs: &[(String, String)], over: &[(String, String)]) {
     let replaced = |name: &str| over.iter().any(|(other, _)| other == name);
-    let of_url = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let kept = of_url.filter(|pair| {
-        let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
-        !replaced(&name.unwrap_or_default())
-    });
+    without_query(url, replaced);
+    let kept = url.query().into_iter();
     let pairs = pairs.iter().filter(|(name, _)| !replaced(name)).chain(over);
     let written = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
     let query: Vec<String> = kept.map(str::to_owned).chain(written).collect();

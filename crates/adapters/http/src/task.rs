@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode};
 use newel_runtime::Secret;
-use newel_value::{Payload, Value};
+use newel_value::{Object, Payload, Value};
 use newel_worker::aws::Aws;
 use newel_worker::{Attempt, Failure, Submission};
 use tokio::time::{Instant, timeout_at};
@@ -20,6 +20,7 @@ use crate::form::{self, ArrayFormat};
 use crate::parameters::{Pairs, Parameters, add_query, headers, invalid, query};
 use crate::redirect;
 use crate::reply::{MAX_BODY, too_long};
+use crate::shown::Watched;
 use crate::source::Secrets;
 
 /// The error of a call that didn't come to an answer.
@@ -77,13 +78,29 @@ impl<'v> HttpTask<'v> {
             headers.remove(name);
         }
         headers.extend(additions.headers.clone());
-        let body = merged_body(self.body.clone(), &additions.body).map_err(invalid)?;
-        let body = body.map_or_else(Bytes::new, |body| match (self.form, &body) {
+        let body = self.encoded(merged_body(self.body.clone(), &additions.body).map_err(invalid)?);
+        Ok(Call { method: self.method.clone(), url, headers, body })
+    }
+
+    /// The body without what the connection adds to it or puts in the place of the task's own.
+    fn own_body(&self, additions: &Additions) -> Bytes {
+        let added = |name: &str| additions.body.iter().any(|(added, _)| added == name);
+        let own = match &self.body {
+            Some(Value::Object(own)) => {
+                let kept = own.iter().filter(|(name, _)| !added(name));
+                Some(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Object>().into())
+            }
+            other => other.clone(),
+        };
+        self.encoded(own)
+    }
+
+    fn encoded(&self, body: Option<Value>) -> Bytes {
+        body.map_or_else(Bytes::new, |body| match (self.form, &body) {
             (Some(format), body) => form::encode(body, format).into(),
             (None, Value::String(text)) => text.to_string().into(),
             (None, body) => body.to_json().into(),
-        });
-        Ok(Call { method: self.method.clone(), url, headers, body })
+        })
     }
 }
 
@@ -149,7 +166,9 @@ impl HttpTasks {
                 failure("InternalError", "The connection's secrets couldn't be had in time.")
             })??;
             let call = task.call(url.clone(), &additions, &identity.region)?;
-            let answer = self.send(client, call, deadline).await;
+            let trace = attempt.http_trace.as_ref();
+            let watched = trace.map(|trace| Watched::new(trace, &additions, task.own_body(&additions)));
+            let answer = self.send(client, call, deadline, watched.as_ref()).await;
             // The token may have been revoked before its time. What was refused had no effect, so a new one is tried, once.
             let unauthorized = matches!(&answer, Ok(reply)
                 if [StatusCode::UNAUTHORIZED, StatusCode::PROXY_AUTHENTICATION_REQUIRED].contains(&reply.status));
@@ -160,17 +179,31 @@ impl HttpTasks {
         }
     }
 
-    async fn send(&self, client: &Client, call: Call, deadline: Instant) -> Result<Reply, Fault> {
+    /// Makes a call, and those that it is redirected to.
+    async fn send(
+        &self,
+        client: &Client,
+        call: Call,
+        deadline: Instant,
+        watched: Option<&Watched<'_>>,
+    ) -> Result<Reply, Fault> {
         let limits = Limits { deadline, body: MAX_BODY };
-        let mut next = call.clone();
-        for _ in 0..self.max_redirects {
-            let reply = client.send(next.clone(), limits, None).await?;
+        let (mut next, mut redirects) = (call.clone(), 0);
+        loop {
+            let answer = client.send(next.clone(), limits, None).await;
+            if let Some(watched) = watched {
+                watched.saw(&next, &answer);
+            }
+            let reply = answer?;
+            if redirects == self.max_redirects {
+                return Ok(reply);
+            }
+            redirects += 1;
             match redirect::follow(client, &call, &next, &reply) {
                 Some(followed) => next = followed,
                 None => return Ok(reply),
             }
         }
-        client.send(next, limits, None).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answers in AWS JSON.
 
 use newel_asl::Timestamp;
+use newel_engine::Exchange;
 use newel_engine::request::{
     Activity, ActivityTask, Alias, AliasItem, Configuration, CreatedStateMachine, Execution, ExecutionItem,
     MapRun, MapRunCounts, MapRunItem, Page, PublishedVersion, StartedExecution, StateMachine,
@@ -393,16 +394,42 @@ pub(super) fn history(history: &History) -> String {
 }
 
 pub(super) fn tested(tested: &TestedState, level: InspectionLevel) -> String {
+    let TestedState { told, exchange: traced } = tested;
     written(|m| {
-        m.optional("output", tested.output.as_ref().map(Payload::text));
-        m.optional("error", tested.fault.error.as_deref());
-        m.optional("cause", tested.fault.cause.as_deref());
+        m.optional("output", told.output.as_ref().map(Payload::text));
+        m.optional("error", told.fault.error.as_deref());
+        m.optional("cause", told.fault.cause.as_deref());
         if level == InspectionLevel::Debug {
-            m.object("inspectionData", |m| inspection(m, &tested.inspection));
+            m.object("inspectionData", |m| {
+                inspection(m, &told.inspection);
+                if let Some(traced) = traced {
+                    exchange(m, traced);
+                }
+            });
         }
-        m.optional("nextState", tested.next.as_deref());
-        m.text("status", tested.status.name());
+        m.optional("nextState", told.next.as_deref());
+        m.text("status", told.status.name());
     })
+}
+
+fn exchange(m: &mut Members<'_>, exchange: &Exchange) {
+    let Exchange { request, response } = exchange;
+    m.object("request", |m| {
+        m.text("protocol", &request.protocol);
+        m.text("method", &request.method);
+        m.text("url", &request.url);
+        m.text("headers", &request.headers);
+        m.text("body", &request.body);
+    });
+    if let Some(response) = response {
+        m.object("response", |m| {
+            m.text("protocol", &response.protocol);
+            m.text("statusCode", &response.status_code);
+            m.text("statusMessage", &response.status_message);
+            m.text("headers", &response.headers);
+            m.text("body", &response.body);
+        });
+    }
 }
 
 fn inspection(m: &mut Members<'_>, inspection: &Inspection) {

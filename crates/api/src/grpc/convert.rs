@@ -6,6 +6,7 @@ use newel_engine::request::{
     MapRunStatus, Page, PublishedVersion, Redrivable, Route, StateMachine, StateMachineItem, SyncExecution,
     Tag, TestedState,
 };
+use newel_engine::{Exchange, ExchangeRequest, ExchangeResponse};
 use newel_machine::{Inspection, Stage, TestStatus};
 use newel_proto::v1::{self as pb};
 use newel_store::ExecutionStatus;
@@ -276,7 +277,8 @@ pub(super) fn executions(page: Page<ExecutionItem>) -> pb::ListExecutionsRespons
 }
 
 pub(super) fn tested(tested: &TestedState, level: InspectionLevel) -> pb::TestStateResponse {
-    let status = match tested.status {
+    let TestedState { told, exchange } = tested;
+    let status = match told.status {
         TestStatus::Succeeded => pb::TestExecutionStatus::Succeeded,
         TestStatus::Failed => pb::TestExecutionStatus::Failed,
         TestStatus::Retriable => pb::TestExecutionStatus::Retriable,
@@ -284,15 +286,16 @@ pub(super) fn tested(tested: &TestedState, level: InspectionLevel) -> pb::TestSt
     };
     pb::TestStateResponse {
         status: status.into(),
-        output: tested.output.as_ref().map(|output| output.text().to_owned()),
-        error: tested.fault.error.as_deref().map(str::to_owned),
-        cause: tested.fault.cause.as_deref().map(str::to_owned),
-        next_state: tested.next.as_deref().map(str::to_owned),
-        inspection_data: (level == InspectionLevel::Debug).then(|| inspection(&tested.inspection)),
+        output: told.output.as_ref().map(|output| output.text().to_owned()),
+        error: told.fault.error.as_deref().map(str::to_owned),
+        cause: told.fault.cause.as_deref().map(str::to_owned),
+        next_state: told.next.as_deref().map(str::to_owned),
+        inspection_data: (level == InspectionLevel::Debug)
+            .then(|| inspection(&told.inspection, exchange.as_ref())),
     }
 }
 
-fn inspection(inspection: &Inspection) -> pb::InspectionData {
+fn inspection(inspection: &Inspection, exchange: Option<&Exchange>) -> pb::InspectionData {
     let details = pb::InspectionErrorDetails {
         catch_index: inspection.catch_index,
         retry_index: inspection.retry_index,
@@ -307,6 +310,28 @@ fn inspection(inspection: &Inspection) -> pb::InspectionData {
         tolerated_failure_count: inspection.tolerated_failure_count,
         tolerated_failure_percentage: inspection.tolerated_failure_percentage,
         error_details: (details != pb::InspectionErrorDetails::default()).then_some(details),
+        request: exchange.map(|exchange| request(&exchange.request)),
+        response: exchange.and_then(|exchange| exchange.response.as_ref()).map(response),
+    }
+}
+
+fn request(request: &ExchangeRequest) -> pb::InspectionDataRequest {
+    pb::InspectionDataRequest {
+        protocol: request.protocol.to_string(),
+        method: request.method.to_string(),
+        url: request.url.to_string(),
+        headers: request.headers.to_string(),
+        body: request.body.to_string(),
+    }
+}
+
+fn response(response: &ExchangeResponse) -> pb::InspectionDataResponse {
+    pb::InspectionDataResponse {
+        protocol: response.protocol.to_string(),
+        status_code: response.status_code.to_string(),
+        status_message: response.status_message.to_string(),
+        headers: response.headers.to_string(),
+        body: response.body.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One state by itself.
 
 use newel_asl::FieldValidation;
+use newel_engine::HttpTrace;
 use newel_engine::request::{Mock, Tenant, TestState, TestedState};
 use newel_machine::Fault;
 use newel_value::{Object, Payload, Str, Value};
@@ -15,7 +16,7 @@ use crate::refusal::Refusal;
 pub(crate) enum InspectionLevel {
     /// How it ended.
     Info,
-    /// What happened to its data, too.
+    /// What happened to its data, too, and the HTTP exchange if there is one: at TRACE it is asked for.
     Debug,
 }
 
@@ -26,15 +27,16 @@ impl Service {
         tenant: &Tenant,
         input: &Input,
     ) -> Result<(TestedState, InspectionLevel), Refusal> {
-        // At TRACE, AWS tells the HTTP request and response of an HTTP Task too.
-        let level = match input.optional_text("inspectionLevel").as_deref() {
-            Some("DEBUG" | "TRACE") => InspectionLevel::Debug,
-            _ => InspectionLevel::Info,
+        let reveal_secrets = input.flag("revealSecrets", false);
+        let (level, trace) = match input.optional_text("inspectionLevel").as_deref() {
+            Some("TRACE") => (InspectionLevel::Debug, Some(HttpTrace { reveal_secrets })),
+            Some("DEBUG") => (InspectionLevel::Debug, None),
+            _ => (InspectionLevel::Info, None),
         };
         let role_arn = input.optional_text("roleArn");
         role_arn.as_deref().map_or(Ok(()), check_role)?;
         let mock = input.structure("mock").map(mock).transpose()?;
-        if mock.is_some() && input.flag("revealSecrets", false) {
+        if mock.is_some() && reveal_secrets {
             return Err(Refusal::validation(
                 "TestState does not support RevealSecrets when a mock is specified.",
             ));
@@ -53,6 +55,7 @@ impl Service {
             error_caused_by: configuration.error_caused_by,
             failed_iterations: configuration.failed_iterations,
             read_items: configuration.read_items,
+            trace,
         };
         Ok((self.engine.test_state(request).await?, level))
     }

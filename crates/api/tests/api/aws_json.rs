@@ -193,6 +193,28 @@ async fn a_state_is_tested_and_as_much_is_told_as_was_asked_for() {
 }
 
 #[tokio::test]
+async fn the_exchange_of_an_http_task_is_told_at_trace() {
+    let api = Api::start().await;
+    let told = api.ok("TestState", r#"{"definition":"{}","inspectionLevel":"TRACE"}"#).await;
+    let request =
+        json!({"protocol": "https", "method": "GET", "url": "https://h/", "headers": "[C: d]", "body": ""});
+    let response = json!({
+        "protocol": "https", "statusCode": "404", "statusMessage": "Not Found", "headers": "[A: b]", "body": "{}",
+    });
+    let data = &told["inspectionData"];
+    assert_eq!((&data["request"], &data["response"], &data["result"]), (&request, &response, &json!("2")));
+    let revealed = r#"{"definition":"{}","inspectionLevel":"TRACE","revealSecrets":true}"#;
+    let told = api.ok("TestState", revealed).await;
+    assert_eq!(told["inspectionData"]["request"]["url"], "https://h/?key=secret");
+    assert_eq!(told["inspectionData"].get("response"), None, "there was none");
+    for level in ["INFO", "DEBUG"] {
+        let given = format!(r#"{{"definition":"{{}}","inspectionLevel":"{level}","revealSecrets":true}}"#);
+        let told = api.ok("TestState", &given).await;
+        assert!(!told.to_string().contains("https"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_test_that_contradicts_itself_is_refused() {
     let api = Api::start().await;
     let both = "A test mock should have only one of the following fields: [result, errorOutput].";

@@ -12,7 +12,10 @@ use newel_engine::request::{
     TestState, TestedState, TokenReport, UpdateAlias, UpdateMapRun, UpdateStateMachine, UpdatedStateMachine,
     ValidateDefinition,
 };
-use newel_engine::{Error, ErrorKind, FamilyPresence, Pattern, Registration, Served, Workflows};
+use newel_engine::{
+    Error, ErrorKind, Exchange, ExchangeRequest, ExchangeResponse, FamilyPresence, Pattern, Registration,
+    Served, Workflows,
+};
 use newel_machine::{Detail, Event, EventId, Fault, Inspection, Stage, StateType, TestStatus};
 use newel_store::ExecutionStatus;
 use newel_value::{Payload, Str, Value};
@@ -106,6 +109,25 @@ fn event(id: EventId) -> Event {
         _ => Detail::ExecutionSucceeded { output: Payload::parse("1").unwrap() },
     };
     Event { id, previous: id.saturating_sub(2), timestamp: AT, detail }
+}
+
+/// An exchange; without its response where secrets are told.
+fn exchange(reveal_secrets: bool) -> Exchange {
+    let response = ExchangeResponse {
+        protocol: "https".into(),
+        status_code: "404".into(),
+        status_message: "Not Found".into(),
+        headers: "[A: b]".into(),
+        body: "{}".into(),
+    };
+    let request = ExchangeRequest {
+        protocol: "https".into(),
+        method: "GET".into(),
+        url: if reveal_secrets { "https://h/?key=secret" } else { "https://h/" }.into(),
+        headers: "[C: d]".into(),
+        body: "".into(),
+    };
+    Exchange { request, response: (!reveal_secrets).then_some(response) }
 }
 
 /// A page of 1, 2, 3, cut at `limit`, after a cursor that is the last item.
@@ -263,13 +285,14 @@ impl Workflows for Fake {
             retry_index: Some(1),
             retry_backoff_seconds: None,
         };
-        Ok(TestedState {
+        let told = newel_machine::TestedState {
             status: TestStatus::CaughtError,
             output: Some(payload("3")),
             fault: Fault { error: Some("E".into()), cause: Some("C".into()) },
             next: Some("N".into()),
             inspection,
-        })
+        };
+        Ok(TestedState { told, exchange: request.trace.map(|trace| exchange(trace.reveal_secrets)) })
     }
 
     async fn create_activity(&self, request: CreateActivity) -> Result<Activity, Error> {

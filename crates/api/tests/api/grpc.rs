@@ -216,6 +216,9 @@ async fn a_state_is_tested() {
     let inspection = tested.inspection_data.unwrap();
     assert_eq!((&*inspection.input, &*inspection.stages["afterInputPath"]), ("{}", "[ 1 ]"));
     assert_eq!(inspection.error_details.unwrap().retry_index, Some(1));
+    let (request, response) = (inspection.request.unwrap(), inspection.response.unwrap());
+    assert_eq!((&*request.url, &*request.headers), ("https://h/", "[C: d]"));
+    assert_eq!((&*response.status_code, &*response.status_message), ("404", "Not Found"));
 }
 
 #[tokio::test]

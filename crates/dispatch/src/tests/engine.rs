@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use newel_engine::{
-    Dispatch, DispatchKind, Dispatcher as _, Error, ErrorKind, Registration, Report, Settled, TaskEngine,
-    TaskId,
+    Dispatch, DispatchKind, Dispatcher as _, Error, ErrorKind, Exchange, Registration, Report, Settled,
+    TaskEngine, TaskId,
 };
 use newel_value::Str;
 use parking_lot::Mutex;
@@ -42,6 +42,7 @@ struct Table {
     /// Reports wait, and don't become durable.
     stuck: bool,
     registered: Vec<Registration>,
+    exchanged: Vec<(TaskId, Exchange)>,
 }
 
 /// See the module.
@@ -127,6 +128,11 @@ impl FakeEngine {
         self.table.lock().log.clone()
     }
 
+    /// The exchanges that came before their attempts' ends.
+    pub(crate) fn exchanged(&self) -> Vec<(TaskId, Exchange)> {
+        self.table.lock().exchanged.clone()
+    }
+
     pub(crate) fn bodies_read(&self) -> usize {
         self.table.lock().bodies_read
     }
@@ -179,6 +185,13 @@ impl TaskEngine for FakeEngine {
         let (settled, watch) = self.apply(&task, &report);
         self.hub().dispatch(watch.into_iter().collect());
         Ok(settled)
+    }
+
+    fn exchanged(&self, task: &TaskId, exchange: Exchange) {
+        let mut table = self.table.lock();
+        if table.open.contains_key(task) {
+            table.exchanged.push((task.clone(), exchange));
+        }
     }
 
     async fn dispatch_body(&self, task: &TaskId, kind: DispatchKind) -> Result<Option<Arc<Dispatch>>, Error> {

@@ -40,6 +40,7 @@ pub(crate) fn dispatch(n: u64, kind: DispatchKind) -> Dispatch {
         submitted_at: None,
         token: None,
         mocked: None,
+        trace: None,
     }
 }
 

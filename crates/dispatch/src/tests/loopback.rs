@@ -83,7 +83,7 @@ async fn a_session_needs_its_familys_token() {
 fn done(n: u64) -> wire::Report {
     let output = Some(inline("1"));
     let outcome = wire::report::Outcome::Succeeded(wire::Succeeded { output });
-    wire::Report { task: Some(crate::wire::task_to_wire(&task(n))), outcome: Some(outcome) }
+    wire::Report { task: Some(crate::wire::task_to_wire(&task(n))), outcome: Some(outcome), exchange: None }
 }
 
 /// A worker that does nothing and reports at once, until it has `count` acknowledgements.

@@ -127,7 +127,7 @@ impl Peer {
     }
 
     pub(crate) async fn report(&self, task: &TaskId, outcome: Outcome) {
-        let report = wire::Report { task: Some(task_to_wire(task)), outcome: Some(outcome) };
+        let report = wire::Report { task: Some(task_to_wire(task)), outcome: Some(outcome), exchange: None };
         self.send(Request::Reports(wire::ReportBatch { reports: vec![report] })).await;
     }
 }

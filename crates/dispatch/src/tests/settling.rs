@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use newel_engine::{Dispatch, DispatchKind, Report};
+use newel_engine::{Dispatch, DispatchKind, HttpTrace, Report};
 use newel_proto::worker::v1 as wire;
 use newel_proto::worker::v1::report::Outcome;
 use newel_proto::worker::v1::session_request::Message as Request;
@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::engine::hub;
 use super::fixture::{dispatch, payload, submits, task};
-use super::peer::{Peer, hello, submitted, succeeded};
+use super::peer::{Peer, hello, inline, submitted, succeeded};
 use crate::Options;
 use crate::wire::CHUNK_BYTES;
 
@@ -130,6 +130,26 @@ async fn long_payloads_travel_in_chunks_both_ways() {
     a.report(&task(0), Outcome::Succeeded(wire::Succeeded { output })).await;
     assert_eq!(a.acks().await, "0");
     assert_eq!(engine.reports(), [(task(0), Report::Succeeded(long))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_comes_to_the_engine_before_the_end_it_belongs_to() {
+    let (hub, engine) = hub(Options::default());
+    let mut a = Peer::connect(&hub, "a").await;
+    let trace = Some(HttpTrace { reveal_secrets: false });
+    engine.start(vec![Arc::new(Dispatch { trace, ..dispatch(0, DispatchKind::Submit) })]);
+    let Answer::Dispatches(batch) = a.answer().await.unwrap() else { panic!("it is dispatched") };
+    assert!(batch.dispatches[0].trace_http && !batch.dispatches[0].reveal_secrets);
+    let report = wire::Report {
+        task: Some(crate::wire::task_to_wire(&task(0))),
+        outcome: Some(succeeded()),
+        exchange: Some(inline(r#"{"request":{"method":"GET"},"response":{"statusCode":"200"}}"#)),
+    };
+    a.send(Request::Reports(wire::ReportBatch { reports: vec![report] })).await;
+    assert_eq!(a.acks().await, "0");
+    let [(noted, exchange)] = &engine.exchanged()[..] else { panic!("there is one") };
+    assert_eq!((noted, &*exchange.request.method), (&task(0), "GET"));
+    assert_eq!(exchange.response.as_ref().map(|response| &*response.status_code), Some("200"));
 }
 
 #[tokio::test(start_paused = true)]

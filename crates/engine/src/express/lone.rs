@@ -6,32 +6,34 @@ use std::time::Duration;
 use newel_asl::timestamp::Timestamp;
 use newel_machine::{Info, Input, Reply, ScheduledTask, TaskReport};
 use newel_store::Id;
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::{MAILBOX, Waiting};
 use crate::Error;
 use crate::effects::submit;
 use crate::engine::Inner;
+use crate::exchange::{Exchange, HttpTrace};
 use crate::ids::new_id_in_memory;
 use crate::mail::{Mail, What};
+use crate::task::Dispatch;
 
 impl Inner {
-    /// Calls a task and waits for its end, until then at most; `None` if it hasn't ended by then. A call that has gone out is
+    /// Calls a task and waits for its end, until then at most. A call that has gone out is
     /// not taken back.
     pub(crate) async fn call_alone(
         &self,
         info: &Info,
         task: ScheduledTask,
+        trace: Option<HttpTrace>,
         until: Timestamp,
-    ) -> Result<Option<TaskReport>, Error> {
+    ) -> Result<Called, Error> {
         let _room = self.express.admit(info.input.text().len() + task.parameters.text().len())?;
         let now = self.env.now();
         let id = new_id_in_memory(&*self.env, now);
         let (send, mut mail) = mpsc::channel(MAILBOX);
-        let order = Arc::new(submit(id, info, task, None, now));
-        let orders = Mutex::new([(order.task.clone(), Arc::clone(&order))].into());
-        let waiting = Listening::new(self, id, Arc::new(Waiting { mail: send, orders }));
+        let order = Arc::new(Dispatch { trace, ..submit(id, info, task, None, now) });
+        let orders = [(order.task.clone(), Arc::clone(&order))].into();
+        let waiting = Listening::new(self, id, Arc::new(Waiting::new(send, orders)));
         self.dispatcher.dispatch(vec![order]);
         let millis = u64::try_from(until.as_millis().saturating_sub(now.as_millis())).unwrap_or(0);
         let ended = tokio::select! {
@@ -41,9 +43,19 @@ impl Inner {
             report = end_of_call(&mut mail) => Ok(report),
             () = tokio::time::sleep(Duration::from_millis(millis)) => Ok(None),
         };
+        let exchange = waiting.waiting.exchange.lock().take();
         drop(waiting);
-        ended
+        Ok(Called { end: ended?, exchange })
     }
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) struct Called {
+    /// Its end; `None` if it hasn't ended in time.
+    pub(crate) end: Option<TaskReport>,
+    /// What it sent and got, if that was asked for.
+    pub(crate) exchange: Option<Exchange>,
 }
 
 /// The report that ends a call. What comes before it is taken note of.

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::engine::Inner;
+use crate::exchange::Exchange;
 use crate::ids::uuid;
 use crate::machines::refuse_deleting;
 use crate::mail::{Mail, What};
@@ -70,6 +71,14 @@ struct Level {
 struct Waiting {
     mail: mpsc::Sender<Mail>,
     orders: Mutex<HashMap<TaskId, Arc<Dispatch>>>,
+    /// What the last call sent and got whose order asked for that.
+    exchange: Mutex<Option<Exchange>>,
+}
+
+impl Waiting {
+    fn new(mail: mpsc::Sender<Mail>, orders: HashMap<TaskId, Arc<Dispatch>>) -> Self {
+        Self { mail, orders: Mutex::new(orders), exchange: Mutex::default() }
+    }
 }
 
 /// The room that one execution takes. Given back when it is dropped.
@@ -136,6 +145,14 @@ impl Express {
     /// What is due outside for an attempt.
     pub(crate) fn order(&self, task: &TaskId) -> Option<Arc<Dispatch>> {
         self.waiting(task.execution)?.orders.lock().get(task).cloned()
+    }
+
+    /// Notes what an attempt's call sent and got, if its order asks for that.
+    pub(crate) fn exchanged(&self, task: &TaskId, exchange: Exchange) {
+        let Some(waiting) = self.waiting(task.execution) else { return };
+        if waiting.orders.lock().get(task).is_some_and(|order| order.trace.is_some()) {
+            *waiting.exchange.lock() = Some(exchange);
+        }
     }
 
     /// Whether executions of a machine are open that a crash would have run again.

@@ -1,5 +1,6 @@
 //! One execution in memory, from its first turn to its end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use newel_asl::timestamp::Timestamp;
 use newel_machine::{Effect, Event, Execution, Fault, Info, Input, Outcome, Turn};
 use newel_store::Id;
 use newel_value::{Str, Value};
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::{MAILBOX, Room, Waiting};
@@ -163,7 +163,7 @@ impl Inner {
         turn: Turn,
     ) -> Result<Box<Run>, Error> {
         let (send, mut mail) = mpsc::channel(MAILBOX);
-        let waiting = Arc::new(Waiting { mail: send, orders: Mutex::default() });
+        let waiting = Arc::new(Waiting::new(send, HashMap::new()));
         self.express.waiting.lock().insert(run.id, Arc::clone(&waiting));
         let id = run.id;
         self.express_orders(&mut run, &waiting, turn.effects);

@@ -99,6 +99,7 @@ impl Inner {
             submitted_at: None,
             token: None,
             mocked: None,
+            trace: None,
             task: task.clone(),
         });
         self.transfers.0.lock().insert(task.clone(), Arc::clone(&order));

@@ -9,18 +9,18 @@ mod context;
 
 use std::sync::Arc;
 
-use newel_asl::catalog::Pattern;
+use newel_asl::catalog::{Pattern, Resource};
 use newel_asl::error::TIMEOUT;
 use newel_asl::plan::{Kind, Plan, State};
 use newel_asl::{LONE_STATE, MachineType};
 use newel_machine::{
-    Budget, Fault, Info, Progress, Setup, StateTest, TaskKey, TaskReport, TestedState, TokenIssuer, World,
+    Budget, Fault, Info, Progress, Setup, StateTest, TaskKey, TaskReport, TokenIssuer, World,
 };
 use newel_value::Str;
 
 use crate::engine::Inner;
 use crate::ids::uuid;
-use crate::request::TestState;
+use crate::request::{TestState, TestedState};
 use crate::{Error, ErrorKind};
 
 /// The longest a test may take, as AWS bounds it.
@@ -46,6 +46,7 @@ impl TokenIssuer for Token {
 impl Inner {
     pub(crate) async fn test_state(self: &Arc<Self>, request: TestState) -> Result<TestedState, Error> {
         let inner = Arc::clone(self);
+        let (trace, mut exchange) = (request.trace, None);
         let until = self.env.now().plus_millis(LONGEST_MILLIS);
         let (mut tested, mut progress) = self
             .computed(move || {
@@ -56,15 +57,16 @@ impl Inner {
             .await??;
         loop {
             let task = match progress {
-                Progress::Done(told) => return Ok(*told),
+                Progress::Done(told) => return Ok(TestedState { told: *told, exchange }),
                 Progress::Senseless(why) => return Err(Error::new(ErrorKind::Validation, why)),
                 Progress::Call(task) => task,
             };
             let until = task.deadline.map_or(until, |deadline| deadline.min(until));
-            let report = match self.call_alone(&tested.info, *task, until).await? {
-                Some(report) => report,
-                None => TaskReport::Failed(Fault { error: Some(TIMEOUT.into()), cause: None }),
-            };
+            let trace = trace.filter(|_| is_http_task(&task.resource));
+            let called = self.call_alone(&tested.info, *task, trace, until).await?;
+            exchange = called.exchange;
+            let timed_out = || TaskReport::Failed(Fault { error: Some(TIMEOUT.into()), cause: None });
+            let report = called.end.unwrap_or_else(timed_out);
             let inner = Arc::clone(self);
             (tested, progress) = self
                 .computed(move || {
@@ -159,6 +161,11 @@ impl Inner {
         };
         step(test, world)
     }
+}
+
+/// Whether it is `http:invoke`, the one resource whose requests and responses AWS tells.
+fn is_http_task(resource: &Resource) -> bool {
+    (&*resource.resource_type, &*resource.action) == ("http", "invoke")
 }
 
 /// Whether a state waits for something else than the answer to a call.

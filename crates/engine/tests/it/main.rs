@@ -18,6 +18,7 @@ mod sim;
 mod support;
 mod tasks;
 mod test_cases;
+mod test_state;
 mod transfers;
 mod transitions;
 mod versions;

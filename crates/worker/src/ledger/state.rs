@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use newel_value::Payload;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::Notify;
 
 use super::{Credit, Home, Order, Step};
 use crate::attempt::{Attempt, ExternalRef, TaskKey};
 use crate::reports::Report;
+use crate::trace::Exchange;
 
 /// How many attempts that are over are remembered, so that a submit delivered late isn't run.
 pub(super) const SETTLED_CAPACITY: usize = 16_384;
@@ -32,8 +34,20 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) report: Report,
+    /// What goes with it, if whoever dispatched the attempt asked for it.
+    pub(super) exchange: Option<Payload>,
     /// Whether it went out on the session there is, and isn't due for repetition.
     pub(super) sent: bool,
+}
+
+impl Pending {
+    pub(super) fn new(report: Report) -> Self {
+        Self { report, exchange: None, sent: false }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.report.size() + self.exchange.as_ref().map_or(0, |exchange| exchange.text().len())
+    }
 }
 
 #[derive(Debug)]
@@ -64,6 +78,12 @@ impl Entry {
 
     pub(super) fn is_queued_submit(&self) -> bool {
         self.phase == Phase::Queued && self.order == Order::Submit
+    }
+
+    /// The exchange that was noted for whoever tests the attempt's state.
+    pub(super) fn take_exchange(&self) -> Option<Payload> {
+        let trace = self.attempt.as_ref()?.http_trace.as_ref()?;
+        trace.take().map(Exchange::into_payload)
     }
 
     /// Nothing needs them once the call is over.
@@ -198,7 +218,7 @@ impl State {
             }
             (Phase::Queued, _) => {
                 entry.phase = Phase::Ended;
-                entry.end = Some(Pending { report: Report::Cancelled, sent: false });
+                entry.end = Some(Pending::new(Report::Cancelled));
                 self.refund(&task);
                 self.mark(&task);
                 Step::Nothing
@@ -214,7 +234,7 @@ impl State {
             }
             (Phase::Cancelling, _) => Step::Nothing,
             (Phase::Ended, _) => {
-                entry.end = Some(Pending { report: Report::Cancelled, sent: false });
+                entry.end = Some(Pending::new(Report::Cancelled));
                 self.mark(&task);
                 Step::Nothing
             }

@@ -31,6 +31,7 @@ fn attempt(entry: u64, pattern: Pattern) -> Attempt {
         traceparent: "".into(),
         scheduled_at: UNIX_EPOCH,
         submitted_at: None,
+        http_trace: None,
     }
 }
 
@@ -69,7 +70,7 @@ fn taken(ledger: &Ledger, home: &Home, attempt: Attempt, order: Order) -> Arc<At
 }
 
 fn kinds(ledger: &Ledger, home: &Home) -> Vec<Kind> {
-    ledger.take_reports(home, usize::MAX).iter().map(|(_, report)| report.kind()).collect()
+    ledger.take_reports(home, usize::MAX).iter().map(|told| told.report.kind()).collect()
 }
 
 #[test]

@@ -264,8 +264,8 @@ impl Session<'_> {
             self.push(Out::Credit(wire::Credit { count: credit.count, bytes: credit.bytes }));
         }
         let reports = shared.ledger.take_reports(home, REPORTS_AT_ONCE);
-        for (_, report) in &reports {
-            shared.metrics.reported(report.kind().name());
+        for told in &reports {
+            shared.metrics.reported(told.report.kind().name());
         }
         self.outgoing.extend(self.payloads.messages(&reports));
         if !reports.is_empty() {

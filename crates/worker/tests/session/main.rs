@@ -61,6 +61,39 @@ async fn a_job_goes_from_submit_to_its_result() {
 }
 
 #[tokio::test]
+async fn an_exchange_goes_with_the_end_of_an_attempt_that_asks_for_it() {
+    let mut orchestrator = Orchestrator::start().await;
+    let adapter = Scripted::new();
+    adapter.echo();
+    let _worker = work(options(&orchestrator), &adapter);
+    orchestrator.welcome(&[]).await;
+    let call = |entry| wire::Dispatch {
+        resource: "arn:aws:states:::scripted:call".into(),
+        ..dispatch(entry, wire::DispatchKind::Submit)
+    };
+    let exchange = |report: &wire::Report| report.exchange.as_ref().map(|told| payload_text(Some(told)));
+    orchestrator.dispatch(call(1)).await;
+    assert_eq!(exchange(&orchestrator.report().await), None);
+    orchestrator.acknowledge(ack(1, wire::ReportKind::Succeeded, false)).await;
+
+    orchestrator.dispatch(wire::Dispatch { trace_http: true, ..call(2) }).await;
+    let first = orchestrator.report().await;
+    assert_eq!(first.task, Some(task(2)));
+    let text = exchange(&first).unwrap();
+    assert!(text.contains("https://api.test/") && !text.contains("secret"), "{text}");
+    assert_eq!(orchestrator.report().await, first, "it is repeated with its exchange");
+    orchestrator.acknowledge(ack(2, wire::ReportKind::Succeeded, false)).await;
+
+    adapter.next(Submission::Failed(newel_worker::Failure::new("E", "C")));
+    orchestrator.dispatch(wire::Dispatch { trace_http: true, reveal_secrets: true, ..call(3) }).await;
+    let mut failed = orchestrator.report().await;
+    while failed.task != Some(task(3)) {
+        failed = orchestrator.report().await;
+    }
+    assert!(exchange(&failed).unwrap().contains("key=secret"));
+}
+
+#[tokio::test]
 async fn a_redelivered_submit_is_answered_and_not_repeated() {
     let mut orchestrator = Orchestrator::start().await;
     let adapter = Scripted::new();

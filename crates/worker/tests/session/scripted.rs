@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use newel_value::Payload;
 use newel_worker::{
-    Adapter, Attempt, CallFailure, ExternalRef, JobState, Reconciled, Started, Submission, WatchKey,
+    Adapter, Attempt, CallFailure, Exchange, ExternalRef, JobState, Reconciled, Started, Submission,
+    TracedRequest, WatchKey,
 };
 
 /// What the adapter did and is to do.
@@ -33,6 +34,18 @@ pub(crate) struct Scripted {
 /// A job of that id.
 pub(crate) fn started(job: &str) -> Started {
     Started { external_ref: ExternalRef::new(job), output: Payload::from_checked_text("{}") }
+}
+
+/// An exchange with a secret, or without.
+fn exchange(secret: bool) -> Exchange {
+    let request = TracedRequest {
+        protocol: "https".into(),
+        method: "GET".into(),
+        url: if secret { "https://api.test/?key=secret" } else { "https://api.test/" }.into(),
+        headers: "[]".into(),
+        body: String::new(),
+    };
+    Exchange { request, response: None }
 }
 
 impl Scripted {
@@ -124,6 +137,9 @@ impl Adapter for Scripted {
 
     async fn submit(&self, attempt: &Attempt) -> Submission {
         self.state().submits += 1;
+        if let Some(trace) = &attempt.http_trace {
+            trace.note(exchange(trace.reveals_secrets()));
+        }
         while self.state().held {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -5,5 +5,6 @@
 mod fake_cluster;
 mod guard;
 mod kubernetes;
+mod shown;
 mod support;
 mod tasks;
