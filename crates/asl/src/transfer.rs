@@ -251,7 +251,7 @@ mod tests {
             Page {
                 items: vec![json("1"), json("{}")],
                 cursor: Some(json("\"next\"")),
-                sources: vec![("S3://b/k".into(), 2)],
+                sources: vec![Source { name: "S3://b/k".into(), items: 2, members: true }],
             },
             Page { items: vec![], cursor: None, sources: vec![] },
         ] {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use newel_asl::transfer::{Content, Page, ReadPage, WriteFile, Written};
+use newel_asl::transfer::{Content, Page, ReadPage, Source, WriteFile, Written};
 use newel_engine::request::{MapRunStatus, UpdateMapRun};
 use newel_engine::{Dispatch, Report, Settled, TaskEngine as _, Workflows as _};
 use newel_store::{ExecutionStatus, MemoryStore};
@@ -60,7 +60,11 @@ impl Worker {
         let page = Page {
             items: self.items[from..end].to_vec(),
             cursor: (end < self.items.len()).then(|| Value::from(i64::try_from(end).unwrap())),
-            sources: vec![(format!("S3://b/{from}").into(), (end - from) as u64)],
+            sources: vec![Source {
+                name: format!("S3://b/{from}").into(),
+                items: (end - from) as u64,
+                members: false,
+            }],
         };
         self.reads.lock().push(read);
         Report::Succeeded(Value::from(page).into())
