@@ -1,5 +1,6 @@
 """HTTP Tasks with connections that EventBridge has, their secrets in Secrets Manager."""
 
+import json
 import uuid
 
 import pytest
@@ -83,6 +84,28 @@ def test_basic_with_secret_parameters(newel, events, api):
     headers = {name.lower(): value for name, value in got.headers.items()}
     assert headers["authorization"] == basic("user", "s3cret-password")
     assert headers["x-secret"] == "s3cret-header"
+    assert "s3cret" not in newel.program.output()
+
+
+def test_what_it_adds_is_shown_in_a_tested_state_only_if_it_is_to_be_revealed(newel, events, api):
+    """All that it adds, whether or not it says that a value is secret, as in AWS."""
+    more = {
+        "HeaderParameters": [{"Key": "X-Plain", "Value": "plain-header", "IsValueSecret": False}],
+        "QueryStringParameters": [{"Key": "key", "Value": "s3cret-query", "IsValueSecret": True}],
+    }
+    basics = {"Username": "user", "Password": "s3cret-password"}
+    arn = made(events, "BASIC", {"BasicAuthParameters": basics, "InvocationHttpParameters": more})
+    state = json.dumps(call(api, arn)["States"]["Work"])
+    for reveal in (False, True):
+        tested = newel.client(ACCOUNT, inject_host_prefix=False).test_state(
+            definition=state, roleArn=f"arn:aws:iam::{ACCOUNT}:role/r", inspectionLevel="TRACE", revealSecrets=reveal
+        )
+        assert tested["status"] == "SUCCEEDED", tested
+        request = tested["inspectionData"]["request"]
+        assert request["url"] == f"{api.url}/call" + ("?key=s3cret-query" if reveal else "")
+        added = (f"Authorization: {basic('user', 's3cret-password')}", "X-Plain: plain-header")
+        assert [line in request["headers"] for line in added] == [reveal, reveal], request
+        assert ("Authorization" in request["headers"]) == reveal
     assert "s3cret" not in newel.program.output()
 
 

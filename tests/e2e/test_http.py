@@ -43,6 +43,9 @@ auth = "api_key"
 key_name = "X-Api-Key"
 key = {{ env = "TEST_API_KEY" }}
 
+[worker.http.connections.query]
+query = {{ key = {{ env = "TEST_API_KEY" }} }}
+
 [worker.http.connections.unreadable]
 auth = "api_key"
 key_name = "X-Api-Key"
@@ -216,6 +219,99 @@ def test_secrets_show_nowhere(sfn, api, http_newel):
     failed(sfn, call(api, "/json", "unreadable"))
     assert "the-key" not in json.dumps(history(sfn, execution["executionArn"]), default=str)
     assert "the-key" not in http_newel.program.output()
+
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+@pytest.fixture
+def tester(http_newel, api):
+    """A client for TestState."""
+    api.got.clear()
+    return http_newel.client(inject_host_prefix=False)
+
+
+def shown(tester, api, path: str, name: str = "plain", level: str = "TRACE", reveal: bool = False, **more):
+    """How a test of an HTTP Task ended, and its inspection data."""
+    state = json.dumps(call(api, path, name, **more)["States"]["Work"])
+    tested = tester.test_state(definition=state, roleArn=ROLE, inspectionLevel=level, revealSecrets=reveal)
+    return tested, tested.get("inspectionData", {})
+
+
+def test_a_tested_state_shows_its_exchange_at_trace(tester, api):
+    tested, data = shown(tester, api, "/text?z=0", QueryParameters={"r": "a b"}, Headers={"X-Own": "1"})
+    assert tested["status"] == "SUCCEEDED" and json.loads(data["result"])["ResponseBody"] == "12"
+    request, response = data["request"], data["response"]
+    assert request["headers"].startswith("[X-Own: 1, ") and request["headers"].endswith("]")
+    del request["headers"]
+    url = f"{api.url}/text?z=0&r=a%20b"
+    assert request == {"protocol": "http", "method": "GET", "url": url, "body": ""}
+    assert "X-Many: 1, X-Many: 2" in response.pop("headers")
+    assert response == {"protocol": "http", "statusCode": "200", "statusMessage": "OK", "body": "12"}
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_a_tested_state_shows_no_exchange_below_trace(tester, api, level):
+    tested, data = shown(tester, api, "/json", "basic", level, reveal=True)
+    assert tested["status"] == "SUCCEEDED"
+    assert "request" not in data and "response" not in data
+
+
+def test_what_a_connection_adds_is_shown_only_if_it_is_to_be_revealed(tester, api, http_newel):
+    given = {
+        "Headers": {"x-mode": "task", "X-Own": "1"},
+        "QueryParameters": {"q": "task", "r": "2"},
+        "RequestBody": {"k": "task", "j": 1},
+    }
+    authorization = basic("user", "pass word")
+    for reveal in (False, True):
+        _, data = shown(tester, api, "/json", "basic", reveal=reveal, method="PUT", **given)
+        request = data["request"]
+        added = [f"Authorization: {authorization}", "X-Mode: connection"]
+        assert [line in request["headers"] for line in added] == [reveal, reveal], request
+        assert "X-Own: 1" in request["headers"]
+        assert ("Authorization" in request["headers"]) == ("X-Mode" in request["headers"]) == reveal
+        assert request["url"] == f"{api.url}/json?r=2" + ("&q=connection" if reveal else "")
+        assert json.loads(request["body"]) == ({"k": "connection", "j": 1} if reveal else {"j": 1})
+    assert [got.headers["Authorization"] for got in api.of("/json")] == [authorization] * 2
+    assert authorization not in http_newel.program.output()
+
+
+def test_an_api_key_and_a_token_are_shown_only_if_they_are_to_be_revealed(tester, api):
+    for name, header in (("key", "X-Api-Key: the-key"), ("oauth", "Authorization: Bearer token-")):
+        hidden, revealed = (
+            shown(tester, api, "/json", name, reveal=reveal)[1]["request"]["headers"] for reveal in (False, True)
+        )
+        assert header in revealed
+        assert header.split(":")[0] not in hidden and "token-" not in hidden and "the-key" not in hidden
+
+
+def test_a_key_in_the_query_is_shown_only_if_it_is_to_be_revealed(tester, api):
+    hidden, revealed = (
+        shown(tester, api, "/json?a=1", "query", reveal=reveal)[1]["request"]["url"] for reveal in (False, True)
+    )
+    assert (hidden, revealed) == (f"{api.url}/json?a=1", f"{api.url}/json?a=1&key=the-key")
+
+
+def test_a_failed_call_and_a_redirect_show_what_was_answered(tester, api):
+    tested, data = shown(tester, api, "/missing", "key")
+    assert (tested["status"], tested["error"]) == ("FAILED", "States.Http.StatusCode.404")
+    response = data["response"]
+    assert (response["statusCode"], response["statusMessage"]) == ("404", "Not Found")
+    assert json.loads(response["body"]) == {"message": "gone"}
+    _, data = shown(tester, api, "/hop", "key")
+    assert data["request"]["url"] == f"{api.url}/json" and data["response"]["statusCode"] == "200"
+    tested, data = shown(tester, api, "/json", "unreadable")
+    assert tested["status"] == "FAILED" and "request" not in data
+
+
+def test_a_mock_has_no_exchange(tester, api):
+    state = call(api, "/json", "key")["States"]["Work"]
+    result = {"StatusCode": 200, "ResponseBody": {}}
+    mock = {"result": json.dumps(result), "fieldValidationMode": "NONE"}
+    tested = tester.test_state(definition=json.dumps(state), roleArn=ROLE, inspectionLevel="TRACE", mock=mock)
+    assert tested["status"] == "SUCCEEDED" and "request" not in tested["inspectionData"]
+    assert api.got == []
 
 
 @pytest.mark.parametrize(
