@@ -150,11 +150,8 @@ impl TryFrom<&Value> for Page {
     type Error = Malformed;
 
     fn try_from(value: &Value) -> Result<Self, Malformed> {
-        Ok(Self {
-            items: array(value, "Items")?,
-            cursor: value.get("Cursor").cloned(),
-            sources: array(value, "Sources")?.iter().map(Source::try_from).collect::<Result<_, _>>()?,
-        })
+        let sources = array(value, "Sources")?.iter().map(Source::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { items: array(value, "Items")?, cursor: value.get("Cursor").cloned(), sources })
     }
 }
 

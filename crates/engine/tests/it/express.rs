@@ -42,7 +42,7 @@ async fn what_its_first_turn_closes_is_answered_from_it_and_leaves_nothing() {
     create(&fixture, "m", &pass(3)).await;
     let done = sync(&fixture, "m", r#"{"a": 1}"#).await.unwrap();
     assert_eq!((done.status, done.input.text()), (ExecutionStatus::Succeeded, r#"{"a": 1}"#));
-    assert_eq!(done.output.as_ref().unwrap().text(), r#"{"a": 1}"#);
+    assert_eq!(done.output.as_ref().unwrap().text(), r#"{"a":1}"#);
     assert_eq!((done.billed_millis, done.billed_megabytes), (100, 64));
     let prefix = format!("arn:aws:states:us-east-1:000000000000:express:m:{}:", done.name);
     assert!(done.arn.strip_prefix(&*prefix).is_some_and(|run| run.len() == 36), "{}", done.arn);

@@ -158,7 +158,12 @@ async fn errors_are_named_for_the_service_not_for_the_family() {
             "ResourceLimitExceeded",
             "SageMaker.ResourceLimitExceededException",
         ),
-        ("bedrock:invokeModel", r#"{"ModelId":"m"}"#, "ThrottlingException", "Bedrock.ThrottlingException"),
+        (
+            "bedrock:invokeModel",
+            r#"{"ModelId":"m","Body":{}}"#,
+            "ThrottlingException",
+            "Bedrock.ThrottlingException",
+        ),
     ] {
         let (result, _) = called(resource, parameters, [Answer::Refused(code)]).await;
         assert_eq!(result.unwrap_err().error, error);
@@ -243,7 +248,7 @@ async fn models_take_and_give_json() {
     assert_eq!(
         sent,
         [
-            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json"}"#
+            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json","accept":"application/json"}"#
         ]
     );
 }
@@ -417,7 +422,7 @@ async fn a_model_s_payloads_may_be_in_s3() {
         sent,
         [
             r#"s3.GetObject {"Bucket":"in","Key":"a/b.json"}"#,
-            r#"bedrockruntime.InvokeModel {"modelId":"m","body":"eyJhIjoxfQ==","contentType":"application/json"}"#,
+            r#"bedrockruntime.InvokeModel {"modelId":"m","accept":"application/json","body":"eyJhIjoxfQ==","contentType":"application/json"}"#,
             r#"s3.PutObject {"Bucket":"out","Key":"c","Body":"eyJiIjoyfQ==","ContentType":"text/json"}"#,
         ]
     );
@@ -437,8 +442,11 @@ async fn an_object_that_is_not_there_is_the_task_s_failure() {
             "Only one of the fields 'Body' and 'Input' may be given",
         ),
         (r#""Input":{"S3Uri":"http://in/k"}"#, "The value of the field 'S3Uri' has an invalid format"),
-        (r#""Output":{"S3Uri":"s3://out"}"#, "The value of the field 'S3Uri' has an invalid format"),
-        (r#""Output":{}"#, "The field 'S3Uri' is required but was missing"),
+        (
+            r#""Body":{},"Output":{"S3Uri":"s3://out"}"#,
+            "The value of the field 'S3Uri' has an invalid format",
+        ),
+        (r#""Body":{},"Output":{}"#, "The field 'S3Uri' is required but was missing"),
         (r#""Input":"s3://in/k""#, "The value of the field 'Input' has an invalid format"),
     ] {
         let parameters = format!(r#"{{"ModelId":"m",{given}}}"#);
