@@ -66,7 +66,7 @@ def test_a_task_is_polled_for_and_answered(states, activity):
     assert json.loads(task["input"]) == {"n": 1}
     states.send_task_heartbeat(taskToken=task["taskToken"])
     states.send_task_success(taskToken=task["taskToken"], output='{"done": true}')
-    assert closed(states, execution)["output"] == '{"done": true}'
+    assert closed(states, execution)["output"] == '{"done":true}'
     events = states.get_execution_history(executionArn=execution)["events"]
     assert [event["type"] for event in events[2:5]] == ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded"]
     scheduled = events[2]["activityScheduledEventDetails"]

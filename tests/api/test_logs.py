@@ -89,7 +89,7 @@ def test_off_logs_nothing_and_express_executions_log_too(logged):
         "PassStateExited",
         "ExecutionSucceeded",
     ]
-    assert found[-1]["details"] == {"output": '{"a": 1}', "outputDetails": {"truncated": False}}
+    assert found[-1]["details"] == {"output": '{"a":1}', "outputDetails": {"truncated": False}}
     assert records(silent, 0) == []
 
 

@@ -177,7 +177,7 @@ class Life:
         if shown == GONE:
             raise Refusal(kind.gone[0], "not found")
         if states and shown not in states:
-            return {}
+            return {name: [] for name in template}
         return self._with_marker(filled(template, self.mark, shown))
 
     def _with_marker(self, answer):
