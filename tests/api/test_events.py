@@ -122,7 +122,7 @@ def test_a_life_is_two_events_in_eventbridge_s_shape(told):
     end = {
         "status": "SUCCEEDED",
         "stopDate": stamp(described["stopDate"]),
-        "output": '{"a": 1}',
+        "output": '{"a":1}',
         "outputDetails": {"included": True},
         "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
     }
