@@ -2,14 +2,15 @@
 //!
 //! What the connection adds is left out unless it was asked for by name: its headers, query parameters and members of the
 //! body, whatever their values, as in AWS
-//! (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_TestState.html>).
+//! (<https://docs.aws.amazon.com/step-functions/latest/apireference/API_TestState.html>). What a connection may send to some
+//! hosts only is never shown: who tests a state would be one more.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use newel_worker::{Exchange, HttpTrace, TracedRequest, TracedResponse};
 
 use crate::client::{Call, Fault, Reply};
-use crate::connections::Additions;
+use crate::connections::{Additions, Connection};
 use crate::parameters::without_query;
 use crate::reply::MAX_BODY;
 
@@ -17,14 +18,22 @@ use crate::reply::MAX_BODY;
 #[derive(Debug)]
 pub(crate) struct Watched<'a> {
     trace: &'a HttpTrace,
+    /// Whether what the connection adds is shown.
+    reveals: bool,
     additions: &'a Additions,
     /// The body without what the connection adds.
     own_body: Bytes,
 }
 
 impl<'a> Watched<'a> {
-    pub(crate) const fn new(trace: &'a HttpTrace, additions: &'a Additions, own_body: Bytes) -> Self {
-        Self { trace, additions, own_body }
+    pub(crate) const fn new(
+        trace: &'a HttpTrace,
+        connection: &Connection,
+        additions: &'a Additions,
+        own_body: Bytes,
+    ) -> Self {
+        let reveals = trace.reveals_secrets() && connection.hosts.is_empty();
+        Self { trace, reveals, additions, own_body }
     }
 
     /// Notes a call and what became of it. What certainly wasn't sent doesn't take the place of what was.
@@ -52,7 +61,7 @@ impl<'a> Watched<'a> {
         let (mut url, mut headers) = (call.url.clone(), call.headers.clone());
         url.set_fragment(None);
         let mut body = &call.body;
-        if !self.trace.reveals_secrets() {
+        if !self.reveals {
             without_query(&mut url, |name| self.additions.query.iter().any(|(added, _)| added == name));
             for name in self.additions.headers.keys() {
                 headers.remove(name);

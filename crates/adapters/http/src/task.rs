@@ -167,7 +167,8 @@ impl HttpTasks {
             })??;
             let call = task.call(url.clone(), &additions, &identity.region)?;
             let trace = attempt.http_trace.as_ref();
-            let watched = trace.map(|trace| Watched::new(trace, &additions, task.own_body(&additions)));
+            let watched =
+                trace.map(|trace| Watched::new(trace, &connection, &additions, task.own_body(&additions)));
             let answer = self.send(client, call, deadline, watched.as_ref()).await;
             // The token may have been revoked before its time. What was refused had no effect, so a new one is tried, once.
             let unauthorized = matches!(&answer, Ok(reply)

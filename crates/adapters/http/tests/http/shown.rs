@@ -80,6 +80,19 @@ async fn a_connections_additions_are_shown_only_if_asked_for() {
 }
 
 #[tokio::test]
+async fn what_goes_to_some_hosts_only_is_never_shown() {
+    let server = Server::plain(|_| answer(200, "{}")).await;
+    let mut options = adding();
+    options.http.connections.get_mut("plain").unwrap().hosts = vec!["127.0.0.1".to_owned()];
+    let adapter = adapter(&options).await;
+    let url = format!("http://127.0.0.1:{}/", server.port());
+    let request = shown(&adapter, http_task("POST", &url, GIVEN), true).await.unwrap().request;
+    assert!(server.got()[0].body.contains("s3cret-member"));
+    let all = format!("{} {} {}", request.url, request.headers, request.body);
+    assert!(!all.contains("s3cret"), "{all}");
+}
+
+#[tokio::test]
 async fn a_form_and_no_body_of_ones_own_are_shown_without_additions() {
     let server = Server::plain(|_| answer(200, "{}")).await;
     let adapter = adapter(&adding()).await;
