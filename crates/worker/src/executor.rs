@@ -241,7 +241,7 @@ impl Executor {
                     if given_up && !self.ledger.cancel_wanted(attempt) {
                         return Found::Unknown(cause);
                     }
-                    tracing::debug!(cause, "an earlier submit can't be looked for now");
+                    tracing::debug!(cause, "an earlier submit couldn't be looked for; trying again");
                     backoff.next()
                 }
             };

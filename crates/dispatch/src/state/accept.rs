@@ -112,7 +112,7 @@ impl State {
         }
     }
 
-    /// Asks for an entry's body unless that is under way. `false` if no more can be asked for now.
+    /// Asks for an entry's body unless that is under way. `false` if no more can be asked for until others have come.
     pub(super) fn request_body(&mut self, task: &TaskId) -> bool {
         let Some(entry) = self.tasks.get_mut(task) else { return true };
         if entry.reading {

@@ -160,7 +160,7 @@ impl Inner {
     /// Takes the row of a closed execution away, however long the store takes to let it.
     async fn take_away(self: &Arc<Self>, row: newel_store::Id) {
         while let Err(error) = self.commit(row.shard(), vec![Op::DeleteOutbox(express_key(row))]).await {
-            tracing::debug!(%row, %error, "the row of a closed Express execution stays for now");
+            tracing::debug!(%row, %error, "the row of a closed Express execution couldn't be taken away; trying again");
             if self.stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
                 return;
             }

@@ -13,7 +13,7 @@ use crate::fault::{EvalError, StateError};
 use crate::input::{Effect, Reply};
 use crate::intrinsic::uuid;
 use crate::map_run::{
-    Batch, Item, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings,
+    Batch, Item, ItemScope, MapItems, MapRun, MapRunKey, MapRunOrder, MapRunReport, MapSettings, Tolerance,
 };
 use crate::turn::{Runner, Step};
 
@@ -237,11 +237,11 @@ fn source(scope: &Scope<'_>, distributed: &Distributed, found: Option<Payload>) 
 
 fn settings(scope: &Scope<'_>, map: &Map, distributed: &Distributed) -> EvalResult<MapSettings> {
     let writer = distributed.writer.as_ref();
-    let (tolerated_failure_count, tolerated_failure_percentage) = tolerance(scope, map)?;
+    let tolerance = tolerance(scope, map)?;
     Ok(MapSettings {
         max_concurrency: count(scope, "MaxConcurrencyPath", &map.max_concurrency)?,
-        tolerated_failure_count,
-        tolerated_failure_percentage,
+        tolerated_failure_count: tolerance.count,
+        tolerated_failure_percentage: tolerance.percentage,
         batch: match &distributed.batcher {
             Some(batcher) => Some(batch(scope, batcher)?),
             None => None,
@@ -278,11 +278,13 @@ pub(super) fn batch(scope: &Scope<'_>, batcher: &Batcher) -> EvalResult<Batch> {
 }
 
 /// A Map's `ToleratedFailureCount` and `ToleratedFailurePercentage`.
-pub(super) fn tolerance(scope: &Scope<'_>, map: &Map) -> EvalResult<(Option<u64>, Option<f64>)> {
+pub(super) fn tolerance(scope: &Scope<'_>, map: &Map) -> EvalResult<Tolerance> {
     let failures = map.tolerated_failure_count.as_ref();
-    let failures = failures.map(|setting| count(scope, "ToleratedFailureCountPath", setting)).transpose()?;
     let share = map.tolerated_failure_percentage.as_ref();
-    Ok((failures, share.map(|setting| percentage(scope, setting)).transpose()?))
+    Ok(Tolerance {
+        count: failures.map(|setting| count(scope, "ToleratedFailureCountPath", setting)).transpose()?,
+        percentage: share.map(|setting| percentage(scope, setting)).transpose()?,
+    })
 }
 
 /// A whole number that isn't negative.

@@ -8,7 +8,7 @@ use super::distributed::{batch, count, tolerance};
 use crate::eval::{EvalResult, Scope};
 use crate::execution::FramePath;
 use crate::fault::StateError;
-use crate::map_run::{Batch, Item, threshold_exceeded};
+use crate::map_run::{Batch, Item, Tolerance, threshold_exceeded};
 use crate::probe::{Probe, Stage};
 use crate::transition::Extra;
 use crate::turn::{Runner, Step};
@@ -29,22 +29,22 @@ impl Runner<'_, '_> {
         let Some(probe) = self.probe else { return Ok(()) };
         let effective = self.effective_input(path, state)?;
         let items = self.items_under_test(path, state, map, &effective, probe)?;
-        let count = u64::try_from(items.value().as_array().map_or(0, <[Value]>::len)).unwrap_or(u64::MAX);
-        let items = self.selected(path, map, &effective, items)?;
+        let items = Item::of(items.value(), 0, usize::MAX);
+        let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let inputs = self.selected(path, map, &effective, items)?;
         if let Some(batcher) = map.distributed.as_deref().and_then(|distributed| distributed.batcher.as_ref())
         {
             let batch = self.evaluate(path, effective.value(), |scope| batch(scope, batcher))?;
-            let items = items.value().as_array().unwrap_or_default();
-            self.note(Stage::AfterItemBatcher, &batches(&batch, items).into());
+            self.note(Stage::AfterItemBatcher, &batches(&batch, &inputs).into());
         }
-        let limits = self.evaluate(path, effective.value(), |scope| Limits::of(scope, map))?;
-        probe.limited(limits.concurrency, limits.tolerated_count, limits.tolerated_percentage);
+        let (concurrency, tolerance) = self.evaluate(path, effective.value(), |scope| limits(scope, map))?;
+        probe.limited(concurrency, tolerance.count, tolerance.percentage);
         match probe.failed_iterations {
             Some(failed) if failed > count => {
                 probe.makes_no_sense(TOO_MANY_FAILURES);
                 Ok(())
             }
-            Some(failed) if limits.exceeded_by(failed, count) => Err(threshold_exceeded().into()),
+            Some(failed) if tolerance.is_exceeded(failed, Some(count)) => Err(threshold_exceeded().into()),
             Some(_) | None => self.conclude_mocked(path, state, &Branches::of_map(map)),
         }
     }
@@ -72,23 +72,23 @@ impl Runner<'_, '_> {
         Ok(items)
     }
 
-    /// The items after `ItemSelector`.
+    /// What the iterations get: what `ItemSelector` makes of the items, or the items themselves.
     fn selected(
         &self,
         path: &FramePath,
         map: &Map,
         effective: &Payload,
-        items: Payload,
-    ) -> Result<Payload, StateError> {
-        let Some(selector) = &map.item_selector else { return Ok(items) };
+        items: Vec<Item>,
+    ) -> Result<Vec<Value>, StateError> {
+        let Some(selector) = &map.item_selector else {
+            return Ok(items.iter().map(Item::whole).collect());
+        };
         let select = |(index, item): (u32, Item)| {
             let extra = Extra { item: Some((index, item)), ..Extra::default() };
             self.evaluate_with(path, effective.value(), extra, |scope| scope.template(selector))
         };
-        let items = Item::of(items.value(), 0, usize::MAX);
-        let selected: Value = (0..).zip(items).map(select).collect::<Result<_, _>>()?;
-        let selected = Payload::from(selected);
-        self.note(Stage::AfterItemSelector, &selected);
+        let selected: Vec<Value> = (0..).zip(items).map(select).collect::<Result<_, _>>()?;
+        self.note(Stage::AfterItemSelector, &Payload::from(Value::from(selected.clone())));
         Ok(selected)
     }
 
@@ -121,30 +121,8 @@ fn batches(batch: &Batch, items: &[Value]) -> Value {
     made.into()
 }
 
-/// The limits of a Map, as its definition says them.
-struct Limits {
-    concurrency: u64,
-    tolerated_count: Option<u64>,
-    tolerated_percentage: Option<f64>,
-}
-
-impl Limits {
-    fn of(scope: &Scope<'_>, map: &Map) -> EvalResult<Self> {
-        let (tolerated_count, tolerated_percentage) = tolerance(scope, map)?;
-        let concurrency = count(scope, "MaxConcurrencyPath", &map.max_concurrency)?;
-        Ok(Self { concurrency, tolerated_count, tolerated_percentage })
-    }
-
-    /// Whether so many failures are more than is tolerated: by number or by share, and not at all if neither is said.
-    #[expect(clippy::cast_precision_loss, reason = "items are fewer than 2^53")]
-    fn exceeded_by(&self, failed: u64, of: u64) -> bool {
-        let share = failed as f64 * 100.0 / (of.max(1) as f64);
-        match (self.tolerated_count, self.tolerated_percentage) {
-            (None, None) => failed > 0,
-            (count, percentage) => {
-                count.is_some_and(|tolerated| failed > tolerated)
-                    || percentage.is_some_and(|tolerated| share > tolerated)
-            }
-        }
-    }
+/// How many iterations of a Map may run at once, and how many may fail, as its definition says them.
+fn limits(scope: &Scope<'_>, map: &Map) -> EvalResult<(u64, Tolerance)> {
+    let tolerance = tolerance(scope, map)?;
+    Ok((count(scope, "MaxConcurrencyPath", &map.max_concurrency)?, tolerance))
 }

@@ -193,3 +193,40 @@ fn a_fault_has_no_place_in_a_history_and_a_wait_takes_no_time() {
          /States/StateName/Branches'"
     );
 }
+
+#[test]
+fn a_mocked_map_takes_the_members_of_an_object_as_its_items() {
+    let state = |more: &str| {
+        let processor = r#"{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+            "StartAt":"I","States":{"I":{"Type":"Pass","End":true}}}"#;
+        format!(r#"{{"Type":"Map","ItemProcessor":{processor},"End":true,{more}}}"#)
+    };
+    let batched = state(r#""ToleratedFailurePercentage":50,"ItemBatcher":{"MaxItemsPerBatch":1}"#);
+    let test = |state, failed| Test {
+        state,
+        input: r#"{"a":1,"b":2}"#,
+        mock: Some(Ok("[]")),
+        failed,
+        ..Test::default()
+    };
+    let told = test(&batched, Some(1)).told();
+    assert_eq!(told.status, TestStatus::Succeeded);
+    let batches = r#"[{"Items":[{"Key":"a","Value":1}]},{"Items":[{"Key":"b","Value":2}]}]"#;
+    assert_eq!(
+        stages(&told.inspection)[..3],
+        [
+            r#"afterInputPath {"a":1,"b":2}"#,
+            r#"afterItemsPath {"a":1,"b":2}"#,
+            &format!("afterItemBatcher {batches}")
+        ]
+    );
+    assert_eq!(test(&batched, Some(2)).told().status, TestStatus::Failed);
+    assert!(test(&batched, Some(3)).run().unwrap_err().contains("must be less than or equal"));
+
+    let selecting = state(r#""ItemSelector":{"k.$":"$$.Map.Item.Key","v.$":"$$.Map.Item.Value"}"#);
+    let told = test(&selecting, None).told();
+    assert!(
+        stages(&told.inspection)
+            .contains(&r#"afterItemSelector [{"k":"a","v":1},{"k":"b","v":2}]"#.to_owned())
+    );
+}
